@@ -1,0 +1,133 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DMS on the wire: the table of operations, parameter validation by botocore's model, account-wide operations."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from botocore.validate import ParamValidator
+
+from . import dms_connections, dms_endpoints, dms_replication
+from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
+from .wire import Answer, AwsError, Call, service_model
+
+Operation = Callable[[Dms, Parameters], dict[str, Any]]
+
+
+def answer(dms: Dms, call: Call) -> Answer:
+    operation = OPERATIONS.get(call.operation)
+    if operation is None:
+        raise AwsError("UnknownOperationException", f"The embedded AWS does not know dms:{call.operation}")
+    try:
+        parameters = json.loads(call.body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", str(error)) from error
+    validate(call.operation, parameters)
+    return Answer.of_json(operation(dms, parameters))
+
+
+def validate(operation: str, parameters: Parameters) -> None:
+    """Refuse missing, unknown and mistyped parameters, and unknown enum values outside S3Settings."""
+    shape: Any = service_model("dms").operation_model(operation).input_shape
+    report = ParamValidator().validate(parameters, shape)
+    if report.has_errors():
+        raise invalid(report.generate_report())
+    for name, value in parameters.items():
+        allowed = getattr(shape.members[name], "enum", [])
+        if allowed and value not in allowed:
+            raise invalid(f"Value '{value}' at '{name}' failed to satisfy enum value set: [{', '.join(allowed)}]")
+
+
+def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
+    """ModifyEndpoint, and the connection test that it starts."""
+    modified = dms_endpoints.modify_endpoint(dms, parameters)
+    dms_connections.retest_connections(dms, parameters["EndpointArn"])
+    return modified
+
+
+def add_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
+    _check_taggable(dms, parameters["ResourceArn"])
+    dms.tag(parameters["ResourceArn"], parameters["Tags"])
+    return {}
+
+
+def remove_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
+    _check_taggable(dms, parameters["ResourceArn"])
+    for key in parameters["TagKeys"]:
+        dms.tags.get(parameters["ResourceArn"], {}).pop(key, None)
+    return {}
+
+
+def list_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
+    """Tags of one resource, or of a list; only with a list each tag carries its ResourceArn."""
+    if "ResourceArn" in parameters:
+        _check_taggable(dms, parameters["ResourceArn"])
+        tags = dms.tags.get(parameters["ResourceArn"], {})
+        return {"TagList": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    arns = parameters.get("ResourceArnList", [])
+    for arn in arns:
+        _check_taggable(dms, arn)
+    return {
+        "TagList": [
+            {"Key": key, "Value": value, "ResourceArn": arn}
+            for arn in arns
+            for key, value in dms.tags.get(arn, {}).items()
+        ]
+    }
+
+
+def describe_account_attributes(dms: Dms, _parameters: Parameters) -> dict[str, Any]:
+    used = {
+        "ReplicationInstances": len(dms.instances),
+        "ReplicationTasks": len(dms.tasks),
+        "ReplicationSubnetGroups": len(dms.subnet_groups),
+        "Endpoints": len(dms.endpoints),
+    }
+    # The identifier is "c" and twelve characters, stable for an account and region.
+    digest = hashlib.sha256(f"{dms.account}{dms.region}".encode()).hexdigest()
+    return {
+        "AccountQuotas": [{"AccountQuotaName": name, "Used": used[name], "Max": most} for name, most in QUOTAS.items()],
+        "UniqueAccountIdentifier": f"c{int(digest, 16) % 10**12:012d}",
+    }
+
+
+def _check_taggable(dms: Dms, arn: str) -> None:
+    subnet_group_arns = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
+    if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, subnet_group_arns)):
+        raise not_found(f"Resource {arn} not found.")
+
+
+OPERATIONS: dict[str, Operation] = {
+    "AddTagsToResource": add_tags,
+    "CreateEndpoint": dms_endpoints.create_endpoint,
+    "CreateReplicationConfig": dms_replication.create_config,
+    "CreateReplicationInstance": dms_replication.create_instance,
+    "CreateReplicationSubnetGroup": dms_replication.create_subnet_group,
+    "CreateReplicationTask": dms_replication.create_task,
+    "DeleteConnection": dms_connections.delete_connection,
+    "DeleteEndpoint": dms_endpoints.delete_endpoint,
+    "DeleteReplicationConfig": dms_replication.delete_config,
+    "DeleteReplicationInstance": dms_replication.delete_instance,
+    "DeleteReplicationSubnetGroup": dms_replication.delete_subnet_group,
+    "DeleteReplicationTask": dms_replication.delete_task,
+    "DescribeAccountAttributes": describe_account_attributes,
+    "DescribeConnections": dms_connections.describe_connections,
+    "DescribeEndpoints": dms_endpoints.describe_endpoints,
+    "DescribeReplicationConfigs": dms_replication.describe_configs,
+    "DescribeReplicationInstances": dms_replication.describe_instances,
+    "DescribeReplicationSubnetGroups": dms_replication.describe_subnet_groups,
+    "DescribeReplicationTasks": dms_replication.describe_tasks,
+    "ListTagsForResource": list_tags,
+    "ModifyEndpoint": modify_endpoint,
+    "ModifyReplicationInstance": dms_replication.modify_instance,
+    "ModifyReplicationTask": dms_replication.modify_task,
+    "RemoveTagsFromResource": remove_tags,
+    "StartReplicationTask": dms_replication.start_task,
+    "StopReplicationTask": dms_replication.stop_task,
+    "TestConnection": dms_connections.test_connection,
+}

@@ -1,0 +1,108 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seeding: what exists in the accounts before the collection runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from . import moto_seams
+from .arns import partition_of_region
+from .switches import SWITCHES, check_switch
+
+DEFAULT_AUTOMATION = {
+    "account_id": "999999999999",
+    "access_key_id": "AKIAEMBEDDEDAUTOMATE",
+    # Long, since Ansible masks every occurrence of a secret in its output.
+    "secret_access_key": "embedded-aws-secret-key-of-the-automation-user",
+}
+AUTOMATION_USER = "automation"
+ACCOUNT_ID = re.compile(r"\d{12}")
+
+
+class InvalidLandscape(ValueError):
+    """A landscape that cannot be seeded; the message names what is wrong."""
+
+
+def automation_of(landscape: dict[str, Any]) -> dict[str, str]:
+    """The automation principal of a landscape, with defaults."""
+    automation = {**DEFAULT_AUTOMATION, **landscape.get("automation", {})}
+    if not re.fullmatch(r"[A-Z0-9]{20}", automation["access_key_id"]):
+        raise InvalidLandscape("automation.access_key_id needs 20 capital letters or digits")
+    return automation
+
+
+def check_landscape(landscape: dict[str, Any]) -> None:
+    """Raise unless the landscape is complete, so that seeding is all or nothing."""
+    unknown = set(landscape) - {"automation", "environments"}
+    if unknown:
+        raise InvalidLandscape(f"unknown members of a landscape: {', '.join(sorted(unknown))}")
+    automation_of(landscape)
+    for environment in landscape.get("environments", []):
+        name = environment.get("name", "without a name")
+        for side in ("dms", "lake"):
+            account = environment.get(side, {}).get("account_id", "")
+            if not ACCOUNT_ID.fullmatch(str(account)):
+                raise InvalidLandscape(f"environment {name}: {side}.account_id {account!r} is not a 12-digit number")
+        if not environment.get("region"):
+            raise InvalidLandscape(f"environment {name}: region is missing")
+        for switch, value in environment.get("switches", {}).items():
+            check_switch(switch, value)
+        _check_bucket(name, environment["lake"])
+
+
+def _check_bucket(environment: str, lake: dict[str, Any]) -> None:
+    bucket = moto_seams.bucket_view(lake["bucket_name"]) if lake.get("bucket_name") else None
+    if bucket and bucket["Account"] != lake["account_id"]:
+        raise InvalidLandscape(f"environment {environment}: bucket {bucket['Name']} belongs to {bucket['Account']}")
+
+
+def switches_by_account(environment: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The switches of an environment, each for the account that it applies to."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for name, value in environment.get("switches", {}).items():
+        applies_to = SWITCHES[name].applies_to
+        for side in ("dms", "lake") if applies_to == "both" else (applies_to,):
+            chosen.setdefault(environment[side]["account_id"], {})[name] = value
+    return chosen
+
+
+def seed_automation(automation: dict[str, str], partition: str = "aws") -> None:
+    """The user behind the automation's access key."""
+    moto_seams.create_user(
+        partition,
+        automation["account_id"],
+        AUTOMATION_USER,
+        automation["access_key_id"],
+        automation["secret_access_key"],
+    )
+
+
+def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
+    """Roles to assume, bucket and key of one environment; the replication instance is DMS's own matter."""
+    partition = partition_of_region(environment["region"])
+    for side in ("dms", "lake"):
+        role_arn = environment[side].get("assume_role_arn")
+        if role_arn:
+            external_id = environment[side].get("assume_role_external_id")
+            moto_seams.put_role(role_arn, automation_trust(partition, automation_account, external_id))
+    lake = environment["lake"]
+    if lake.get("bucket_name") and not moto_seams.bucket_view(lake["bucket_name"]):
+        ownership = lake.get("ownership", "BucketOwnerEnforced")
+        moto_seams.create_bucket(partition, lake["account_id"], environment["region"], lake["bucket_name"], ownership)
+    if lake.get("kms_key_arn"):
+        moto_seams.create_key(lake["kms_key_arn"])
+
+
+def automation_trust(partition: str, account: str, external_id: str | None) -> dict[str, Any]:
+    """The trust of a role to assume: the automation's account, with an ExternalId when one is asked for."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    if external_id:
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+    return {"Version": "2012-10-17", "Statement": [statement]}

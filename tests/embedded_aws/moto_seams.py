@@ -1,0 +1,276 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that touches moto, in one file: its internals move between patch releases, so moto is pinned.
+
+The rest of the package sees plain data ("views") and one function that lets moto answer a call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
+from moto.core.request import Request
+from moto.core.routing import NotFound, get_service_router
+from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy, Role, User, iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.test import run_wsgi_app
+
+from .arns import account_of, partition_of, region_of, resource_of
+from .wire import Answer, AwsError, Call
+
+__all__ = ["MotoApplication", "MotoRequestHandler"]
+
+
+class MotoApplication:
+    """moto's server application, as a function from a call to an answer."""
+
+    def __init__(self) -> None:
+        self._application = DomainDispatcherApplication(create_backend_app)
+
+    def answer(self, call: Call, account: str) -> Answer:
+        """Let moto answer in `account`, which the header below tells it; an unknown operation is a 400, at once."""
+        host = f"{call.service}.{call.region}.amazonaws.com"
+        if call.operation == "" or self._application.get_backend_for_host(host) is None:
+            raise AwsError("UnknownOperationException", f"The embedded AWS does not know this call of {call.service}")
+        call.environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
+        try:
+            chunks, status, headers = run_wsgi_app(self._application, call.environ, buffered=True)
+        except NotImplementedError as error:
+            raise AwsError("UnknownOperationException", str(error)) from error
+        return Answer(int(status.split()[0]), list(headers), b"".join(chunks))
+
+
+def reset() -> None:
+    """Forget everything in every account."""
+    BackendDict.reset()
+
+
+def operation_name(call: Call) -> str:
+    """The operation of a call in a REST protocol, by botocore's model; empty when none matches."""
+    try:
+        operation, _ = get_service_router(call.service).match(Request(dict(call.environ)))
+    except NotFound:
+        return ""
+    return str(operation.name)
+
+
+# --- IAM ---------------------------------------------------------------------------------------------------------
+
+
+def user_of_access_key(access_key: str) -> dict[str, Any] | None:
+    """The IAM user with that active access key: Account, Arn, UserId."""
+    for backend in _existing_iam_backends():
+        key = backend.access_keys.get(access_key)
+        if key and key.status == "Active" and key.user_name:
+            user = backend.get_user(key.user_name)
+            return {"Account": backend.account_id, "Arn": user.arn, "UserId": user.id}
+    return None
+
+
+def role_view(key: tuple[str, str, str]) -> dict[str, Any] | None:
+    """The role with the key (partition, account, name), with its documents parsed; None if there is none.
+
+    Arn, RoleId, RoleName, Path, MaxSessionDuration (seconds), Trust, Policies {name: document},
+    AttachedPolicies {arn: document}, Boundary {Arn, Document} or None, Tags {key: value}.
+    """
+    partition, account, name = key
+    backend = iam_backends[account][partition]
+    role = next((role for role in list(backend.roles.values()) if role.name == name), None)
+    return _role_view(backend, role) if role else None
+
+
+def role_views(account: str) -> dict[str, dict[str, Any]]:
+    """All roles of an account by name."""
+    return {
+        role.name: _role_view(backend, role)
+        for backend in _existing_iam_backends(account)
+        for role in list(backend.roles.values())
+    }
+
+
+def customer_policy_views(account: str) -> dict[str, dict[str, Any]]:
+    """The customer managed policies of an account by ARN: Document, VersionIds, AttachmentCount, Tags."""
+    return {
+        policy.arn: {
+            "Document": _default_document(policy),
+            "VersionIds": [version.version_id for version in policy.versions],
+            "AttachmentCount": policy.attachment_count,
+            "Tags": {tag["Key"]: tag["Value"] for tag in policy.get_tags()},
+        }
+        for backend in _existing_iam_backends(account)
+        for policy in list(backend.managed_policies.values())
+        if not isinstance(policy, AWSManagedPolicy)
+    }
+
+
+def roles_with_policy(partition: str, account: str, policy_arn: str) -> list[str]:
+    """Names of the roles that have the policy attached or as their boundary."""
+    return [
+        role.name
+        for role in iam_backends[account][partition].roles.values()
+        if policy_arn in role.managed_policies or role.permissions_boundary_arn == policy_arn
+    ]
+
+
+def policy_exists(partition: str, account: str, policy_arn: str) -> bool:
+    return policy_arn in iam_backends[account][partition].managed_policies
+
+
+def principal_exists(arn: str) -> bool:
+    """Whether the user or role with that ARN exists in its account."""
+    backend = iam_backends[account_of(arn)][partition_of(arn)]
+    principals: list[Role | User] = [*backend.roles.values(), *backend.users.values()]
+    return any(principal.arn == arn for principal in principals)
+
+
+def load_aws_managed_policy(partition: str, account: str, policy_arn: str) -> None:
+    """Put an AWS managed policy into the account, from moto's copy of them.
+
+    moto can load all 1,500 into each account, which takes seconds; one at a time, when it is named, costs nothing.
+    """
+    path_and_name = policy_arn.partition(":policy")[2]
+    data = _aws_managed_policies().get(path_and_name)
+    backend = iam_backends[account][partition]
+    if data and policy_arn not in backend.managed_policies:
+        name = path_and_name.rpartition("/")[2]
+        backend.managed_policies[policy_arn] = AWSManagedPolicy.from_data(name, account, partition, data)
+
+
+def create_user(partition: str, account: str, user_name: str, access_key: str, secret: str) -> None:
+    """A user with one access key of a given id, which IAM's API cannot make."""
+    backend = iam_backends[account][partition]
+    if user_name not in backend.users:
+        backend.create_user("us-east-1", user_name)
+    user = backend.get_user(user_name)
+    if not user.has_access_key(access_key):
+        key = user.create_access_key(prefix="AKIA")
+        key.access_key_id, key.secret_access_key = access_key, secret
+        backend.access_keys[access_key] = key
+
+
+def put_role(arn: str, trust: dict[str, Any]) -> None:
+    """A role with that ARN and trust; an existing one gets the trust."""
+    path, _, name = resource_of(arn).removeprefix("role").rpartition("/")
+    backend = iam_backends[account_of(arn)][partition_of(arn)]
+    existing = next((role for role in backend.roles.values() if role.name == name), None)
+    if existing:
+        existing.assume_role_policy_document = json.dumps(trust)
+        return
+    backend.create_role(
+        role_name=name,
+        assume_role_policy_document=json.dumps(trust),
+        path=f"{path}/",
+        permissions_boundary=None,
+        description="Assumed by the automation",
+        tags=[],
+        max_session_duration="3600",
+    )
+
+
+def _existing_iam_backends(account: str | None = None) -> Iterator[IAMBackend]:
+    """Backends that exist already: asking moto for one creates it."""
+    for _account, by_partition in list(iam_backends.items()):
+        if account in (None, _account):
+            yield from list(by_partition.values())
+
+
+def _role_view(backend: IAMBackend, role: Role) -> dict[str, Any]:
+    boundary = backend.managed_policies.get(role.permissions_boundary_arn or "")
+    return {
+        "Arn": role.arn,
+        "RoleId": role.id,
+        "RoleName": role.name,
+        "Path": role.path,
+        "MaxSessionDuration": int(role.max_session_duration or 3600),
+        "Trust": json.loads(role.assume_role_policy_document),
+        "Policies": {name: json.loads(document) for name, document in role.policies.items()},
+        "AttachedPolicies": {arn: _default_document(policy) for arn, policy in role.managed_policies.items()},
+        "Boundary": {"Arn": boundary.arn, "Document": _default_document(boundary)} if boundary else None,
+        "Tags": {tag["Key"]: tag["Value"] for tag in role.tags},
+    }
+
+
+def _default_document(policy: ManagedPolicy) -> dict[str, Any]:
+    version = next(version for version in policy.versions if version.version_id == policy.default_version_id)
+    document: dict[str, Any] = json.loads(version.document)
+    return document
+
+
+@lru_cache(maxsize=1)
+def _aws_managed_policies() -> dict[str, dict[str, Any]]:
+    """moto's copy of the AWS managed policies, by path and name such as `/service-role/AmazonDMSVPCManagementRole`."""
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    policies: dict[str, dict[str, Any]] = json.loads(aws_managed_policies_data)
+    return {f"{data['Path']}{name}": data for name, data in policies.items()}
+
+
+# --- S3 ----------------------------------------------------------------------------------------------------------
+
+
+def bucket_view(name: str) -> dict[str, Any] | None:
+    """Name, Account, Region, Policy (parsed, or None) of a bucket in any account; None if there is none."""
+    backends: Any = get_backend("s3")
+    if name not in backends.bucket_accounts:
+        return None
+    partition, account = backends.bucket_accounts[name]
+    bucket = backends[account][partition].buckets[name]
+    policy = json.loads(bucket.policy) if bucket.policy else None
+    return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy}
+
+
+def create_bucket(partition: str, account: str, region: str, name: str, ownership: str) -> None:
+    """A bucket with its object ownership."""
+    backend: Any = get_backend("s3")[account][partition]
+    bucket = backend.create_bucket(name, region)
+    backend.put_bucket_ownership_controls(bucket.name, ownership)
+
+
+# --- KMS ---------------------------------------------------------------------------------------------------------
+
+
+def key_view(reference: str, account: str, region: str) -> dict[str, Any] | None:
+    """Arn, Account, Region, Enabled, Policy of a key by id, ARN, alias or alias ARN; ids are looked up in `account`."""
+    if reference.startswith("arn:"):
+        region, account = region_of(reference), account_of(reference)
+        reference = resource_of(reference).removeprefix("key/")
+    keys = get_backend("kms")[account][region].keys
+    key = next((key for key_id, key in list(keys.items()) if key_id == reference or reference in key.aliases), None)
+    if key is None:
+        return None
+    return {
+        "Arn": key.arn,
+        "Account": account,
+        "Region": region,
+        "Enabled": key.enabled and key.key_state == "Enabled",
+        "Policy": json.loads(key.policy),
+    }
+
+
+def create_key(arn: str) -> None:
+    """A key with that ARN; its policy is the default one, which leaves access to the account's IAM."""
+    backend = get_backend("kms")[account_of(arn)][region_of(arn)]
+    if key_view(arn, account_of(arn), region_of(arn)):
+        return
+    # moto makes an RSA key of its own for symmetric keys too, which takes 0.1 s; one of an elliptic curve is made at once.
+    key = backend.create_key(None, "ENCRYPT_DECRYPT", "ECC_NIST_P256", "The data lake's key", None)
+    key.key_spec = "SYMMETRIC_DEFAULT"
+    del backend.keys[key.id]
+    key.id, key.arn = resource_of(arn).removeprefix("key/"), arn
+    backend.keys[key.id] = key
+
+
+# --- EC2 ---------------------------------------------------------------------------------------------------------
+
+
+def subnet_view(account: str, region: str, subnet_id: str) -> dict[str, str] | None:
+    """VpcId and AvailabilityZone of a subnet; None if there is none."""
+    by_zone = get_backend("ec2")[account][region].subnets
+    subnet = next((subnets[subnet_id] for subnets in by_zone.values() if subnet_id in subnets), None)
+    return {"VpcId": subnet.vpc_id, "AvailabilityZone": subnet.availability_zone} if subnet else None

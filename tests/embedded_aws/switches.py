@@ -1,0 +1,113 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switches: each behaviour of AWS that is unknown or varies, with the ways it may go.
+
+Switches belong to an account. `applies_to` says which account of an environment a switch in a landscape goes to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["dms", "lake", "both"]
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One switch; `allowed` is a tuple of values, or the name of a kind of value (see `_fits`)."""
+
+    default: Any
+    allowed: tuple[str, ...] | Literal["count", "seconds", "optional seconds", "optional bucket"]
+    meaning: str
+    applies_to: Role = "dms"
+
+
+SWITCHES: dict[str, Switch] = {
+    "create_endpoint": Switch(
+        "stays",
+        ("stays", "answer_only", "id_later", "access_denied_kept", "access_denied_lost", "pass_role_denied"),
+        "what CreateEndpoint does with a role of another account",
+    ),
+    "id_later_polls": Switch(2, "count", "id_later: describes of an endpoint before its ExternalId shows"),
+    "access_denied_calls": Switch(1, "count", "access_denied_lost: refused calls per identifier"),
+    "trust_checked": Switch(
+        "on_test", ("on_test", "at_creation"), "when the trust of a role of another account is evaluated"
+    ),
+    "external_id": Switch("per_endpoint", ("per_endpoint", "per_account"), "what an ExternalId belongs to"),
+    "external_id_on_recreate": Switch("new", ("new", "same"), "the ExternalId after a delete and a create"),
+    "modify_remote": Switch(
+        "refused", ("refused", "accepted"), "ModifyEndpoint of an endpoint with a role of another account"
+    ),
+    "absent_endpoint": Switch(
+        "fault", ("fault", "empty"), "a filtered describe of endpoints, tasks or instances that matches nothing"
+    ),
+    "returned_spelling": Switch("aws", ("aws", "as_sent"), "the spelling of returned enum values in S3Settings"),
+    "returned_kms_key": Switch("as_sent", ("as_sent", "arn", "id"), "the form of a returned KMS key"),
+    "resource_identifier_reuse": Switch(
+        "allowed", ("allowed", "refused"), "a ResourceIdentifier that a deleted endpoint had"
+    ),
+    "creating_polls": Switch(0, "count", "describes of a new endpoint that show `creating`"),
+    "deleting_polls": Switch(0, "count", "describes of a deleted endpoint that show `deleting`"),
+    "test_polls": Switch(1, "count", "describes of a connection that show `testing`"),
+    "stale_polls": Switch(0, "count", "describes after TestConnection that still show the state before it"),
+    "dms_throttle": Switch(
+        None, "optional bucket", 'token bucket per region for DMS calls: {"burst": calls, "refill": calls per second}'
+    ),
+    "iam_propagation_uses": Switch(0, "count", "evaluations of a role that still see it as it was before", "lake"),
+    "iam_propagation_seconds": Switch(0, "seconds", "seconds in which evaluations see a role as it was", "lake"),
+    "session_seconds": Switch(None, "optional seconds", "validity of AssumeRole's credentials at most", "both"),
+}
+
+
+class InvalidSwitch(ValueError):
+    """An unknown switch, or a value that it cannot have."""
+
+
+class Switches:
+    """The switches of one account; read as `switches["test_polls"]`."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values.get(name, SWITCHES[name].default)
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Set all of `values`, or none of them when one is wrong."""
+        for name, value in values.items():
+            check_switch(name, value)
+        self._values.update(values)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: self[name] for name in SWITCHES}
+
+
+def check_switch(name: str, value: Any) -> None:
+    """Raise InvalidSwitch, which names what is wrong, unless `value` suits the switch `name`."""
+    switch = SWITCHES.get(name)
+    if switch is None:
+        raise InvalidSwitch(f"unknown switch {name!r}; known: {', '.join(sorted(SWITCHES))}")
+    if not _fits(value, switch.allowed):
+        raise InvalidSwitch(f"switch {name!r} cannot be {value!r}; allowed: {_describe(switch.allowed)}")
+
+
+def _fits(value: Any, allowed: tuple[str, ...] | str) -> bool:
+    if isinstance(allowed, tuple):
+        return value in allowed
+    if allowed.startswith("optional"):
+        return value is None or _fits(value, allowed.removeprefix("optional "))
+    if allowed == "bucket":
+        return isinstance(value, dict) and set(value) == {"burst", "refill"} and all(map(_is_amount, value.values()))
+    if allowed == "count":
+        return isinstance(value, int) and _is_amount(value)
+    return _is_amount(value)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def _describe(allowed: tuple[str, ...] | str) -> str:
+    return ", ".join(allowed) if isinstance(allowed, tuple) else allowed

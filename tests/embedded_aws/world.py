@@ -1,0 +1,106 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that the embedded AWS holds beside moto: accounts' switches, DMS, sessions, faults, the journal."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+from . import dms_connections, dms_endpoints, dms_replication, landscape, moto_seams
+from .dms_backend import Dms
+from .faults import Faults, TokenBuckets
+from .identity import Sessions
+from .journal import Journal
+from .propagation import Propagation
+from .switches import Switches
+
+
+class World:
+    """The state. `lock` is held while a call takes effect, so that calls take effect one by one."""
+
+    def __init__(self, landscape_at_start: dict[str, Any]) -> None:
+        self._landscape_at_start = landscape_at_start
+        self.lock = threading.RLock()
+        self.journal = Journal()
+        self.faults = Faults()
+        self.buckets = TokenBuckets()
+        self.sessions = Sessions()
+        self.propagation = Propagation(moto_seams.role_view, self.switches_of)
+        self._switches: dict[str, Switches] = {}
+        self._dms: dict[tuple[str, str], Dms] = {}
+        self._account_external_ids: dict[str, str] = {}
+        self.reset()
+
+    def switches_of(self, account: str) -> Switches:
+        return self._switches.setdefault(account, Switches())
+
+    def dms_of(self, account: str, region: str) -> Dms:
+        """DMS of an account in a region; it exists from its first use on."""
+        key = (account, region)
+        if key not in self._dms:
+            self._dms[key] = Dms(
+                account=account,
+                region=region,
+                switches=self.switches_of(account),
+                propagation=self.propagation,
+                account_external_id=lambda: self._account_external_ids.setdefault(account, str(uuid.uuid4())),
+            )
+        return self._dms[key]
+
+    def reset(self) -> None:
+        """Back to how the server started: the automation's user, and the landscape that was given then."""
+        moto_seams.reset()
+        for part in (self.journal, self.faults, self.buckets, self.sessions, self.propagation):
+            part.clear()
+        self._switches.clear()
+        self._dms.clear()
+        self._account_external_ids.clear()
+        self._automation = landscape.DEFAULT_AUTOMATION
+        self.seed(self._landscape_at_start)
+
+    def seed(self, described: dict[str, Any]) -> None:
+        """Add what `described` (see landscape.py) has; what exists already stays."""
+        landscape.check_landscape(described)
+        if "automation" in described:
+            self._automation = landscape.automation_of(described)
+        landscape.seed_automation(self._automation)
+        for environment in described.get("environments", []):
+            landscape.seed_accounts(environment, self._automation["account_id"])
+            instance_arn = environment["dms"].get("replication_instance_arn")
+            if instance_arn:
+                dms = self.dms_of(environment["dms"]["account_id"], environment["region"])
+                dms_replication.seed_instance(dms, instance_arn)
+            for account, switches in landscape.switches_by_account(environment).items():
+                self.switches_of(account).update(switches)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The automation's credentials as environment variables."""
+        return {
+            "AWS_ACCESS_KEY_ID": self._automation["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": self._automation["secret_access_key"],
+        }
+
+    def state(self, account: str) -> dict[str, Any]:
+        """DMS resources of all regions, IAM roles and customer policies of an account; reading it counts as no poll."""
+        regions = [dms for (owner, _), dms in self._dms.items() if owner == account]
+        return {
+            "endpoints": [
+                {**dms_endpoints.shape_of(dms, endpoint), "Tags": dms.tags.get(endpoint.arn, {})}
+                for dms in regions
+                for endpoint in dms.endpoints.values()
+            ],
+            "connections": [
+                dms_connections.shape_of(connection) for dms in regions for connection in dms.connections.values()
+            ],
+            "tasks": [
+                {**task.shape, "Tags": dms.tags.get(arn, {})} for dms in regions for arn, task in dms.tasks.items()
+            ],
+            "replication_instances": [instance.shape for dms in regions for instance in dms.instances.values()],
+            "replication_configs": [config.shape for dms in regions for config in dms.configs.values()],
+            "roles": moto_seams.role_views(account),
+            "policies": moto_seams.customer_policy_views(account),
+        }
