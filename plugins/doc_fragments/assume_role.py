@@ -1,0 +1,35 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options of `_account.ASSUME_ROLE_SPEC`."""
+
+    DOCUMENTATION = r"""
+options:
+  assume_role_arn:
+    description:
+      - ARN of an IAM role that the module assumes before it calls AWS, in its own process.
+      - The temporary credentials appear in no result and no log, are used in check mode too, and are renewed while the module
+        waits.
+      - The credentials given by O(profile), O(access_key) or the environment must be allowed to assume it.
+    type: str
+  assume_role_external_id:
+    description:
+      - The external ID that the trust of the role in O(assume_role_arn) asks for.
+      - This is not the C(ExternalId) of an endpoint.
+    type: str
+  assume_role_session_name:
+    description:
+      - The name of the session, as CloudTrail shows it. 2 to 64 letters, digits or characters of V(+=,.@-_).
+    type: str
+    default: datalake-dms
+notes:
+  - A session of a role that was assumed from another role lasts one hour at most (AWS calls it role chaining); the module asks
+    for one hour and renews.
+requirements:
+  - python >= 3.11
+"""

@@ -1,0 +1,23 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options of `_dms.WAIT_SPEC`."""
+
+    DOCUMENTATION = r"""
+options:
+  wait_timeout:
+    description:
+      - How long to wait for AWS to finish what it was asked for, in seconds.
+    type: int
+    default: 300
+  poll_interval:
+    description:
+      - The pause between two looks at something that AWS has not finished yet, in seconds.
+    type: float
+    default: 5.0
+"""

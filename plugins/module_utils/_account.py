@@ -1,0 +1,184 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clients of one AWS account: amazon.aws's connection options, and a role assumed inside this process.
+
+amazon.aws builds its sessions from static keys or a profile only. Here the session's credentials come from AssumeRole and
+renew themselves, so that they appear in no task result, work in check mode, and outlive a long wait.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+try:
+    import botocore.config
+    import botocore.credentials
+    import botocore.exceptions
+    import botocore.session
+except ImportError:
+    pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
+
+from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+
+ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
+    "assume_role_arn": {"type": "str"},
+    "assume_role_external_id": {"type": "str"},
+    "assume_role_session_name": {"type": "str", "default": "datalake-dms"},
+}
+
+# AWS limits the session of a chained role to one hour (IAM user guide, "Role chaining"); shorter is renewed all the same.
+_SESSION_SECONDS = 3600
+
+# Standard mode retries throttling, 5xx and lost connections with exponential backoff of at most 20 seconds; it must outlast
+# DMS's own throttle (200 calls, refilled at 8 per second) when many hosts run side by side.
+_RETRIES = {"mode": "standard", "total_max_attempts": 10}
+
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who calls AWS: `arn` is None where only the account is known."""
+
+    account_id: str
+    partition: str
+    arn: str | None = None
+
+
+class _ConnectionOptions:
+    """What amazon.aws's get_aws_connection_info wants of a module: the parameters, and a way to fail."""
+
+    def __init__(self, params: dict[str, Any]):
+        self.params = params
+
+    def fail_json(self, msg: str, **_details: Any) -> None:
+        raise DatalakeError(message=msg)
+
+
+class _AssumedRole:
+    """A credential provider for botocore's resolver, with one source: AssumeRole."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: botocore.credentials.AssumeRoleCredentialFetcher):
+        self._fetcher = fetcher
+
+    def load(self) -> botocore.credentials.DeferredRefreshableCredentials:
+        return botocore.credentials.DeferredRefreshableCredentials(
+            refresh_using=self._fetcher.fetch_credentials, method=self.METHOD
+        )
+
+
+class Account:
+    """One account, region and role; hands out botocore clients, one per service.
+
+    :param params: the module's parameters: amazon.aws's connection options and ASSUME_ROLE_SPEC.
+    :raises DatalakeError: where an option can't be right; nothing is called before the first use of a client.
+    """
+
+    def __init__(self, params: dict[str, Any]):
+        self.region, self._endpoint_url, connection = get_aws_connection_info(_ConnectionOptions(params))
+        self._assume_role_arn = params.get("assume_role_arn") or None
+        self._verify = connection.pop("verify")
+        self._config = botocore.config.Config(user_agent_extra="datalake.dms", retries=_RETRIES)
+        if connection.get("aws_config"):
+            self._config = self._config.merge(connection["aws_config"])
+        self._clients: dict[str, Any] = {}
+        self._session = self._base_session(connection)
+        if self._assume_role_arn:
+            self._session = self._assumed_session(params)
+
+    def client(self, service: str) -> Any:
+        """The account's client of a service ("dms", "iam", "sts", …), made at the first call."""
+        if service not in self._clients:
+            self._clients[service] = self._create_client(service)
+        return self._clients[service]
+
+    def uses_custom_endpoint(self, service: str) -> bool:
+        """Whether calls of a service go elsewhere than to AWS, by whatever option, variable or profile."""
+        plain = self._create_client(
+            service,
+            config=self._config.merge(botocore.config.Config(ignore_configured_endpoint_urls=True)),
+            endpoint_url=None,
+        )
+        return bool(plain.meta.endpoint_url != self.client(service).meta.endpoint_url)
+
+    @functools.cached_property
+    def identity(self) -> Identity:
+        """Account and partition: out of `assume_role_arn` without a call, else asked of STS."""
+        role = parse_aws_arn(self._assume_role_arn or "")
+        return Identity(role["account_id"], role["partition"]) if role else self.caller()
+
+    @AWSErrorHandler.common_error_handler("learn whose credentials these are")
+    def caller(self) -> Identity:
+        """The caller as STS knows it (GetCallerIdentity)."""
+        answer = self.client("sts").get_caller_identity()
+        return Identity(answer["Account"], answer["Arn"].split(":")[1], answer["Arn"])
+
+    @AWSErrorHandler.common_error_handler("set up an AWS client")
+    def _create_client(self, service: str, **overrides: Any) -> Any:
+        settings = {"endpoint_url": self._endpoint_url, "config": self._config, **overrides}
+        return self._session.create_client(service, region_name=self.region, verify=self._verify, **settings)
+
+    @staticmethod
+    @AWSErrorHandler.common_error_handler("set up an AWS session")
+    def _base_session(connection: dict[str, Any]) -> botocore.session.Session:
+        session = botocore.session.Session(profile=connection.get("profile_name"))
+        if connection.get("aws_access_key_id"):
+            session.set_credentials(
+                connection["aws_access_key_id"], connection["aws_secret_access_key"], connection["aws_session_token"]
+            )
+        return session
+
+    @AWSErrorHandler.common_error_handler("set up an AWS session")
+    def _assumed_session(self, params: dict[str, Any]) -> botocore.session.Session:
+        """A session whose credentials are those of the assumed role, renewed before they expire."""
+        source = self._session.get_credentials()
+        if source is None:
+            raise botocore.exceptions.NoCredentialsError()
+        fetcher = botocore.credentials.AssumeRoleCredentialFetcher(
+            client_creator=functools.partial(
+                self._session.create_client,
+                region_name=self.region,
+                endpoint_url=self._endpoint_url,
+                verify=self._verify,
+                config=self._config,
+            ),
+            source_credentials=source,
+            role_arn=self._assume_role_arn,
+            extra_args=_assume_role_arguments(params),
+        )
+        session = botocore.session.Session(profile=self._session.get_config_variable("profile"))
+        session.register_component(
+            "credential_provider", botocore.credentials.CredentialResolver([_AssumedRole(fetcher)])
+        )
+        return session
+
+
+def assume_role_problem(params: dict[str, Any]) -> str | None:
+    """What is wrong with the assume_role_* options, as a sentence, or None. Pure."""
+    arn = params.get("assume_role_arn")
+    details = parse_aws_arn(arn) if arn else None
+    if arn and (not details or details["service"] != "iam" or details["resource_type"] != "role"):
+        return (
+            f"assume_role_arn={arn} is not the ARN of an IAM role; give one like arn:aws:iam::111122223333:role/name."
+        )
+    name = params.get("assume_role_session_name") or ""
+    if arn and not _SESSION_NAME.fullmatch(name):
+        return f"assume_role_session_name={name} must be 2 to 64 letters, digits or characters of +=,.@-_; shorten or change it."
+    return None
+
+
+def _assume_role_arguments(params: dict[str, Any]) -> dict[str, Any]:
+    arguments = {"RoleSessionName": params["assume_role_session_name"], "DurationSeconds": _SESSION_SECONDS}
+    if params.get("assume_role_external_id"):
+        arguments["ExternalId"] = params["assume_role_external_id"]
+    return arguments

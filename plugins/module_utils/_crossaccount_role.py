@@ -1,0 +1,394 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The access role of one endpoint in the data-lake account: what stands there, what shall stand there, and the calls between.
+
+`ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils import iam
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
+    compare_aws_tags,
+)
+from ansible_collections.datalake.dms.plugins.module_utils import _trust
+from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
+from ansible_collections.datalake.dms.plugins.module_utils._tags import planned_tags
+
+# IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
+# request that botocore therefore sends twice.
+_VERSIONS_KEPT = 3
+
+# What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
+State = dict[str, Any]
+
+
+def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Bring role and policy into the state that the parameters ask for.
+
+    :param params: the options of dms_crossaccount_role.
+    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings, warnings.
+    :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
+    """
+    check_options(params)
+    client = account.client("iam")
+    before = read_state(client, account.identity, params)
+    if params["state"] == "absent":
+        return _ensure_absent(client, before, params, check_mode)
+    return _ensure_present(client, before, account, params, check_mode)
+
+
+def check_options(params: dict[str, Any]) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: with what to do.
+    """
+    problem = iam.validate_iam_identifiers("role", params["role_name"], params["path"]) or iam.validate_iam_identifiers(
+        "policy", _policy_name(params)
+    )
+    if problem:
+        raise DatalakeError(message=f"role_name={params['role_name']}: {problem}; choose another name or path.")
+    if params["state"] == "absent":
+        return
+    if not params["bucket_name"]:
+        raise DatalakeError(
+            message="bucket_name is needed for state=present; name the bucket that the endpoint writes to."
+        )
+    if not 1 <= params["trust_length_limit"] <= _trust.TRUST_LENGTH_MAX:
+        raise DatalakeError(
+            message=f"trust_length_limit={params['trust_length_limit']} must be 1 to {_trust.TRUST_LENGTH_MAX}, the most that IAM allows."
+        )
+    check_access(_access(params))
+    _trust.check_request(_trust_request(params), params["trust_length_limit"])
+
+
+def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:
+    """Role and policy as they are (GetRole, ListAttachedRolePolicies, GetPolicy, GetPolicyVersion)."""
+    role = iam.get_iam_role(client, params["role_name"])
+    attached = iam.list_iam_role_attached_policies(client, params["role_name"]) if role else []
+    return {
+        "role": _role_view(role, [p["PolicyArn"] for p in attached]) if role else None,
+        "policy": _read_policy(client, _policy_arn(identity, params)),
+    }
+
+
+def plan_state(
+    before: State, identity: Identity, trust: dict[str, Any], policy: dict[str, Any], params: dict[str, Any]
+) -> State:
+    """Role and policy as they shall be. Pure; a document that says the same keeps its present wording.
+
+    :raises DatalakeError: the role exists under another path, which IAM can't change.
+    """
+    role, current_policy = before["role"] or {}, before["policy"] or {}
+    if role and role["path"] != params["path"]:
+        raise DatalakeError(
+            message=f"The role {params['role_name']} exists with path {role['path']}, and IAM can't change it to path={params['path']}; "
+            "set path to what it is, or remove the role first."
+        )
+    policy_arn = _policy_arn(identity, params)
+    tags = {"tags": params["tags"], "purge_tags": params["purge_tags"]}
+    return {
+        "role": {
+            "role_name": params["role_name"],
+            "arn": f"arn:{identity.partition}:iam::{identity.account_id}:role{params['path']}{params['role_name']}",
+            "path": params["path"],
+            "assume_role_policy_document": _unless_equal(role.get("assume_role_policy_document"), trust),
+            "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
+            "attached_policies": sorted({*role.get("attached_policies", []), policy_arn}),
+            "tags": planned_tags(role.get("tags", {}), **tags),
+        },
+        "policy": {
+            "policy_name": _policy_name(params),
+            "arn": policy_arn,
+            "document": _unless_equal(current_policy.get("document"), policy),
+            "tags": planned_tags(current_policy.get("tags", {}), **tags),
+        },
+    }
+
+
+def _ensure_present(
+    client: Any, before: State, account: Account, params: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    make_placeholder = _trust.unknown_placeholder if check_mode else _trust.new_placeholder
+    current_trust = (before["role"] or {}).get("assume_role_policy_document")
+    trust = _trust.plan_trust(current_trust, _trust_request(params), make_placeholder)
+    _trust.check_length(trust.document, params["trust_length_limit"])
+    policy = _policy_document(account, params)
+    after = plan_state(before, account.identity, trust.document, policy, params)
+    if not check_mode:
+        _apply(client, before, after)
+    return {
+        **_outcome(before, after),
+        "external_ids": trust.external_ids,
+        "bootstrapping": trust.bootstrapping,
+        "findings": trust.findings,
+        "warnings": [f"role {params['role_name']}: {finding}; it is closed." for finding in trust.findings],
+    }
+
+
+def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    warnings = []
+    after: State = {"role": None, "policy": None}
+    if before["role"]:
+        _refuse_foreign_policies(client, before, params)
+    if before["policy"] and _attached_elsewhere(client, before["policy"]["arn"], params["role_name"]):
+        after["policy"] = before["policy"]
+        warnings.append(f"policy {_policy_name(params)} is attached to other roles too and stays.")
+    if not check_mode:
+        _remove(client, before, after, params["role_name"])
+    return {**_outcome(before, after), "external_ids": [], "bootstrapping": False, "findings": [], "warnings": warnings}
+
+
+def _outcome(before: State, after: State) -> dict[str, Any]:
+    return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
+
+
+# What the options mean
+
+
+def _policy_name(params: dict[str, Any]) -> str:
+    return str(params["policy_name"] or params["role_name"])
+
+
+def _policy_arn(identity: Identity, params: dict[str, Any]) -> str:
+    return f"arn:{identity.partition}:iam::{identity.account_id}:policy{params['path']}{_policy_name(params)}"
+
+
+def _access(params: dict[str, Any]) -> Access:
+    return Access(
+        bucket_name=params["bucket_name"],
+        bucket_folder=params["bucket_folder"],
+        kms_key_arn=params["server_side_encryption_kms_key_id"],
+        glue_catalog_generation=params["glue_catalog_generation"],
+        canned_acl_for_objects=params["canned_acl_for_objects"],
+    )
+
+
+def _policy_document(account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    if params["glue_catalog_generation"] and not account.region:
+        raise DatalakeError(
+            message="region is needed with glue_catalog_generation=true; set it to the region of the Glue catalog."
+        )
+    return access_policy(_access(params), account.identity.partition, account.region or "", account.identity.account_id)
+
+
+def _trust_request(params: dict[str, Any]) -> _trust.TrustRequest:
+    return _trust.TrustRequest(
+        external_ids=tuple(params["external_ids"]),
+        purge_external_ids=params["purge_external_ids"],
+        bootstrap=params["bootstrap_trust"],
+        source_account=params["source_account"],
+        principals=tuple(params["service_principals"]),
+        purge_statements=params["purge_trust_statements"],
+    )
+
+
+# What IAM answers
+
+
+def _role_view(role: dict[str, Any], attached: list[str]) -> dict[str, Any]:
+    return {
+        "role_name": role["RoleName"],
+        "arn": role["Arn"],
+        "path": role["Path"],
+        "assume_role_policy_document": role["AssumeRolePolicyDocument"],
+        "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+        "attached_policies": sorted(attached),
+        "tags": boto3_tag_list_to_ansible_dict(role.get("Tags", [])),
+    }
+
+
+def _read_policy(client: Any, arn: str) -> dict[str, Any] | None:
+    try:
+        policy = iam.get_iam_managed_policy_by_arn(client, arn)
+    except is_ansible_aws_error_code("NoSuchEntity"):
+        return None
+    version = iam.get_iam_managed_policy_version(client, arn, policy["DefaultVersionId"])
+    return {
+        "policy_name": policy["PolicyName"],
+        "arn": arn,
+        "document": version["Document"],
+        "tags": boto3_tag_list_to_ansible_dict(policy.get("Tags", [])),
+    }
+
+
+def _unless_equal(current: dict[str, Any] | None, desired: dict[str, Any]) -> dict[str, Any]:
+    """The present document where it says the same as the desired one, in whatever order."""
+    return current if current and not compare_policies(current, desired) else desired
+
+
+def _refuse_foreign_policies(client: Any, before: State, params: dict[str, Any]) -> None:
+    ours = before["policy"]["arn"] if before["policy"] else None
+    foreign = [arn for arn in before["role"]["attached_policies"] if arn != ours]
+    foreign += iam.list_iam_role_policies(client, params["role_name"])
+    if foreign:
+        raise DatalakeError(
+            message=f"The role {params['role_name']} has policies that this module did not make ({', '.join(foreign)}); "
+            "detach or delete them, then remove the role."
+        )
+
+
+def _attached_elsewhere(client: Any, policy_arn: str, role_name: str) -> bool:
+    entities = iam.list_iam_entities_for_policy(client, policy_arn) or {}
+    roles = [r["RoleName"] for r in entities.get("PolicyRoles", [])]
+    return bool(
+        [*entities.get("PolicyUsers", []), *entities.get("PolicyGroups", []), *(r for r in roles if r != role_name)]
+    )
+
+
+# The calls
+
+
+def _apply(client: Any, before: State, after: State) -> None:
+    """Make the account what `after` says, piece by piece: each may be there already after an interrupted run."""
+    if before["role"]:
+        _update_role(client, before["role"], after["role"])
+    if not before["policy"]:
+        _create_policy(client, after["policy"])
+    else:
+        _update_policy(client, before["policy"], after["policy"])
+    if not before["role"]:
+        _create_role(client, after["role"])
+    for arn in set(after["role"]["attached_policies"]) - set((before["role"] or {}).get("attached_policies", [])):
+        _attach_role_policy(client, after["role"]["role_name"], arn)
+
+
+def _remove(client: Any, before: State, after: State, role_name: str) -> None:
+    if before["role"]:
+        for arn in before["role"]["attached_policies"]:
+            iam.detach_iam_role_policy(client, arn, role_name)
+        _delete_role(client, role_name)
+    if before["policy"] and not after["policy"]:
+        _prune_versions(client, before["policy"]["arn"], keep=0)
+        _delete_policy(client, before["policy"]["arn"])
+
+
+def _update_role(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    name = after["role_name"]
+    if before["assume_role_policy_document"] != after["assume_role_policy_document"]:
+        _update_trust(client, name, after["assume_role_policy_document"])
+    if before["permissions_boundary"] != after["permissions_boundary"]:
+        _put_boundary(client, name, after["permissions_boundary"])
+    to_set, to_unset = compare_aws_tags(before["tags"], after["tags"])
+    if to_unset:
+        _untag_role(client, name, to_unset)
+    if to_set:
+        _tag_role(client, name, to_set)
+
+
+def _update_policy(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    arn = after["arn"]
+    if before["document"] != after["document"]:
+        _prune_versions(client, arn, keep=_VERSIONS_KEPT)
+        _create_policy_version(client, arn, after["document"])
+    to_set, to_unset = compare_aws_tags(before["tags"], after["tags"])
+    iam.untag_iam_policy(client, arn, to_unset)
+    iam.tag_iam_policy(client, arn, to_set)
+
+
+@IAMErrorHandler.common_error_handler("create the access role")
+def _create_role(client: Any, role: dict[str, Any]) -> None:
+    """CreateRole; a role that is there by now is ours only if it carries the very trust that was sent."""
+    boundary = {"PermissionsBoundary": role["permissions_boundary"]} if role["permissions_boundary"] else {}
+    trust = role["assume_role_policy_document"]
+    try:
+        client.create_role(
+            RoleName=role["role_name"],
+            Path=role["path"],
+            AssumeRolePolicyDocument=json.dumps(trust),
+            Tags=ansible_dict_to_boto3_tag_list(role["tags"]),
+            **boundary,
+        )
+    except is_boto3_error_code("EntityAlreadyExists"):
+        made = iam.get_iam_role(client, role["role_name"])
+        _refuse_somebody_elses(f"role {role['role_name']}", made and made["AssumeRolePolicyDocument"], trust)
+
+
+@IAMErrorHandler.common_error_handler("create the access policy")
+def _create_policy(client: Any, policy: dict[str, Any]) -> None:
+    """CreatePolicy; a policy that is there by now is ours only if it is the very document that was sent."""
+    name, path = policy["policy_name"], policy["arn"].split(":policy", 1)[1].rsplit("/", 1)[0] + "/"
+    try:
+        client.create_policy(
+            PolicyName=name,
+            Path=path,
+            PolicyDocument=json.dumps(policy["document"]),
+            Tags=ansible_dict_to_boto3_tag_list(policy["tags"]),
+        )
+    except is_boto3_error_code("EntityAlreadyExists"):
+        made = _read_policy(client, policy["arn"])
+        _refuse_somebody_elses(f"policy {name}", made and made["document"], policy["document"])
+
+
+def _refuse_somebody_elses(what: str, made: dict[str, Any] | None, sent: dict[str, Any]) -> None:
+    """botocore sends a request again when its answer was lost: "already exists" may be our own success."""
+    if not made or compare_policies(made, sent):
+        raise DatalakeError(
+            message=f"The {what} was made by somebody else in this very moment; run again to take it over as it is, or choose another name."
+        )
+
+
+@IAMErrorHandler.common_error_handler("update the access role's trust")
+def _update_trust(client: Any, name: str, document: dict[str, Any]) -> None:
+    client.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+@IAMErrorHandler.common_error_handler("set the access role's permissions boundary")
+def _put_boundary(client: Any, name: str, arn: str) -> None:
+    client.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=arn)
+
+
+@IAMErrorHandler.common_error_handler("tag the access role")
+def _tag_role(client: Any, name: str, tags: dict[str, str]) -> None:
+    client.tag_role(RoleName=name, Tags=ansible_dict_to_boto3_tag_list(tags))
+
+
+@IAMErrorHandler.common_error_handler("untag the access role")
+def _untag_role(client: Any, name: str, keys: list[str]) -> None:
+    client.untag_role(RoleName=name, TagKeys=keys)
+
+
+@IAMErrorHandler.common_error_handler("attach the access policy")
+def _attach_role_policy(client: Any, name: str, arn: str) -> None:
+    client.attach_role_policy(RoleName=name, PolicyArn=arn)
+
+
+@IAMErrorHandler.deletion_error_handler("delete the access role")
+def _delete_role(client: Any, name: str) -> None:
+    client.delete_role(RoleName=name)
+
+
+@IAMErrorHandler.common_error_handler("create a version of the access policy")
+def _create_policy_version(client: Any, arn: str, document: dict[str, Any]) -> None:
+    client.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(document), SetAsDefault=True)
+
+
+def _prune_versions(client: Any, arn: str, keep: int) -> None:
+    """Delete the oldest versions that are not in force, so that at most `keep` of all stay (the one in force always does)."""
+    versions = sorted(iam.list_iam_managed_policy_versions(client, arn), key=lambda v: v["CreateDate"])
+    idle = [v["VersionId"] for v in versions if not v["IsDefaultVersion"]]
+    for version_id in idle[: max(0, len(versions) - keep)]:
+        _delete_policy_version(client, arn, version_id)
+
+
+@IAMErrorHandler.deletion_error_handler("delete an old version of the access policy")
+def _delete_policy_version(client: Any, arn: str, version_id: str) -> None:
+    client.delete_policy_version(PolicyArn=arn, VersionId=version_id)
+
+
+@IAMErrorHandler.deletion_error_handler("delete the access policy")
+def _delete_policy(client: Any, arn: str) -> None:
+    client.delete_policy(PolicyArn=arn)

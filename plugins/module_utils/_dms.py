@@ -1,0 +1,210 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls of the DMS API, one function each, and how to wait: waiters are data, retries are decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+try:
+    from botocore.exceptions import WaiterError
+except ImportError:
+    pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
+
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
+)
+from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
+from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
+from ansible_collections.datalake.dms.plugins.module_utils._errors import (
+    PROPAGATION,
+    DmsErrorHandler,
+    denial,
+    error_code,
+)
+
+# The options of a module that waits.
+WAIT_SPEC: dict[str, dict[str, Any]] = {
+    "wait_timeout": {"type": "int", "default": 300},
+    "poll_interval": {"type": "float", "default": 5.0},
+}
+
+# DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
+VISIBLE_LOOKS = 6
+
+# The longest pause between two tries of a call that waits for IAM (seconds).
+MAX_PAUSE = 15
+
+_NOT_FOUND = {"matcher": "error", "expected": "ResourceNotFoundFault"}
+_NO_ENDPOINTS = {"matcher": "path", "argument": "length(Endpoints[])", "expected": 0}
+
+
+def _status(matcher: str, argument: str, state: str, *values: str) -> list[dict[str, Any]]:
+    return [{"state": state, "matcher": matcher, "argument": argument, "expected": value} for value in values]
+
+
+class _WaiterFactory(BaseWaiterFactory):
+    """botocore's own waiters fall short: `endpoint_deleted` fails at once on `active` and never ends on an empty list,
+    `test_connection_succeeds` takes an old row for a new one."""
+
+    @property
+    def _waiter_model_data(self) -> dict[str, Any]:
+        def waiter(operation: str, *acceptors: dict[str, Any]) -> dict[str, Any]:
+            return {"operation": operation, "delay": 5, "maxAttempts": 60, "acceptors": list(acceptors)}
+
+        endpoint, connection = "Endpoints[].Status", "Connections[].Status"
+        return {
+            "endpoint_visible": waiter(
+                "DescribeEndpoints",
+                {"state": "retry", **_NOT_FOUND},
+                {"state": "retry", **_NO_ENDPOINTS},
+                {"state": "success", "matcher": "path", "argument": "length(Endpoints[]) > `0`", "expected": True},
+            ),
+            "endpoint_external_id": waiter(
+                "DescribeEndpoints",
+                {"state": "retry", **_NOT_FOUND},
+                {
+                    "state": "success",
+                    "matcher": "path",
+                    "argument": "length(Endpoints[?ExternalId]) > `0`",
+                    "expected": True,
+                },
+            ),
+            "endpoint_active": waiter(
+                "DescribeEndpoints",
+                *_status("pathAll", endpoint, "success", "active"),
+                *_status("pathAny", endpoint, "failure", "failed", "deleting"),
+            ),
+            "endpoint_deleted": waiter(
+                "DescribeEndpoints", {"state": "success", **_NOT_FOUND}, {"state": "success", **_NO_ENDPOINTS}
+            ),
+            "connection_test_started": waiter(
+                "DescribeConnections", *_status("pathAny", connection, "success", "testing")
+            ),
+            "connection_test_finished": waiter(
+                "DescribeConnections", *_status("pathAll", connection, "success", "successful", "failed")
+            ),
+        }
+
+
+_WAITERS = _WaiterFactory()
+
+
+def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> None:
+    """Wait with one of the waiters above.
+
+    :param timeout: the longest wait, in seconds; at least one look is taken.
+    :param poll_interval: seconds between two looks.
+    :raises botocore.exceptions.WaiterError: time is over, or the state can't be reached any more.
+    """
+    looks = 1 + int(timeout / poll_interval)
+    _WAITERS.get_waiter(client, waiter).wait(**request, WaiterConfig={"Delay": poll_interval, "MaxAttempts": looks})
+
+
+def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> bool:
+    """Like wait_for, with False where time is over."""
+    try:
+        wait_for(client, waiter, timeout, poll_interval, **request)
+    except WaiterError:
+        return False
+    return True
+
+
+class _PropagationRetry(AWSRetry):
+    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied."""
+
+    @staticmethod
+    def status_code_from_exception(error: Any) -> str:
+        return PROPAGATION if denial(error) == PROPAGATION else error_code(error)
+
+
+def retry_while(
+    codes: list[str], timeout: float, first_pause: float
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION counts as a code), for `timeout` seconds
+    at the most, with pauses that double from `first_pause` (seconds)."""
+    return _PropagationRetry.exponential_backoff(
+        retries=tries_within(timeout, first_pause),
+        delay=first_pause,
+        backoff=2,
+        max_delay=MAX_PAUSE,
+        catch_extra_error_codes=codes,
+    )
+
+
+def tries_within(timeout: float, first_pause: float) -> int:
+    """How many tries fit into `timeout` seconds with doubling pauses; at least one. Pure."""
+    tries, pause, spent = 1, first_pause, 0.0
+    while spent + pause <= timeout:
+        spent += pause
+        pause = min(2 * pause, MAX_PAUSE)
+        tries += 1
+    return tries
+
+
+def filters(**values: str) -> list[dict[str, Any]]:
+    """Filters as DMS takes them, of keywords such as endpoint_arn."""
+    return list(ansible_dict_to_boto3_filter_list({name.replace("_", "-"): value for name, value in values.items()}))
+
+
+@DmsErrorHandler.list_error_handler("describe the endpoint")
+def describe_endpoint(client: Any, identifier: str) -> dict[str, Any] | None:
+    """The endpoint of an identifier; None where AWS answers ResourceNotFoundFault or an empty list."""
+    found = client.describe_endpoints(Filters=filters(endpoint_id=identifier))["Endpoints"]
+    return found[0] if found else None
+
+
+@DmsErrorHandler.list_error_handler("list the endpoint's tags", {})
+def list_tags(client: Any, arn: str) -> dict[str, str]:
+    return dict(boto3_tag_list_to_ansible_dict(client.list_tags_for_resource(ResourceArn=arn)["TagList"]))
+
+
+@DmsErrorHandler.common_error_handler("tag the endpoint")
+def add_tags(client: Any, arn: str, tags: dict[str, str]) -> None:
+    client.add_tags_to_resource(ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
+
+
+@DmsErrorHandler.common_error_handler("untag the endpoint")
+def remove_tags(client: Any, arn: str, keys: list[str]) -> None:
+    client.remove_tags_from_resource(ResourceArn=arn, TagKeys=keys)
+
+
+@DmsErrorHandler.list_error_handler("list the tasks of the endpoint", [])
+def list_tasks(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
+    """The replication tasks that use an endpoint, without their settings."""
+    pages = client.get_paginator("describe_replication_tasks").paginate(
+        Filters=filters(endpoint_arn=endpoint_arn), WithoutSettings=True
+    )
+    return list(pages.build_full_result()["ReplicationTasks"])
+
+
+@DmsErrorHandler.list_error_handler("list the serverless replications of the endpoint", [])
+def list_replication_configs(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
+    """The serverless replication configs that use an endpoint; DMS has no filter by endpoint, and botocore no paginator."""
+    configs, marker = [], {}
+    while True:
+        page = client.describe_replication_configs(**marker)
+        configs += page["ReplicationConfigs"]
+        if not page.get("Marker"):
+            break
+        marker = {"Marker": page["Marker"]}
+    return [c for c in configs if endpoint_arn in (c.get("SourceEndpointArn"), c.get("TargetEndpointArn"))]
+
+
+@DmsErrorHandler.list_error_handler("describe the connection")
+def describe_connection(client: Any, endpoint_arn: str, instance_arn: str) -> dict[str, Any] | None:
+    """The connection of an endpoint and an instance; None where it was never tested."""
+    wanted = filters(endpoint_arn=endpoint_arn, replication_instance_arn=instance_arn)
+    found = client.describe_connections(Filters=wanted)["Connections"]
+    return found[0] if found else None
+
+
+@DmsErrorHandler.list_error_handler("describe the replication instance")
+def describe_instance(client: Any, arn: str) -> dict[str, Any] | None:
+    found = client.describe_replication_instances(Filters=filters(replication_instance_arn=arn))["ReplicationInstances"]
+    return found[0] if found else None

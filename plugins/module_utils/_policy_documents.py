@@ -1,0 +1,145 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an access role may do: its permission policy, least privilege for one endpoint. Pure.
+
+Source of the actions: AWS DMS user guide, "Using Amazon S3 as a target", sections on prerequisites, encryption and Glue.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+
+VERSION = "2012-10-17"
+
+# IAM's quota for a managed policy: characters without white space; it can't be raised.
+POLICY_LENGTH = 6144
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+_OBJECT_ACTIONS = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"]
+_BUCKET_ACTIONS = ["s3:ListBucket"]
+_KEY_ACTIONS = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+_CATALOG_BUCKET_ACTIONS = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+_CATALOG_OBJECT_ACTIONS = ["s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+_GLUE_ACTIONS = [
+    "glue:CreateDatabase",
+    "glue:GetDatabase",
+    "glue:CreateTable",
+    "glue:DeleteTable",
+    "glue:UpdateTable",
+    "glue:GetTable",
+    "glue:BatchCreatePartition",
+    "glue:CreatePartition",
+    "glue:UpdatePartition",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:BatchGetPartition",
+]
+_ATHENA_ACTIONS = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:CreateWorkGroup"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one endpoint needs in the data-lake account; `kms_key_arn` is a full key ARN."""
+
+    bucket_name: str
+    bucket_folder: str | None = None
+    kms_key_arn: str | None = None
+    glue_catalog_generation: bool = False
+    canned_acl_for_objects: str | None = None
+
+
+def access_policy(access: Access, partition: str, region: str, account_id: str) -> dict[str, Any]:
+    """The policy document; `partition`, `region` and `account_id` are those of the Glue catalog (the data-lake account)."""
+    bucket = f"arn:{partition}:s3:::{access.bucket_name}"
+    objects = f"{bucket}/{access.bucket_folder}/*" if access.bucket_folder else f"{bucket}/*"
+    glue = access.glue_catalog_generation
+    statements = [
+        _allow("ListBucket", _BUCKET_ACTIONS + (_CATALOG_BUCKET_ACTIONS if glue else []), [bucket]),
+        _allow("WriteObjects", _object_actions(access), [objects]),
+    ]
+    if access.kms_key_arn:
+        statements.append(_allow("UseKey", _KEY_ACTIONS, [access.kms_key_arn]))
+    if glue:
+        catalog = f"arn:{partition}:glue:{region}:{account_id}"
+        statements.append(
+            _allow("WriteCatalog", _GLUE_ACTIONS, [f"{catalog}:catalog", f"{catalog}:database/*", f"{catalog}:table/*"])
+        )
+        workgroups = f"arn:{partition}:athena:{region}:{account_id}:workgroup/glue_catalog_generation_for_task_*"
+        statements.append(_allow("QueryCatalog", _ATHENA_ACTIONS, [workgroups]))
+    return {"Version": VERSION, "Statement": statements}
+
+
+def check_access(access: Access) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: a bucket, folder or key that can't be, or that would widen the policy.
+    """
+    if not _BUCKET_NAME.fullmatch(access.bucket_name):
+        raise DatalakeError(
+            message=f"bucket_name={access.bucket_name} is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and "
+            "hyphens); give the name alone, without s3:// or folder."
+        )
+    problem = folder_problem(access.bucket_folder)
+    if problem:
+        raise DatalakeError(message=f"bucket_folder={access.bucket_folder} {problem}.")
+    if access.kms_key_arn and not is_kms_key_arn(access.kms_key_arn):
+        raise DatalakeError(
+            message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which a key of another "
+            "account must be named by; give arn:aws:kms:<region>:<account>:key/<id>."
+        )
+    length = document_length(access_policy(access, "aws-us-gov", "ap-southeast-2", "0" * 12))
+    if length > POLICY_LENGTH:
+        raise DatalakeError(
+            message=f"The access policy would have about {length} characters and IAM's limit is {POLICY_LENGTH}; shorten bucket_folder."
+        )
+
+
+def folder_problem(folder: str | None) -> str | None:
+    """What is wrong with a bucket folder, and what to do; None where nothing is."""
+    if not folder:
+        return None
+    if folder.startswith("/") or folder.endswith("/"):
+        return "begins or ends with a slash; leave it out, DMS puts it between bucket, folder and object itself"
+    if re.search(r"[*?]|\$\{", folder):
+        return "has *, ? or ${, which would widen the access policy to other folders; choose another name"
+    return None
+
+
+def is_kms_key_arn(text: str) -> bool:
+    """Whether a text is the full ARN of a KMS key, the only form that works across accounts (an alias doesn't)."""
+    details = parse_aws_arn(text)
+    return bool(details and details["service"] == "kms" and details["resource_type"] == "key" and details["account_id"])
+
+
+def document_length(document: dict[str, Any]) -> int:
+    """Characters of a policy document as IAM counts them: white space left out."""
+    return len(re.sub(r"\s", "", json.dumps(document, ensure_ascii=False)))
+
+
+def as_list(value: Any) -> list[Any]:
+    """A policy element that is one thing or a list of them, as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _object_actions(access: Access) -> list[str]:
+    with_acl = access.canned_acl_for_objects and access.canned_acl_for_objects.lower() != "none"
+    return [
+        *_OBJECT_ACTIONS,
+        *(["s3:PutObjectAcl"] if with_acl else []),
+        *(_CATALOG_OBJECT_ACTIONS if access.glue_catalog_generation else []),
+    ]
+
+
+def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: dms_connection_test
+version_added: "0.1.0"
+short_description: Test the connection of a DMS endpoint from a replication instance
+description:
+  - Lets a replication instance test its connection to an endpoint, and waits for the result. The task fails where the test fails.
+  - A test that succeeded is remembered in the tag C(datalake.dms:connection-tested) of the endpoint, since DMS tells neither when a test
+    was nor what has changed since; that tag is all that the module changes.
+  - Uses DMS C(DescribeConnections), C(ListTagsForResource), C(TestConnection), C(AddTagsToResource).
+author:
+  - Contributors to the datalake.dms project (!UNKNOWN)
+options:
+  endpoint_arn:
+    description:
+      - ARN of the endpoint.
+    type: str
+    required: true
+  replication_instance_arn:
+    description:
+      - ARN of the replication instance that tests. Without one nothing is tested and RV(status) is V(unverified).
+      - Serverless replication has no connection test.
+    type: str
+  test:
+    description:
+      - V(when_needed) does not test again what succeeded with the same O(change_token), at most O(max_age) ago.
+    type: str
+    choices: [when_needed, always]
+    default: when_needed
+  max_age:
+    description:
+      - The age at which a successful test is repeated, in seconds; V(0) for never.
+    type: int
+    default: 0
+  change_token:
+    description:
+      - Any text that changes whenever something changes that the connection depends on, such as the settings of the endpoint and
+        the policy of its role. Only a hash of it is kept.
+    type: str
+  iam_propagation_timeout:
+    description:
+      - How long to repeat a test that fails for want of access, in seconds, because IAM promises no time in which a change is seen
+        everywhere. V(0) takes the first result.
+    type: int
+    default: 0
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datalake.dms.assume_role
+  - datalake.dms.waiting
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether a test is needed, and the last result where it is not.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+  idempotent:
+    support: partial
+    description: A second run changes nothing with O(test=when_needed).
+"""
+
+EXAMPLES = r"""
+- name: Test the endpoint, unless that was done since its last change
+  datalake.dms.dms_connection_test:
+    endpoint_arn: "{{ endpoint.endpoint.endpoint_arn }}"
+    replication_instance_arn: arn:aws:dms:eu-central-1:111122223333:rep:dev
+    change_token: "{{ endpoint.endpoint.s3_settings | to_json }}"
+    max_age: 604800
+"""
+
+RETURN = r"""
+status:
+  description:
+    - Result of the test. V(unverified) where nothing was tested, which is never success, in check mode also where a test is needed.
+  returned: always
+  type: str
+  choices: [successful, failed, unverified]
+tested:
+  description: Whether a test was run.
+  returned: always
+  type: bool
+test_needed:
+  description: Whether a test was needed.
+  returned: always
+  type: bool
+endpoint_arn:
+  description: The endpoint.
+  returned: always
+  type: str
+last_failure_message:
+  description: AWS's message of a test that failed.
+  returned: always
+  type: str
+hint:
+  description: The likely cause, in plain words.
+  returned: always
+  type: str
+failed_to_assume_role:
+  description: Whether the test failed because DMS could not assume the endpoint's role.
+  returned: always
+  type: bool
+"""
+
+from ansible_collections.datalake.dms.plugins.module_utils import _connection_test
+from ansible_collections.datalake.dms.plugins.module_utils._dms import WAIT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+
+ARGUMENT_SPEC = {
+    "endpoint_arn": {"type": "str", "required": True},
+    "replication_instance_arn": {"type": "str"},
+    "test": {"type": "str", "choices": ["when_needed", "always"], "default": "when_needed"},
+    "max_age": {"type": "int", "default": 0},
+    "change_token": {"type": "str", "no_log": False},
+    "iam_propagation_timeout": {"type": "int", "default": 0},
+    **WAIT_SPEC,
+}
+
+
+def main():
+    run_module(_connection_test.ensure, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

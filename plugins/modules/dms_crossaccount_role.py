@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: dms_crossaccount_role
+version_added: "0.1.0"
+short_description: Manage the access role of one DMS S3 target endpoint in the data-lake account
+description:
+  - Manages, in the account that owns the S3 bucket, the IAM role that AWS DMS of another account assumes to write to it, with one
+    managed policy that allows what that endpoint needs and no more.
+  - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
+    that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
+  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
+    C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
+    C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
+    also C(ListRolePolicies), C(ListEntitiesForPolicy), C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
+author:
+  - Contributors to the datalake.dms project (!UNKNOWN)
+options:
+  state:
+    description:
+      - V(present) makes role and policy what the options say; V(absent) removes the policy with its versions, the attachment and
+        the role.
+      - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
+        that other roles use too stays.
+    type: str
+    choices: [present, absent]
+    default: present
+  role_name:
+    description:
+      - Name of the role; at most 64 letters, digits or characters of V(+=,.@-_).
+    type: str
+    required: true
+  policy_name:
+    description:
+      - Name of the managed policy. As O(role_name) where it is not given.
+    type: str
+  path:
+    description:
+      - IAM path of role and policy; begins and ends with a slash. IAM can't change the path of a role that exists.
+    type: str
+    default: /
+  permissions_boundary:
+    description:
+      - ARN of the managed policy that bounds the role. A boundary that the role has stays where this is not given.
+    type: str
+  bucket_name:
+    description:
+      - Name of the bucket that the endpoint writes to. Needed with O(state=present).
+    type: str
+  bucket_folder:
+    description:
+      - Folder in the bucket, without a slash at either end. Objects outside of it are not accessible.
+    type: str
+  server_side_encryption_kms_key_id:
+    description:
+      - Full ARN of the KMS key that the objects are encrypted with. The key's own policy must admit the role, or its account.
+    type: str
+  glue_catalog_generation:
+    description:
+      - Whether the endpoint has C(GlueCatalogGeneration), which needs access to the Glue catalog and to Athena in O(region).
+    type: bool
+    default: false
+  canned_acl_for_objects:
+    description:
+      - The endpoint's C(CannedAclForObjects). Any but V(none) needs C(s3:PutObjectAcl).
+    type: str
+  external_ids:
+    description:
+      - The C(ExternalId) of the endpoint, in a list because a new one is admitted before the old one is taken away.
+      - They are added to those that the trust has. An empty list leaves the trust's ids as they are.
+    type: list
+    elements: str
+    default: []
+  purge_external_ids:
+    description:
+      - Whether ids that are not in O(external_ids) are taken away. Do so after a connection test has succeeded.
+    type: bool
+    default: false
+  bootstrap_trust:
+    description:
+      - What the trust asks for while no C(ExternalId) is known.
+      - V(placeholder) is a random C(sts:ExternalId) that nobody can present. It is written once and kept until an id is known.
+      - V(source_account) is C(aws:SourceAccount) only, as O(source_account) says, for AWS accounts in which DMS validates the
+        trust when the endpoint is created. DMS 3.4.7 or later sends it.
+    type: str
+    choices: [placeholder, source_account]
+    default: placeholder
+  source_account:
+    description:
+      - Id of the account that runs DMS; adds the condition C(aws:SourceAccount) to the trust (DMS 3.4.7 or later).
+    type: str
+  service_principals:
+    description:
+      - The services that may assume the role.
+    type: list
+    elements: str
+    default: [dms.amazonaws.com]
+  purge_trust_statements:
+    description:
+      - Whether trust statements of others are removed.
+      - Whatever this says, a statement that lets DMS assume the role without C(sts:ExternalId) is closed, and reported in
+        RV(findings).
+    type: bool
+    default: false
+  trust_length_limit:
+    description:
+      - The account's quota for the length of a role's trust, in characters. AWS raises it to 4096 on request.
+    type: int
+    default: 2048
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.tags
+  - amazon.aws.boto3
+  - datalake.dms.assume_role
+attributes:
+  check_mode:
+    support: full
+    description: Predicts role and policy; a placeholder that would be made is shown as V((known after creation\)).
+  diff_mode:
+    support: full
+    description: Shows role, trust, policy document and tags before and after.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Make the access role before the endpoint exists
+  datalake.dms.dms_crossaccount_role:
+    assume_role_arn: arn:aws:iam::444455556666:role/dms-deployer
+    region: eu-central-1
+    role_name: dms-s3-dev-crm
+    bucket_name: example-lake-dev
+    bucket_folder: raw/crm
+    server_side_encryption_kms_key_id: arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab
+
+- name: Admit the ExternalId that AWS gave to the endpoint
+  datalake.dms.dms_crossaccount_role:
+    role_name: dms-s3-dev-crm
+    bucket_name: example-lake-dev
+    bucket_folder: raw/crm
+    external_ids: ["{{ endpoint.external_id }}"]
+
+- name: Remove role and policy
+  datalake.dms.dms_crossaccount_role:
+    role_name: dms-s3-dev-crm
+    state: absent
+"""
+
+RETURN = r"""
+role:
+  description: The role as it is, or in check mode as it would be; null with O(state=absent).
+  returned: success
+  type: dict
+  contains:
+    arn:
+      description: ARN of the role.
+      type: str
+      sample: arn:aws:iam::444455556666:role/dms-s3-dev-crm
+    role_name:
+      description: Name of the role.
+      type: str
+    path:
+      description: Path of the role.
+      type: str
+    assume_role_policy_document:
+      description: The trust.
+      type: dict
+    permissions_boundary:
+      description: ARN of the permissions boundary, or null.
+      type: str
+    attached_policies:
+      description: ARNs of all managed policies that the role has.
+      type: list
+      elements: str
+    tags:
+      description: The role's tags.
+      type: dict
+policy:
+  description: The managed policy, likewise; with O(state=absent) null, or the policy where others use it.
+  returned: success
+  type: dict
+  contains:
+    arn:
+      description: ARN of the policy.
+      type: str
+    policy_name:
+      description: Name of the policy.
+      type: str
+    document:
+      description: The version in force.
+      type: dict
+    tags:
+      description: The policy's tags.
+      type: dict
+external_ids:
+  description: The ids that the trust admits, placeholders left out.
+  returned: success
+  type: list
+  elements: str
+bootstrapping:
+  description: Whether the trust still waits for the first C(ExternalId).
+  returned: success
+  type: bool
+findings:
+  description: A sentence for each trust statement that was found open to every customer of DMS, and is closed now.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
+from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
+
+ARGUMENT_SPEC = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "role_name": {"type": "str", "required": True},
+    "policy_name": {"type": "str"},
+    "path": {"type": "str", "default": "/"},
+    "permissions_boundary": {"type": "str"},
+    "bucket_name": {"type": "str"},
+    "bucket_folder": {"type": "str"},
+    "server_side_encryption_kms_key_id": {"type": "str"},
+    "glue_catalog_generation": {"type": "bool", "default": False},
+    "canned_acl_for_objects": {"type": "str"},
+    "external_ids": {"type": "list", "elements": "str", "default": []},
+    "purge_external_ids": {"type": "bool", "default": False},
+    "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
+    "source_account": {"type": "str"},
+    "service_principals": {"type": "list", "elements": "str", "default": [DMS_PRINCIPAL]},
+    "purge_trust_statements": {"type": "bool", "default": False},
+    "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
+    **TAGS_SPEC,
+}
+
+
+def main():
+    run_module(_crossaccount_role.ensure, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
