@@ -186,7 +186,8 @@ def list_tasks(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
 @DmsErrorHandler.list_error_handler("list the serverless replications of the endpoint", [])
 def list_replication_configs(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
     """The serverless replication configs that use an endpoint; DMS has no filter by endpoint, and botocore no paginator."""
-    configs, marker = [], {}
+    configs: list[dict[str, Any]] = []
+    marker: dict[str, str] = {}
     while True:
         page = client.describe_replication_configs(**marker)
         configs += page["ReplicationConfigs"]

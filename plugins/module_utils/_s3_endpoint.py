@@ -81,9 +81,8 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     desired = check_options(params)
     client = account.client("dms")
     current = _read(client, params)
-    if params["state"] == "absent":
+    if desired is None:
         return _ensure_absent(client, current, params, check_mode)
-    assert desired is not None  # noqa: S101 - check_options gives it for every state but absent
     dms_account_id = _account_of(current["EndpointArn"]) if current else account.identity.account_id
     problem = kms_key_problem(desired.settings, dms_account_id)
     if problem:

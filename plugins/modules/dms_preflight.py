@@ -121,7 +121,7 @@ ARGUMENT_SPEC = {
     "protected": {"type": "bool", "default": False},
     "allow_endpoint_url": {"type": "bool", "default": False},
     "bucket_name": {"type": "str"},
-    "kms_key_arn": {"type": "str"},
+    "kms_key_arn": {"type": "str", "no_log": False},
     "replication_instance_arn": {"type": "str"},
 }
 

@@ -1,0 +1,71 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything a contributor does, from a plain clone: it needs Python 3.11 or newer (with venv and pip), make and PyPI.
+# `make test PYTHON=python3.12` takes another Python than `python3`; each has an environment of its own in .venv.
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '' 2>/dev/null && command -v $$p && break; done)
+endif
+VENV := $(if $(PYTHON),$(shell $(PYTHON) tests/tools/environment.py --where 2>/dev/null))
+BIN := $(VENV)/bin
+
+# What the tools start in their turn (molecule: ansible-playbook) comes from the same environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# No test may depend on the caller's settings, nor reach an AWS account that the caller happens to be signed in to.
+unexport PYTHONPATH $(filter ANSIBLE_% AWS_% MOLECULE_%,$(.VARIABLES))
+export AWS_CONFIG_FILE := /dev/null
+export AWS_SHARED_CREDENTIALS_FILE := /dev/null
+export AWS_EC2_METADATA_DISABLED := true
+# The environments come without bytecode (pip --no-compile): what is used is compiled once, and each play starts twice as fast.
+unexport PYTHONDONTWRITEBYTECODE
+# Collections under ~/.ansible would shadow the checkout.
+export ANSIBLE_HOME := $(CURDIR)/.ansible
+
+.PHONY: help python setup demo test matrix lint unit molecule sanity build clean
+.NOTPARALLEL:
+
+help:  ## List what make can do
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(firstword $(MAKEFILE_LIST)) | tr '|' '\t' | expand -t 18
+
+python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and there is no python3 on PATH." >&2; exit 1; }
+
+setup: python  ## Make or refresh the environment (.venv/<python>)
+	@$(PYTHON) tests/tools/environment.py
+
+demo: setup  ## Show the collection at work against the embedded AWS
+	@$(BIN)/python tests/tools/demo.py $(ENVIRONMENTS)
+
+test: lint unit molecule sanity  ## Run every check on one Python
+	@$(BIN)/python tests/tools/passed.py
+	@echo "All checks passed on $$($(BIN)/python --version)."
+
+matrix: python  ## Run the tests on every supported Python that is installed (but where `make test` just passed)
+	@$(PYTHON) tests/tools/matrix.py $(MAKE) unit molecule sanity
+
+lint: setup  ## Check style, types, changelog and documentation
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/ansible-lint --offline
+	$(BIN)/antsibull-changelog lint
+	@# It asks git what to copy of amazon.aws, which is in .venv: without the ceiling git would say "nothing, it is ignored".
+	GIT_CEILING_DIRECTORIES=$(CURDIR) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
+
+unit: setup  ## Run the unit and integration tests
+	$(BIN)/pytest -n 2 tests/unit tests/integration
+
+molecule: setup  ## Run all molecule scenarios
+	$(BIN)/molecule test --all --workers 2
+
+sanity: setup  ## Run ansible-test sanity
+	$(BIN)/python tests/tools/sanity.py
+
+build: setup  ## Build the collection's tarball into build/
+	$(BIN)/ansible-galaxy collection build --force --output-path build
+
+clean:  ## Remove all that make has made
+	rm -rf .venv .ansible build .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
