@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._s3_endpoint import short_resource_identifier
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import short_resource_identifier
 
 DOCUMENTATION = r"""
 name: resource_identifier

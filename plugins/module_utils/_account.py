@@ -23,9 +23,9 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
-from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_arn, partition_of
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 
 ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
@@ -38,8 +38,10 @@ ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
 _SESSION_SECONDS = 3600
 
 # Standard mode retries throttling, 5xx and lost connections with exponential backoff of at most 20 seconds; it must outlast
-# DMS's own throttle (200 calls, refilled at 8 per second) when many hosts run side by side.
+# DMS's own throttle (200 calls, refilled at 8 per second) when many hosts run side by side. STS is called first, and tells soon
+# where nothing can be reached at all.
 _RETRIES = {"mode": "standard", "total_max_attempts": 10}
+_STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
@@ -88,9 +90,7 @@ class Account:
         self.region, self._endpoint_url, connection = get_aws_connection_info(_ConnectionOptions(params))
         self._assume_role_arn = params.get("assume_role_arn") or None
         self._verify = connection.pop("verify")
-        self._config = botocore.config.Config(user_agent_extra="datalake.dms", retries=_RETRIES)
-        if connection.get("aws_config"):
-            self._config = self._config.merge(connection["aws_config"])
+        self._user_config = connection.get("aws_config")
         self._clients: dict[str, Any] = {}
         self._session = self._base_session(connection)
         if self._assume_role_arn:
@@ -104,28 +104,32 @@ class Account:
 
     def uses_custom_endpoint(self, service: str) -> bool:
         """Whether calls of a service go elsewhere than to AWS, by whatever option, variable or profile."""
-        plain = self._create_client(
-            service,
-            config=self._config.merge(botocore.config.Config(ignore_configured_endpoint_urls=True)),
-            endpoint_url=None,
-        )
+        ignoring = botocore.config.Config(ignore_configured_endpoint_urls=True)
+        plain = self._create_client(service, config=self._config(service).merge(ignoring), endpoint_url=None)
         return bool(plain.meta.endpoint_url != self.client(service).meta.endpoint_url)
 
     @functools.cached_property
     def identity(self) -> Identity:
         """Account and partition: out of `assume_role_arn` without a call, else asked of STS."""
-        role = parse_aws_arn(self._assume_role_arn or "")
-        return Identity(role["account_id"], role["partition"]) if role else self.caller()
+        arn = self._assume_role_arn
+        account_id = account_of(arn)
+        return Identity(account_id, partition_of(arn)) if arn and account_id else self.caller()
 
     @AWSErrorHandler.common_error_handler("learn whose credentials these are")
     def caller(self) -> Identity:
         """The caller as STS knows it (GetCallerIdentity)."""
         answer = self.client("sts").get_caller_identity()
-        return Identity(answer["Account"], answer["Arn"].split(":")[1], answer["Arn"])
+        return Identity(answer["Account"], partition_of(answer["Arn"]), answer["Arn"])
+
+    def _config(self, service: str) -> botocore.config.Config:
+        """The configuration of a service's client; what the user gives as aws_config wins."""
+        retries = _STS_RETRIES if service == "sts" else _RETRIES
+        config = botocore.config.Config(user_agent_extra="datalake.dms", retries=retries)
+        return config.merge(self._user_config) if self._user_config else config
 
     @AWSErrorHandler.common_error_handler("set up an AWS client")
     def _create_client(self, service: str, **overrides: Any) -> Any:
-        settings = {"endpoint_url": self._endpoint_url, "config": self._config, **overrides}
+        settings = {"endpoint_url": self._endpoint_url, "config": self._config(service), **overrides}
         return self._session.create_client(service, region_name=self.region, verify=self._verify, **settings)
 
     @staticmethod
@@ -150,7 +154,7 @@ class Account:
                 region_name=self.region,
                 endpoint_url=self._endpoint_url,
                 verify=self._verify,
-                config=self._config,
+                config=self._config("sts"),
             ),
             source_credentials=source,
             role_arn=self._assume_role_arn,
@@ -166,8 +170,7 @@ class Account:
 def assume_role_problem(params: dict[str, Any]) -> str | None:
     """What is wrong with the assume_role_* options, as a sentence, or None. Pure."""
     arn = params.get("assume_role_arn")
-    details = parse_aws_arn(arn) if arn else None
-    if arn and (not details or details["service"] != "iam" or details["resource_type"] != "role"):
+    if arn and not is_arn(arn, "role"):
         return (
             f"assume_role_arn={arn} is not the ARN of an IAM role; give one like arn:aws:iam::111122223333:role/name."
         )

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     KNOWN_AFTER_CREATION,
     DatalakeError,
@@ -29,7 +32,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._tags import RESERVED
 TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 
 # What DMS says of a connection, and what we say where nothing was tested.
-SUCCESSFUL, FAILED, TESTING, UNVERIFIED = "successful", "failed", "testing", "unverified"
+SUCCESSFUL, FAILED, UNVERIFIED = "successful", "failed", "unverified"
 
 # How many looks DMS gets to show a new test as `testing`; until then it may show the result of the one before.
 _START_LOOKS = 4
@@ -85,39 +88,31 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     """Test the connection where that is asked for or needed, and wait for the result.
 
     :param params: the options of dms_connection_test.
-    :returns: the module's result: changed, status, tested, test_needed, last_failure_message, hint, failed_to_assume_role, connection, diff.
-    :raises AnsibleAWSError: a call failed. A test that failed is a result, not an error.
+    :returns: the module's result: changed, diff, status, tested, test_needed, endpoint_arn, last_failure_message, hint,
+        failed_to_assume_role; `failure` where a test failed.
+    :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
     """
     _check_options(params)
     if not params["replication_instance_arn"]:
-        return _result(
-            params,
-            UNVERIFIED,
-            hint="without a replication instance nothing can be tested: set replication_instance_arn",
-        )
+        hint = "without a replication instance nothing can be tested: set replication_instance_arn"
+        return _result(params, UNVERIFIED, hint=hint)
     if KNOWN_AFTER_CREATION in params["endpoint_arn"]:
-        return _result(params, UNVERIFIED, test_needed=True, changed=True, hint="the endpoint does not exist yet")
+        hint = "the endpoint does not exist yet"
+        return _result(params, UNVERIFIED, needed=True, tag_after=KNOWN_AFTER_CREATION, hint=hint)
     client = account.client("dms")
     connection = _dms.describe_connection(client, params["endpoint_arn"], params["replication_instance_arn"])
-    tested = parse_tested(_dms.list_tags(client, params["endpoint_arn"]).get(TESTED_TAG))
-    needed = test_needed(connection, tested, params, datetime.now(UTC))
-    if not needed or check_mode:
-        status = connection["Status"] if connection and not needed else UNVERIFIED
-        return _result(params, status, connection, test_needed=needed, changed=needed)
+    tag = _dms.list_tags(client, params["endpoint_arn"]).get(TESTED_TAG)
+    if not test_needed(connection, parse_tested(tag), params, datetime.now(UTC)):
+        return _result(params, SUCCESSFUL, tag_before=tag, tag_after=tag)
+    if check_mode:
+        return _result(params, UNVERIFIED, connection, needed=True, tag_before=tag, tag_after=KNOWN_AFTER_CREATION)
     connection = _test_until_seen(client, params)
+    tag_after = tag
     if connection["Status"] == SUCCESSFUL:
-        _dms.add_tags(
-            client,
-            params["endpoint_arn"],
-            {TESTED_TAG: format_tested(datetime.now(UTC), params["change_token"])},
-        )
+        tag_after = format_tested(datetime.now(UTC), params["change_token"])
+        _dms.add_tags(client, params["endpoint_arn"], {TESTED_TAG: tag_after})
     return _result(
-        params,
-        connection["Status"],
-        connection,
-        tested=True,
-        test_needed=True,
-        changed=connection["Status"] == SUCCESSFUL,
+        params, connection["Status"], connection, tested=True, needed=True, tag_before=tag, tag_after=tag_after
     )
 
 
@@ -162,21 +157,18 @@ def format_tested(at: datetime, change_token: str | None) -> str:
 
 def parse_tested(value: str | None) -> Tested | None:
     """The tag read back; None where it is missing or was written by hand in some other form."""
-    time, _slash, digits = (value or "").partition("/")
+    at, _slash, digits = (value or "").partition("/")
     try:
-        return Tested(datetime.strptime(time, _TIME_FORMAT).replace(tzinfo=UTC), digits)
+        return Tested(datetime.strptime(at, _TIME_FORMAT).replace(tzinfo=UTC), digits)
     except ValueError:
         return None
 
 
 def _check_options(params: dict[str, Any]) -> None:
+    _dms.check_waiting(params)
     for option, kind in (("endpoint_arn", "endpoint"), ("replication_instance_arn", "rep")):
         arn = params[option]
-        if (
-            arn
-            and KNOWN_AFTER_CREATION not in arn
-            and not re.fullmatch(rf"arn:[\w-]+:dms:[\w-]+:\d{{12}}:{kind}:.+", arn)
-        ):
+        if arn and KNOWN_AFTER_CREATION not in arn and not is_arn(arn, kind):
             raise DatalakeError(
                 message=f"{option}={arn} is not an ARN of that kind; give one like arn:aws:dms:<region>:<account>:{kind}:<id>."
             )
@@ -190,7 +182,7 @@ class _NotYetSeen(Exception):
     """A test that failed as one does while a change of IAM has not reached DMS; carries the connection."""
 
 
-class _PropagationRetry(CloudRetry):
+class _TestRetry(CloudRetry):
     """Repeats such a test."""
 
     base_class = _NotYetSeen
@@ -205,14 +197,16 @@ class _PropagationRetry(CloudRetry):
 
 
 def _test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Test, and again while it fails for want of access, for iam_propagation_timeout seconds at the most."""
+    """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
     pause = min(1.0, params["poll_interval"])
     tries = _dms.tries_within(params["iam_propagation_timeout"], pause)
+    deadline = time.monotonic() + params["iam_propagation_timeout"]
 
-    @_PropagationRetry.exponential_backoff(retries=tries, delay=pause, max_delay=_dms.MAX_PAUSE)
+    @_TestRetry.exponential_backoff(retries=tries, delay=pause, max_delay=_dms.MAX_PAUSE)
     def test() -> dict[str, Any]:
         connection = _test(client, params)
-        if connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage")):
+        denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
+        if denied and time.monotonic() < deadline:
             raise _NotYetSeen(connection)
         return connection
 
@@ -223,31 +217,34 @@ def _test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _test(client: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Start a test (or join one that runs) and wait for its result."""
-    pair = {"EndpointArn": params["endpoint_arn"], "ReplicationInstanceArn": params["replication_instance_arn"]}
-    _start(client, pair, params)
-    looks = {
-        "poll_interval": params["poll_interval"],
-        "Filters": _dms.filters(
-            endpoint_arn=pair["EndpointArn"], replication_instance_arn=pair["ReplicationInstanceArn"]
-        ),
-    }
+    """Start a test and wait for its result."""
+    arns = {"endpoint_arn": params["endpoint_arn"], "replication_instance_arn": params["replication_instance_arn"]}
+    looks = {"poll_interval": params["poll_interval"], "Filters": _dms.filters(**arns)}
+    _start(client, params, looks)
     # Where `testing` is never seen, the test was over before the first look: what stands there then is its result.
     _dms.waited_for(client, "connection_test_started", _START_LOOKS * params["poll_interval"], **looks)
     _finish(client, params, looks)
-    connection = _dms.describe_connection(client, pair["EndpointArn"], pair["ReplicationInstanceArn"])
+    connection = _dms.describe_connection(client, **arns)
     if connection is None:
-        raise DatalakeError(message=f"The endpoint {pair['EndpointArn']} was deleted while it was tested; run again.")
+        raise DatalakeError(
+            message=f"The endpoint {params['endpoint_arn']} was deleted while it was tested; run again."
+        )
     return connection
 
 
-def _start(client: Any, pair: dict[str, str], params: dict[str, Any]) -> None:
-    """TestConnection, repeated while another test of the pair runs: one that ModifyEndpoint started knows nothing of the trust."""
+def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
+    """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust."""
 
     @DmsErrorHandler.common_error_handler("test the connection")
     @_dms.retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def start() -> None:
-        client.test_connection(**pair)
+        try:
+            client.test_connection(
+                EndpointArn=params["endpoint_arn"], ReplicationInstanceArn=params["replication_instance_arn"]
+            )
+        except is_boto3_error_code("InvalidResourceStateFault"):
+            _finish(client, params, looks)
+            raise
 
     start()
 
@@ -261,17 +258,21 @@ def _result(
     params: dict[str, Any],
     status: str,
     connection: dict[str, Any] | None = None,
+    *,
     tested: bool = False,
-    test_needed: bool = False,
-    changed: bool = False,
+    needed: bool = False,
+    tag_before: str | None = None,
+    tag_after: str | None = None,
     hint: str | None = None,
 ) -> dict[str, Any]:
+    """What the module returns; `changed` is the change of the tag, which is all that it changes."""
     message = (connection or {}).get("LastFailureMessage") if status != SUCCESSFUL else None
     return {
-        "changed": changed,
+        "changed": tag_before != tag_after,
+        "diff": {"before": {TESTED_TAG: tag_before}, "after": {TESTED_TAG: tag_after}},
         "status": status,
         "tested": tested,
-        "test_needed": test_needed,
+        "test_needed": needed,
         "endpoint_arn": params["endpoint_arn"],
         "last_failure_message": message,
         "hint": hint or (failure_hint(message) if message else None),
@@ -282,6 +283,5 @@ def _result(
 
 def _failure(params: dict[str, Any], message: str | None) -> str:
     name = params["endpoint_arn"].rsplit(":", 1)[-1]
-    return (
-        f"The connection test of endpoint {name} failed: {message or 'AWS gives no reason'}; {failure_hint(message)}."
-    )
+    said = message or "AWS gives no reason"
+    return f"The connection test of endpoint {name} failed: {said}; {failure_hint(message)}."

@@ -56,11 +56,12 @@ def check_options(params: dict[str, Any]) -> None:
 
     :raises DatalakeError: with what to do.
     """
-    problem = iam.validate_iam_identifiers("role", params["role_name"], params["path"]) or iam.validate_iam_identifiers(
-        "policy", _policy_name(params)
-    )
-    if problem:
-        raise DatalakeError(message=f"role_name={params['role_name']}: {problem}; choose another name or path.")
+    for kind, name in (("role", params["role_name"]), ("policy", _policy_name(params))):
+        problem = iam.validate_iam_identifiers(kind, name, params["path"])
+        if problem:
+            raise DatalakeError(
+                message=f"{kind}_name={name}, path={params['path']}: {problem}; choose another name or path."
+            )
     if params["state"] == "absent":
         return
     if not params["bucket_name"]:
@@ -128,6 +129,8 @@ def _ensure_present(
     _trust.check_length(trust.document, params["trust_length_limit"])
     policy = _policy_document(account, params)
     after = plan_state(before, account.identity, trust.document, policy, params)
+    if before["policy"] and before["policy"]["document"] != after["policy"]["document"]:
+        _refuse_shared_policy(client, before["policy"], params["role_name"])
     if not check_mode:
         _apply(client, before, after)
     return {
@@ -135,7 +138,7 @@ def _ensure_present(
         "external_ids": trust.external_ids,
         "bootstrapping": trust.bootstrapping,
         "findings": trust.findings,
-        "warnings": [f"role {params['role_name']}: {finding}; it is closed." for finding in trust.findings],
+        "warnings": [f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings],
     }
 
 
@@ -238,6 +241,14 @@ def _refuse_foreign_policies(client: Any, before: State, params: dict[str, Any])
         raise DatalakeError(
             message=f"The role {params['role_name']} has policies that this module did not make ({', '.join(foreign)}); "
             "detach or delete them, then remove the role."
+        )
+
+
+def _refuse_shared_policy(client: Any, policy: dict[str, Any], role_name: str) -> None:
+    if _attached_elsewhere(client, policy["arn"], role_name):
+        raise DatalakeError(
+            message=f"The policy {policy['policy_name']} says something else and is attached to more than the role {role_name}; choose "
+            "another policy_name, each endpoint has a policy of its own."
         )
 
 

@@ -23,6 +23,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.transformation import a
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     PROPAGATION,
+    DatalakeError,
     DmsErrorHandler,
     denial,
     error_code,
@@ -33,6 +34,18 @@ WAIT_SPEC: dict[str, dict[str, Any]] = {
     "wait_timeout": {"type": "int", "default": 300},
     "poll_interval": {"type": "float", "default": 5.0},
 }
+
+
+def check_waiting(params: dict[str, Any]) -> None:
+    """
+    :raises DatalakeError: a timeout or pause that can't be, before anything is changed.
+    """
+    if params["poll_interval"] <= 0:
+        raise DatalakeError(message=f"poll_interval={params['poll_interval']} must be more than 0; give seconds.")
+    for option in ("wait_timeout", "iam_propagation_timeout"):
+        if params[option] < 0:
+            raise DatalakeError(message=f"{option}={params[option]} must not be negative; give seconds.")
+
 
 # DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
 VISIBLE_LOOKS = 6
@@ -84,10 +97,14 @@ class _WaiterFactory(BaseWaiterFactory):
                 "DescribeEndpoints", {"state": "success", **_NOT_FOUND}, {"state": "success", **_NO_ENDPOINTS}
             ),
             "connection_test_started": waiter(
-                "DescribeConnections", *_status("pathAny", connection, "success", "testing")
+                "DescribeConnections",
+                {"state": "retry", **_NOT_FOUND},
+                *_status("pathAny", connection, "success", "testing"),
             ),
             "connection_test_finished": waiter(
-                "DescribeConnections", *_status("pathAll", connection, "success", "successful", "failed")
+                "DescribeConnections",
+                {"state": "retry", **_NOT_FOUND},
+                *_status("pathAll", connection, "success", "successful", "failed"),
             ),
         }
 
@@ -107,10 +124,12 @@ def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **r
 
 
 def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> bool:
-    """Like wait_for, with False where time is over."""
+    """Like wait_for, with False where time is over; a call that fails is raised as ever."""
     try:
         wait_for(client, waiter, timeout, poll_interval, **request)
-    except WaiterError:
+    except WaiterError as error:
+        if not error.kwargs["reason"].startswith("Max attempts exceeded"):
+            raise
         return False
     return True
 
@@ -126,8 +145,8 @@ class _PropagationRetry(AWSRetry):
 def retry_while(
     codes: list[str], timeout: float, first_pause: float
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION counts as a code), for `timeout` seconds
-    at the most, with pauses that double from `first_pause` (seconds)."""
+    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION counts as a code), with pauses that double
+    from `first_pause` and make at most `timeout` in all (seconds)."""
     return _PropagationRetry.exponential_backoff(
         retries=tries_within(timeout, first_pause),
         delay=first_pause,
@@ -198,9 +217,9 @@ def list_replication_configs(client: Any, endpoint_arn: str) -> list[dict[str, A
 
 
 @DmsErrorHandler.list_error_handler("describe the connection")
-def describe_connection(client: Any, endpoint_arn: str, instance_arn: str) -> dict[str, Any] | None:
+def describe_connection(client: Any, endpoint_arn: str, replication_instance_arn: str) -> dict[str, Any] | None:
     """The connection of an endpoint and an instance; None where it was never tested."""
-    wanted = filters(endpoint_arn=endpoint_arn, replication_instance_arn=instance_arn)
+    wanted = filters(endpoint_arn=endpoint_arn, replication_instance_arn=replication_instance_arn)
     found = client.describe_connections(Filters=wanted)["Connections"]
     return found[0] if found else None
 

@@ -5,7 +5,7 @@
 """What can go wrong, as one sentence that says what to do.
 
 Pure: botocore exceptions in, text out. The meaning of each fault stands here and nowhere else
-(source: botocore's DMS model and the AWS documents named in the README).
+(source: botocore's DMS model; for the texts that tell denials apart, messages that users of other tools reported).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def error_message(error: BaseException | None) -> str:
     """AWS's own message of a botocore ClientError, or of what wraps one; else the exception's text."""
     cause = _cause(error)
     response = getattr(cause, "response", None) or {}
-    return str(response.get("Error", {}).get("Message") or cause or "").strip()
+    return " ".join(str(response.get("Error", {}).get("Message") or cause or "").split())
 
 
 def denial(error: BaseException | None) -> str | None:
@@ -77,13 +77,11 @@ def denial(error: BaseException | None) -> str | None:
     code, message = error_code(error), error_message(error).lower()
     if "AccessDenied" not in code:
         return None
-    if "pass role" in message or "passrole" in message:
-        return PASS_ROLE
     if "service control policy" in message or "resource control policy" in message:
         return ORGANIZATION
-    if "is not authorized to perform" in message or "not authorized to perform:" in message:
+    if "not authorized to perform" in message and not (code == "AccessDeniedFault" and "sts:assumerole" in message):
         return CALLER
-    return PROPAGATION
+    return PASS_ROLE if "cross-account passrole" in message.replace("pass role", "passrole") else PROPAGATION
 
 
 def explain(error: BaseException) -> str:
@@ -110,17 +108,17 @@ def _advice(cause: BaseException | None) -> str:
 
 def _advice_for_fault(cause: BaseException | None) -> str:
     code = error_code(cause)
-    if getattr(cause, "operation_name", "") == "AssumeRole":
-        return (
-            "the role in assume_role_arn could not be assumed: check that it exists, that its trust admits this caller, "
-            "and that assume_role_external_id is the one that it asks for"
-        )
     if code in _CREDENTIAL_CODES:
         return "AWS does not know these credentials: check access_key and secret_key, profile, or the AWS_* environment"
     if code in _EXPIRED_CODES:
         return "the credentials have expired: get new ones and run again, the run goes on where it stopped"
     if code in _THROTTLE_CODES:
         return "AWS throttles this account: run again with fewer forks"
+    if getattr(cause, "operation_name", "") == "AssumeRole":
+        return (
+            "the role in assume_role_arn could not be assumed: check that it exists, that its trust admits this caller, "
+            "and that assume_role_external_id is the one that it asks for"
+        )
     if code == "KMSKeyNotAccessibleFault":
         return "check that the key exists, is enabled and in this region, and that its policy admits this account"
     if code in ("ResourceQuotaExceededFault", "LimitExceeded"):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 try:
@@ -26,6 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._account import (
     assume_role_problem,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, error_code, explain
+from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
 
 Ensure = Callable[[Account, dict[str, Any], bool], dict[str, Any]]
 
@@ -35,7 +36,7 @@ TAGS_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def run_module(ensure: Ensure, argument_spec: dict[str, dict[str, Any]], **module_options: Any) -> None:
+def run_module(ensure: Ensure, argument_spec: Mapping[str, Any], **module_options: Any) -> None:
     """Run one module to its end, which is exit_json or fail_json.
 
     :param ensure: gets the account, the parameters and whether this is check mode, and returns the result. Two of the result's keys are
@@ -45,6 +46,8 @@ def run_module(ensure: Ensure, argument_spec: dict[str, dict[str, Any]], **modul
     module = AnsibleAWSModule(
         argument_spec={**ASSUME_ROLE_SPEC, **argument_spec}, supports_check_mode=True, **module_options
     )
+    # Ansible repeats the options in its result.
+    module.no_log_values.update(secret_values(module.params.get("extra_connection_attributes")))
     try:
         result = call(ensure, module.params, module.check_mode)
     except (AnsibleAWSError, *_BOTO_ERRORS) as error:

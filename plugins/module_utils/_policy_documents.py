@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
+from ansible_collections.datalake.dms.plugins.module_utils._arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 
 VERSION = "2012-10-17"
@@ -83,15 +83,13 @@ def check_access(access: Access) -> None:
 
     :raises DatalakeError: a bucket, folder or key that can't be, or that would widen the policy.
     """
-    if not _BUCKET_NAME.fullmatch(access.bucket_name):
-        raise DatalakeError(
-            message=f"bucket_name={access.bucket_name} is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and "
-            "hyphens); give the name alone, without s3:// or folder."
-        )
+    problem = bucket_problem(access.bucket_name)
+    if problem:
+        raise DatalakeError(message=f"bucket_name={access.bucket_name} {problem}.")
     problem = folder_problem(access.bucket_folder)
     if problem:
         raise DatalakeError(message=f"bucket_folder={access.bucket_folder} {problem}.")
-    if access.kms_key_arn and not is_kms_key_arn(access.kms_key_arn):
+    if access.kms_key_arn and not is_arn(access.kms_key_arn, "key"):
         raise DatalakeError(
             message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which a key of another "
             "account must be named by; give arn:aws:kms:<region>:<account>:key/<id>."
@@ -103,6 +101,16 @@ def check_access(access: Access) -> None:
         )
 
 
+def bucket_problem(name: str | None) -> str | None:
+    """What is wrong with the name of a bucket, and what to do; None where nothing is."""
+    if name and _BUCKET_NAME.fullmatch(name):
+        return None
+    return (
+        "is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and hyphens); give the name alone, without "
+        "s3:// or folder"
+    )
+
+
 def folder_problem(folder: str | None) -> str | None:
     """What is wrong with a bucket folder, and what to do; None where nothing is."""
     if not folder:
@@ -112,12 +120,6 @@ def folder_problem(folder: str | None) -> str | None:
     if re.search(r"[*?]|\$\{", folder):
         return "has *, ? or ${, which would widen the access policy to other folders; choose another name"
     return None
-
-
-def is_kms_key_arn(text: str) -> bool:
-    """Whether a text is the full ARN of a KMS key, the only form that works across accounts (an alias doesn't)."""
-    details = parse_aws_arn(text)
-    return bool(details and details["service"] == "kms" and details["resource_type"] == "key" and details["account_id"])
 
 
 def document_length(document: dict[str, Any]) -> int:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_account_id
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     DatalakeError,
     error_code,
@@ -25,7 +25,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     explain,
 )
 
-SIDES = ("dms", "lake")
+# The services that are called on each side.
+_SERVICES = {"dms": ("sts", "dms"), "lake": ("sts", "iam", "s3", "kms")}
+
+SIDES = tuple(_SERVICES)
 
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
@@ -37,11 +40,8 @@ def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[
     """
     check_options(params)
     findings = environment_findings(params)
-    if params["protected"] and not params["allow_endpoint_url"] and account.uses_custom_endpoint("sts"):
-        findings.append(
-            f"Environment {params['environment']} is protected and its calls would go to a custom endpoint URL instead of AWS: unset "
-            "AWS_ENDPOINT_URL (and endpoint_url), or allow it explicitly with allow_endpoint_url=true."
-        )
+    if params["protected"] and not params["allow_endpoint_url"]:
+        findings += _endpoint_url_findings(account, params)
     if findings:
         # Nothing is asked of an account that may be the wrong one.
         return _result(findings, None)
@@ -50,6 +50,18 @@ def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[
     if not findings:
         findings += _prerequisite_findings(account, params)
     return _result(findings, caller)
+
+
+def _endpoint_url_findings(account: Account, params: dict[str, Any]) -> list[str]:
+    """Whether calls would go elsewhere than to AWS, through an option, a variable (of one service, too) or a profile."""
+    elsewhere = [service for service in _SERVICES[params["side"]] if account.uses_custom_endpoint(service)]
+    if not elsewhere:
+        return []
+    return [
+        f"Environment {params['environment']} is protected and its calls of {', '.join(elsewhere)} would go to a custom endpoint URL "
+        "instead of AWS: unset AWS_ENDPOINT_URL (its forms for one service, and endpoint_url), or allow it explicitly with "
+        "allow_endpoint_url=true."
+    ]
 
 
 def environment_findings(params: dict[str, Any]) -> list[str]:
@@ -67,38 +79,47 @@ def environment_findings(params: dict[str, Any]) -> list[str]:
         return [
             f"environment={name} is not in the map of environments (known: {known}): add it there, or correct the inventory."
         ]
-    declared = str(environments[name].get(f"{params['side']}_account_id"))
+    malformed = [_entry_finding(other, entry) for other, entry in sorted(environments.items())]
+    if any(malformed):
+        return findings + [m for m in malformed if m]
+    declared = str(environments[name][f"{params['side']}_account_id"])
     if declared != params["account_id"]:
         findings.append(
-            f"The inventory names {params['account_id']} as {params['side']} account of {name}, and the map of environments says {declared}: "
-            "correct whichever is wrong."
+            f"The inventory names {params['account_id']} as {params['side']} account of {name}, and the map of environments says "
+            f"{declared}: correct whichever is wrong."
         )
     return findings + _shared_account_findings(name, environments)
 
 
+def _entry_finding(name: str, entry: Any) -> str | None:
+    if isinstance(entry, dict) and all(entry.get(f"{side}_account_id") for side in SIDES):
+        return None
+    return f"The entry {name} in the map of environments must have dms_account_id and lake_account_id: complete it."
+
+
 def _shared_account_findings(name: str, environments: dict[str, Any]) -> list[str]:
-    ours = _accounts(environments[name])
+    ours = environments[name]
     return [
-        f"Environments {name} and {other} both use account {', '.join(sorted(ours & _accounts(entry)))}: correct the map, or declare it with "
-        f"shares_accounts_with in one of them."
+        f"Environments {name} and {other} both use account {', '.join(sorted(_accounts(ours) & _accounts(entry)))}: correct the map, "
+        "or declare it with shares_accounts_with in one of them."
         for other, entry in sorted(environments.items())
         if other != name
-        and ours & _accounts(entry)
-        and other not in environments[name].get("shares_accounts_with", [])
-        and name not in entry.get("shares_accounts_with", [])
+        and _accounts(ours) & _accounts(entry)
+        and other not in (ours.get("shares_accounts_with") or [])
+        and name not in (entry.get("shares_accounts_with") or [])
     ]
 
 
 def _accounts(entry: dict[str, Any]) -> set[str]:
-    return {str(entry[f"{side}_account_id"]) for side in SIDES if entry.get(f"{side}_account_id")}
+    return {str(entry[f"{side}_account_id"]) for side in SIDES}
 
 
 def _role_findings(params: dict[str, Any]) -> list[str]:
-    role = parse_aws_arn(params["assume_role_arn"] or "")
-    if not role or role["account_id"] == params["account_id"]:
+    account_id = account_of(params["assume_role_arn"])
+    if account_id in (None, params["account_id"]):
         return []
     return [
-        f"assume_role_arn={params['assume_role_arn']} is a role of account {role['account_id']}, and the {params['side']} account is "
+        f"assume_role_arn={params['assume_role_arn']} is a role of account {account_id}, and the {params['side']} account is "
         f"{params['account_id']}: correct whichever is wrong."
     ]
 
@@ -175,7 +196,7 @@ def check_options(params: dict[str, Any]) -> None:
     """
     :raises DatalakeError: an account id that is none.
     """
-    if not (params["account_id"].isdecimal() and len(params["account_id"]) == 12):
+    if not is_account_id(params["account_id"]):
         raise DatalakeError(
             message=f"account_id={params['account_id']} is not a 12-digit AWS account id; correct it (quote it in YAML)."
         )

@@ -2,28 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The S3 target endpoint in the DMS account: decide (pure), then call.
+"""The S3 target endpoint in the DMS account: read, decide (in _endpoint_plan), call.
 
 `ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.arn import parse_aws_arn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list, compare_aws_tags
-from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
-from ansible_collections.datalake.dms.plugins.module_utils import _dms
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
+from ansible_collections.datalake.dms.plugins.module_utils import _dms, _endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
+    CREATED,
+    DELETED,
+    MODIFIED,
+    NONE,
+    RECREATED,
+    Plan,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     CALLER,
-    KNOWN_AFTER_CREATION,
     ORGANIZATION,
     PASS_ROLE,
     PROPAGATION,
@@ -38,18 +42,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     format_attributes,
     kms_key_problem,
     snake_settings,
-    without_secrets,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._tags import planned_tags
-
-# CreateEndpoint.ResourceIdentifier: at most 31 characters.
-RESOURCE_IDENTIFIER_LENGTH = 31
-
-# CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
-
-# States of a task or serverless replication in which ModifyEndpoint is allowed: it does not read its endpoints.
-_IDLE_STATES = {"stopped", "ready", "failed", "created", "failed-move"}
+from ansible_collections.datalake.dms.plugins.module_utils._tags import new_tags, planned_tags
 
 # Faults of CreateEndpoint after which the endpoint may stand.
 _MAY_STAND_ALL_THE_SAME = [
@@ -59,35 +53,47 @@ _MAY_STAND_ALL_THE_SAME = [
     "S3AccessDeniedFault",
 ]
 
-NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
-
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be done with the endpoint, why, and what differs: option -> (present, desired)."""
+class _Job:
+    """One endpoint to see to: the client, the module's parameters, what is wanted, and whether its role is in another account."""
 
-    action: str
-    reasons: tuple[str, ...]
-    changes: dict[str, tuple[Any, Any]]
+    client: Any
+    params: dict[str, Any]
+    desired: DesiredSettings
+    remote: bool
+
+    @property
+    def identifier(self) -> str:
+        return str(self.params["endpoint_identifier"]).lower()
+
+    @property
+    def looks(self) -> dict[str, Any]:
+        """What each wait for the endpoint needs."""
+        return {"poll_interval": self.params["poll_interval"], "Filters": _dms.filters(endpoint_id=self.identifier)}
 
 
 def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Bring the endpoint into the state that the parameters ask for.
 
     :param params: the options of dms_s3_endpoint.
-    :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, persisted, warnings.
+    :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
+        persisted, warnings.
     :raises DatalakeError: a wrong option, or tasks in the way, before anything is changed. AnsibleAWSError: a call failed.
     """
     desired = check_options(params)
     client = account.client("dms")
     current = _read(client, params)
+    _endpoint_plan.check_kind(current)
     if desired is None:
         return _ensure_absent(client, current, params, check_mode)
-    dms_account_id = _account_of(current["EndpointArn"]) if current else account.identity.account_id
+    dms_account_id = (account_of(current["EndpointArn"]) if current else None) or account.identity.account_id
     problem = kms_key_problem(desired.settings, dms_account_id)
     if problem:
         raise DatalakeError(message=problem)
-    return _ensure_present(client, current, desired, params, dms_account_id, check_mode)
+    plan = _endpoint_plan.plan_endpoint(current, desired, dms_account_id, params["recreate"])
+    job = _Job(client, params, desired, _endpoint_plan.is_remote(desired, dms_account_id))
+    return _ensure_present(job, current, plan, check_mode)
 
 
 def check_options(params: dict[str, Any]) -> DesiredSettings | None:
@@ -95,17 +101,8 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
 
     :raises DatalakeError: with what to do.
     """
-    identifier, tail = params["endpoint_identifier"], params["resource_identifier"]
-    if not _IDENTIFIER.fullmatch(identifier) or len(identifier) > 255:
-        raise DatalakeError(
-            message=f"endpoint_identifier={identifier} must begin with a letter and have only ASCII letters, digits and single hyphens, none "
-            "at the end (at most 255); choose another one."
-        )
-    if tail and (not _IDENTIFIER.fullmatch(tail) or len(tail) > RESOURCE_IDENTIFIER_LENGTH):
-        raise DatalakeError(
-            message=f"resource_identifier={tail} must begin with a letter and have only ASCII letters, digits and single hyphens, at most "
-            f"{RESOURCE_IDENTIFIER_LENGTH}; shorten or change it."
-        )
+    _endpoint_plan.check_identifiers(params["endpoint_identifier"], params["resource_identifier"])
+    _dms.check_waiting(params)
     if params["state"] == "absent":
         return None
     if params["s3_settings"] is None:
@@ -115,86 +112,63 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
     return desired_settings(params["s3_settings"], params["extra_connection_attributes"], params["settings_conflicts"])
 
 
-def plan_endpoint(
-    current: dict[str, Any] | None, desired: DesiredSettings, dms_account_id: str, recreate: bool = False
-) -> Plan:
-    """Whether the endpoint stays, is created, modified, or deleted and created again. Pure; tags aren't its business.
-
-    AWS refuses to modify an endpoint whose role is in another account, so that one is created again.
-
-    :raises DatalakeError: the identifier belongs to an endpoint of another kind.
-    """
-    if current is None:
-        return Plan(CREATED, ("it does not exist",), {})
-    if current.get("EngineName") != "s3" or current.get("EndpointType", "").lower() != "target":
-        raise DatalakeError(
-            message=f"The endpoint {current['EndpointIdentifier']} exists as {current.get('EndpointType', '').lower()} of engine "
-            f"{current.get('EngineName')}, not as S3 target; choose another endpoint_identifier, or remove that endpoint."
-        )
-    changes = differences(desired, current)
-    if recreate:
-        return Plan(RECREATED, ("recreate is true",), changes)
-    if not changes:
-        return Plan(NONE, (), {})
-    roles = (current.get("S3Settings", {}).get("ServiceAccessRoleArn"), desired.settings["ServiceAccessRoleArn"])
-    if any(role and _account_of(role) != dms_account_id for role in roles):
-        reason = "AWS does not modify an endpoint whose role is in another account"
-        return Plan(RECREATED, (reason,), changes)
-    if changes.get("encryption_mode", (None, None))[1] == "sse-kms":
-        return Plan(RECREATED, ("AWS does not change encryption_mode to sse-kms",), changes)
-    return Plan(MODIFIED, ("its role is in the same account",), changes)
-
-
-def resource_identifier(endpoint_arn: str) -> str | None:
-    """The tail of an endpoint's ARN, where it can be asked for again; None for the longer ones that AWS makes up."""
-    tail = endpoint_arn.rsplit(":", 1)[-1]
-    return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
-
-
-def short_resource_identifier(name: str) -> str:
-    """A resource identifier out of a name: the name, or its beginning and a hash where it is longer than 31 characters."""
-    name = name.lower()
-    if len(name) <= RESOURCE_IDENTIFIER_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: RESOURCE_IDENTIFIER_LENGTH - 9].rstrip('-')}-{digest}"
-
-
-def _ensure_present(
-    client: Any,
-    current: dict[str, Any] | None,
-    desired: DesiredSettings,
-    params: dict[str, Any],
-    dms_account_id: str,
-    check_mode: bool,
-) -> dict[str, Any]:
-    plan = plan_endpoint(current, desired, dms_account_id, params["recreate"])
-    current_tags = _dms.list_tags(client, current["EndpointArn"]) if current else {}
-    tags = planned_tags(current_tags, params["tags"], params["purge_tags"])
+def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check_mode: bool) -> dict[str, Any]:
     if current and plan.action in (MODIFIED, RECREATED):
-        refuse_users(client, current, plan)
-    predicted = _predicted(current, desired, params, plan)
-    after, persisted = predicted, plan.action not in (CREATED, RECREATED)
+        _refuse_users(job.client, current, plan)
+    if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
+        current = _wait_external_id(job)
+    current_tags = _dms.list_tags(job.client, current["EndpointArn"]) if current else {}
+    wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"])
+    tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
+    after = _endpoint_plan.predicted(current, job.desired, plan, job.identifier, job.remote)
+    persisted, warnings = plan.action not in (CREATED, RECREATED), list(job.desired.warnings)
     if not check_mode:
-        after, persisted = _carry_out(client, current, desired, params, plan, tags, dms_account_id)
-        if current and after and plan.action in (NONE, MODIFIED):
-            _update_tags(client, after["EndpointArn"], current_tags, tags)
+        after, persisted = _carry_out(job, current, plan, tags)
+        if current and plan.action in (NONE, MODIFIED):
+            _update_tags(job.client, after["EndpointArn"], current_tags, tags)
+        if persisted:
+            warnings += _spelling_warnings(job.desired, after)
+    before_values = {name: before for name, (before, _after) in plan.changes.items()}
     return {
-        "changed": plan.action != NONE or tags != current_tags,
+        "changed": plan.action != NONE or wanted_tags != current_tags,
         "action": plan.action,
         "reasons": list(plan.reasons),
-        "differences": [*plan.changes, *(["tags"] if current and tags != current_tags else [])],
-        "settings": snake_settings(desired.settings),
+        "differences": [*plan.changes, *(["tags"] if current and wanted_tags != current_tags else [])],
+        "settings": snake_settings(job.desired.settings),
         "diff": {
-            "before": _diff_view(current, current_tags, desired, {k: v[0] for k, v in plan.changes.items()}),
-            "after": _diff_view(after, tags, desired, {k: v[1] for k, v in plan.changes.items()}),
+            "before": _endpoint_plan.diff_view(current, current_tags, job.desired, before_values),
+            "after": _endpoint_plan.diff_view(after, tags, job.desired, {}),
         },
-        "endpoint": endpoint_view(after, tags),
+        "endpoint": _endpoint_plan.endpoint_view(after, tags),
         "external_id": after.get("ExternalId"),
+        "current_external_id": (current or {}).get("ExternalId"),
         "persisted": persisted,
-        "warnings": [
-            f"{params['endpoint_identifier']}: {w}" for w in (*desired.warnings, *_spelling_warnings(desired, after))
-        ],
+        "warnings": [f"{job.identifier}: {warning}" for warning in warnings],
+    }
+
+
+def _ensure_absent(
+    client: Any, current: dict[str, Any] | None, params: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    plan = Plan(DELETED, ("state is absent",)) if current else Plan(NONE)
+    tags: dict[str, str] = {}
+    if current:
+        _refuse_users(client, current, plan)
+        tags = _dms.list_tags(client, current["EndpointArn"])
+        if not check_mode:
+            _delete(client, current["EndpointArn"], params)
+    return {
+        "changed": current is not None,
+        "action": plan.action,
+        "reasons": list(plan.reasons),
+        "differences": [],
+        "settings": {},
+        "diff": {"before": _endpoint_plan.endpoint_view(current, tags) or {}, "after": {}},
+        "endpoint": None,
+        "external_id": None,
+        "current_external_id": (current or {}).get("ExternalId"),
+        "persisted": False,
+        "warnings": [],
     }
 
 
@@ -206,142 +180,29 @@ def _spelling_warnings(desired: DesiredSettings, endpoint: dict[str, Any]) -> li
     ]
 
 
-def _carry_out(
-    client: Any,
-    current: dict[str, Any] | None,
-    desired: DesiredSettings,
-    params: dict[str, Any],
-    plan: Plan,
-    tags: dict[str, str],
-    dms_account_id: str,
-) -> tuple[dict[str, Any], bool]:
-    """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it."""
-    if current and plan.action == NONE:
-        return current, True
-    if current and plan.action == MODIFIED:
-        _modify(client, current["EndpointArn"], desired, params)
-        return _wait_active(client, params), True
-    if current:
-        _delete(client, current["EndpointArn"], params)
-    remote = _account_of(desired.settings["ServiceAccessRoleArn"]) != dms_account_id
-    request = _create_request(current, desired, params, tags)
-    return _create(client, request, desired, params, remote)
-
-
-def _ensure_absent(
-    client: Any, current: dict[str, Any] | None, params: dict[str, Any], check_mode: bool
-) -> dict[str, Any]:
-    plan = Plan(DELETED if current else NONE, ("state is absent",) if current else (), {})
-    if current:
-        refuse_users(client, current, plan)
-        if not check_mode:
-            _delete(client, current["EndpointArn"], params)
-    return {
-        "changed": current is not None,
-        "action": plan.action,
-        "reasons": list(plan.reasons),
-        "differences": [],
-        "settings": {},
-        "diff": {"before": endpoint_view(current, {}) or {}, "after": {}},
-        "endpoint": None,
-        "external_id": None,
-        "persisted": False,
-        "warnings": [],
-    }
-
-
-def refuse_users(client: Any, endpoint: dict[str, Any], plan: Plan) -> None:
-    """Stop where replication tasks or serverless replications use the endpoint and the plan would hurt them.
-
-    :raises DatalakeError: naming them.
-    """
-    users = [
-        *(
-            (f"task {t['ReplicationTaskIdentifier']}", t.get("Status", ""))
-            for t in _dms.list_tasks(client, endpoint["EndpointArn"])
-        ),
-        *(
-            (f"serverless replication {c['ReplicationConfigIdentifier']}", "created")
-            for c in _dms.list_replication_configs(client, endpoint["EndpointArn"])
-        ),
-    ]
-    if plan.action == MODIFIED:
-        users = [(name, status) for name, status in users if status not in _IDLE_STATES]
-    if not users:
-        return
-    named = ", ".join(sorted(f"{name} ({status})" if status else name for name, status in users))
-    verb, remedy = {
-        MODIFIED: ("be modified", "stop them first"),
-        RECREATED: ("be deleted and created again", "delete them first, AWS deletes no endpoint in use"),
-        DELETED: ("be deleted", "delete them first, AWS deletes no endpoint in use"),
-    }[plan.action]
-    raise DatalakeError(
-        message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {named}; {remedy}."
+def _refuse_users(client: Any, endpoint: dict[str, Any], plan: Plan) -> None:
+    arn = endpoint["EndpointArn"]
+    _endpoint_plan.refuse_users(
+        endpoint, plan, _dms.list_tasks(client, arn), _dms.list_replication_configs(client, arn)
     )
-
-
-# What is shown
-
-
-def endpoint_view(endpoint: dict[str, Any] | None, tags: dict[str, str]) -> dict[str, Any] | None:
-    """An endpoint of DescribeEndpoints as the module returns it."""
-    if endpoint is None:
-        return None
-    shown = {k: v for k, v in endpoint.items() if k not in ("S3Settings", "ExtraConnectionAttributes")}
-    return {
-        **boto3_resource_to_ansible_dict(shown, transform_tags=False, force_tags=False),
-        "s3_settings": snake_settings(endpoint.get("S3Settings", {})),
-        "extra_connection_attributes": without_secrets(endpoint.get("ExtraConnectionAttributes")),
-        "tags": tags,
-    }
-
-
-def _diff_view(
-    endpoint: dict[str, Any] | None, tags: dict[str, str], desired: DesiredSettings, changes: dict[str, Any]
-) -> dict[str, Any]:
-    """One side of `diff`: what the user set, with the values of that side; nothing that AWS fills in."""
-    if endpoint is None:
-        return {}
-    settings = {**snake_settings(desired.settings), **desired.attributes, **changes}
-    return {
-        "endpoint_identifier": endpoint["EndpointIdentifier"],
-        "endpoint_arn": endpoint.get("EndpointArn"),
-        "external_id": endpoint.get("ExternalId"),
-        "settings": {k: "********" if without_secrets(f"{k}=x") != f"{k}=x" else v for k, v in settings.items()},
-        "tags": tags,
-    }
-
-
-def _predicted(
-    current: dict[str, Any] | None, desired: DesiredSettings, params: dict[str, Any], plan: Plan
-) -> dict[str, Any]:
-    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know."""
-    if current and plan.action == NONE:
-        return current
-    kept = current or {
-        "EndpointIdentifier": params["endpoint_identifier"].lower(),
-        "EndpointType": "TARGET",
-        "EngineName": "s3",
-    }
-    predicted = {
-        **kept,
-        "Status": "active",
-        "S3Settings": {**kept.get("S3Settings", {}), **desired.settings},
-        "ServiceAccessRoleArn": desired.settings["ServiceAccessRoleArn"],
-    }
-    if plan.action in (CREATED, RECREATED):
-        same_tail = current and resource_identifier(current["EndpointArn"])
-        predicted["EndpointArn"] = current["EndpointArn"] if current and same_tail else KNOWN_AFTER_CREATION
-        predicted["ExternalId"] = KNOWN_AFTER_CREATION
-        predicted["ExtraConnectionAttributes"] = format_attributes(desired.attributes)
-    return predicted
 
 
 # The calls
 
 
-def _account_of(arn: str) -> str:
-    return str((parse_aws_arn(arn) or {}).get("account_id"))
+def _carry_out(
+    job: _Job, current: dict[str, Any] | None, plan: Plan, tags: dict[str, str]
+) -> tuple[dict[str, Any], bool]:
+    """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it."""
+    if current and plan.action == NONE:
+        return current, True
+    if current and plan.action == MODIFIED:
+        _modify(job, current["EndpointArn"])
+        return _wait_active(job.client, job.params), True
+    if current:
+        _delete(job.client, current["EndpointArn"], job.params)
+    tail = job.params["resource_identifier"]
+    return _create(job, _endpoint_plan.create_request(current, job.desired, job.identifier, tail, tags))
 
 
 def _read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
@@ -355,28 +216,7 @@ def _read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
     return endpoint
 
 
-def _create_request(
-    current: dict[str, Any] | None, desired: DesiredSettings, params: dict[str, Any], tags: dict[str, str]
-) -> dict[str, Any]:
-    request = {
-        "EndpointIdentifier": params["endpoint_identifier"].lower(),
-        "EndpointType": "target",
-        "EngineName": "s3",
-        "S3Settings": desired.settings,
-    }
-    tail = (current and resource_identifier(current["EndpointArn"])) or params["resource_identifier"]
-    if tail:
-        request["ResourceIdentifier"] = tail
-    if desired.attributes:
-        request["ExtraConnectionAttributes"] = format_attributes(desired.attributes)
-    if tags:
-        request["Tags"] = ansible_dict_to_boto3_tag_list(tags)
-    return request
-
-
-def _create(
-    client: Any, request: dict[str, Any], desired: DesiredSettings, params: dict[str, Any], remote: bool
-) -> tuple[dict[str, Any], bool]:
+def _create(job: _Job, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """CreateEndpoint, in each of the ways in which AWS may answer it for a role in another account.
 
     The endpoint as it stands then, with its ExternalId, and whether AWS kept it: where it answers with an id and keeps nothing,
@@ -384,42 +224,34 @@ def _create(
 
     :raises DatalakeError: AWS gave no ExternalId, or somebody else made an endpoint of this name meanwhile.
     """
-    answer = _create_when_role_is_ready(client, request, desired, params)
-    looks = {
-        "poll_interval": params["poll_interval"],
-        "Filters": _dms.filters(endpoint_id=request["EndpointIdentifier"]),
-    }
-    if not _dms.waited_for(client, "endpoint_visible", (_dms.VISIBLE_LOOKS - 1) * params["poll_interval"], **looks):
+    answer = _create_when_role_is_ready(job, request)
+    some_looks = (_dms.VISIBLE_LOOKS - 1) * job.params["poll_interval"]
+    if not _dms.waited_for(job.client, "endpoint_visible", some_looks, **job.looks):
         if not answer.get("ExternalId"):
             raise DatalakeError(
-                message=f"AWS answered CreateEndpoint for {request['EndpointIdentifier']}, but shows no such endpoint and gave no ExternalId; "
-                "run again, and if that ends likewise, ask AWS Support with the request in CloudTrail."
+                message=f"AWS answered CreateEndpoint for {job.identifier}, but shows no such endpoint and gave no ExternalId; run "
+                "again, and if that ends likewise, ask AWS Support with the request in CloudTrail."
             )
         return answer, False
-    if remote and not _dms.waited_for(client, "endpoint_external_id", params["wait_timeout"], **looks):
-        raise DatalakeError(
-            message=f"AWS gave the endpoint {request['EndpointIdentifier']} no ExternalId within {params['wait_timeout']} seconds, though its "
-            "role is in another account; run again, or give a longer wait_timeout (seconds)."
-        )
-    return _wait_active(client, params), True
+    if job.remote:
+        _wait_external_id(job)
+    return _wait_active(job.client, job.params), True
 
 
-def _create_when_role_is_ready(
-    client: Any, request: dict[str, Any], desired: DesiredSettings, params: dict[str, Any]
-) -> dict[str, Any]:
+def _create_when_role_is_ready(job: _Job, request: dict[str, Any]) -> dict[str, Any]:
     """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint isn't free yet.
 
     Where the ARN's tail of the deleted endpoint is never free again, AWS makes up another one.
     """
     retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
 
-    @DmsErrorHandler.common_error_handler(f"create the endpoint {request['EndpointIdentifier']}")
-    @_dms.retry_while(retried, params["iam_propagation_timeout"], min(1.0, params["poll_interval"]))
+    @DmsErrorHandler.common_error_handler(f"create the endpoint {job.identifier}")
+    @_dms.retry_while(retried, job.params["iam_propagation_timeout"], min(1.0, job.params["poll_interval"]))
     def create(**arguments: Any) -> dict[str, Any]:
         try:
-            return dict(client.create_endpoint(**arguments)["Endpoint"])
+            return dict(job.client.create_endpoint(**arguments)["Endpoint"])
         except is_boto3_error_code(_MAY_STAND_ALL_THE_SAME) as error:
-            made = None if denial(error) in (PASS_ROLE, ORGANIZATION, CALLER) else _standing(client, arguments, desired)
+            made = None if denial(error) in (PASS_ROLE, ORGANIZATION, CALLER) else _standing(job)
             if made is None:
                 raise
             return made
@@ -432,33 +264,44 @@ def _create_when_role_is_ready(
         return dict(create(**{k: v for k, v in request.items() if k != "ResourceIdentifier"}))
 
 
-def _standing(client: Any, request: dict[str, Any], desired: DesiredSettings) -> dict[str, Any] | None:
+def _standing(job: _Job) -> dict[str, Any] | None:
     """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
     botocore sent it again, or AWS keeps what it says it denies.
 
     :raises DatalakeError: it is somebody else's.
     """
-    made = _dms.describe_endpoint(client, request["EndpointIdentifier"])
+    made = _dms.describe_endpoint(job.client, job.identifier)
     if made is None or made["Status"] == "deleting":
         return None
-    if differences(desired, made):
+    if differences(job.desired, made):
         raise DatalakeError(
-            message=f"The endpoint {request['EndpointIdentifier']} was made by somebody else in this very moment, with other settings; run again "
-            "to take it over, or choose another endpoint_identifier."
+            message=f"The endpoint {job.identifier} was made by somebody else in this very moment, with other settings; run again to "
+            "take it over, or choose another endpoint_identifier."
         )
     return made
+
+
+def _wait_external_id(job: _Job) -> dict[str, Any]:
+    """The endpoint, once AWS shows its ExternalId.
+
+    :raises DatalakeError: it does not within wait_timeout.
+    """
+    timeout = job.params["wait_timeout"]
+    shown = _dms.waited_for(job.client, "endpoint_external_id", timeout, **job.looks)
+    endpoint = _dms.describe_endpoint(job.client, job.identifier) if shown else None
+    if endpoint is None:
+        raise DatalakeError(
+            message=f"AWS gave the endpoint {job.identifier} no ExternalId within {timeout} seconds, though its role is in another "
+            "account; run again, or give a longer wait_timeout (seconds)."
+        )
+    return endpoint
 
 
 @DmsErrorHandler.common_error_handler("wait for the endpoint to be active")
 def _wait_active(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     identifier = params["endpoint_identifier"].lower()
-    _dms.wait_for(
-        client,
-        "endpoint_active",
-        params["wait_timeout"],
-        params["poll_interval"],
-        Filters=_dms.filters(endpoint_id=identifier),
-    )
+    filters = _dms.filters(endpoint_id=identifier)
+    _dms.wait_for(client, "endpoint_active", params["wait_timeout"], params["poll_interval"], Filters=filters)
     endpoint = _dms.describe_endpoint(client, identifier)
     if endpoint is None:
         raise DatalakeError(
@@ -469,13 +312,8 @@ def _wait_active(client: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 @DmsErrorHandler.common_error_handler("wait for the endpoint to be deleted")
 def _wait_deleted(client: Any, arn: str, params: dict[str, Any]) -> None:
-    _dms.wait_for(
-        client,
-        "endpoint_deleted",
-        params["wait_timeout"],
-        params["poll_interval"],
-        Filters=_dms.filters(endpoint_arn=arn),
-    )
+    filters = _dms.filters(endpoint_arn=arn)
+    _dms.wait_for(client, "endpoint_deleted", params["wait_timeout"], params["poll_interval"], Filters=filters)
 
 
 def _delete(client: Any, arn: str, params: dict[str, Any]) -> None:
@@ -484,24 +322,29 @@ def _delete(client: Any, arn: str, params: dict[str, Any]) -> None:
     @DmsErrorHandler.deletion_error_handler("delete the endpoint")
     @_dms.retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def delete() -> None:
-        client.delete_endpoint(EndpointArn=arn)
+        try:
+            client.delete_endpoint(EndpointArn=arn)
+        except is_boto3_error_code("InvalidResourceStateFault"):
+            endpoint = _dms.describe_endpoint(client, params["endpoint_identifier"].lower())
+            # Our own first request, whose answer was lost, has done it.
+            if endpoint and endpoint["Status"] != "deleting":
+                raise
 
     delete()
     _wait_deleted(client, arn, params)
 
 
-def _modify(client: Any, arn: str, desired: DesiredSettings, params: dict[str, Any]) -> None:
+def _modify(job: _Job, arn: str) -> None:
     """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial: what isn't named stays."""
-    request = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": desired.settings}
-    if desired.attributes:
-        request["ExtraConnectionAttributes"] = format_attributes(desired.attributes)
+    request = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": job.desired.settings}
+    if job.desired.attributes:
+        request["ExtraConnectionAttributes"] = format_attributes(job.desired.attributes)
+    retried = [PROPAGATION, "InvalidResourceStateFault"]
 
     @DmsErrorHandler.common_error_handler("modify the endpoint")
-    @_dms.retry_while(
-        [PROPAGATION, "InvalidResourceStateFault"], params["iam_propagation_timeout"], params["poll_interval"]
-    )
+    @_dms.retry_while(retried, job.params["iam_propagation_timeout"], job.params["poll_interval"])
     def modify() -> None:
-        client.modify_endpoint(**request)
+        job.client.modify_endpoint(**request)
 
     modify()
 

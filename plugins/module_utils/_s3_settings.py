@@ -17,8 +17,9 @@ from typing import Any
 
 from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_account_id, is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import folder_problem
+from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import bucket_problem, folder_problem
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,10 @@ MAX_FILE_SIZE = 1048576
 
 _REMEDY = "change one of them, or set settings_conflicts=warn to send both all the same"
 
+_SECRET_KEY = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
+
 _OPTION_OF = {setting.member: name for name, setting in SETTINGS.items()}
 _OPTION_OF_ATTRIBUTE = {setting.member.lower(): name for name, setting in SETTINGS.items()}
-
-_SECRET_ATTRIBUTE = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -192,11 +193,14 @@ def canonical_value(name: str, value: Any) -> Any:
 def impossible(options: dict[str, Any]) -> list[str]:
     """What can't work whatever AWS takes, as sentences."""
     problems = []
-    if not re.fullmatch(r"arn:aws[\w-]*:iam::\d{12}:role/.+", options.get("service_access_role_arn", "")):
+    if not is_arn(options.get("service_access_role_arn"), "role"):
         problems.append(
             f"s3_settings.service_access_role_arn={options.get('service_access_role_arn')} is not the ARN of an IAM role; give the ARN "
             "of the role that writes to the bucket."
         )
+    bucket = bucket_problem(options.get("bucket_name"))
+    if bucket:
+        problems.append(f"s3_settings.bucket_name={options.get('bucket_name')} {bucket}.")
     folder = folder_problem(options.get("bucket_folder"))
     if folder:
         problems.append(f"s3_settings.bucket_folder={options['bucket_folder']} {folder}.")
@@ -212,7 +216,7 @@ def impossible(options: dict[str, Any]) -> list[str]:
         problems.append(
             f"s3_settings.max_file_size={options['max_file_size']} must be 1 to {MAX_FILE_SIZE} (KB); correct it."
         )
-    if not re.fullmatch(r"\d{12}", options.get("expected_bucket_owner", "0" * 12)):
+    if not is_account_id(options.get("expected_bucket_owner", "0" * 12)):
         problems.append(
             f"s3_settings.expected_bucket_owner={options['expected_bucket_owner']} is not a 12-digit AWS account id; correct it."
         )
@@ -247,8 +251,7 @@ def forbidden_mixes(options: dict[str, Any]) -> list[tuple[str, str]]:
 def kms_key_problem(settings: dict[str, Any], dms_account_id: str) -> str | None:
     """What is wrong with the key of another account: it takes a full key ARN, and aws/s3 never works across accounts."""
     key = settings.get("ServerSideEncryptionKmsKeyId")
-    role_account = settings["ServiceAccessRoleArn"].split(":")[4]
-    if not key or role_account == dms_account_id or re.fullmatch(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+", key):
+    if not key or account_of(settings["ServiceAccessRoleArn"]) == dms_account_id or is_arn(key, "key"):
         return None
     return (
         f"s3_settings.server_side_encryption_kms_key_id={key} is not a full key ARN, which a key of another account must be named by "
@@ -269,8 +272,7 @@ def differences(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str,
         for member, value in desired.settings.items()
         if fold(member, current.get(member)) != fold(member, value)
     }
-    attributes = parse_attributes(endpoint.get("ExtraConnectionAttributes"))
-    present = {key.lower(): value for key, value in attributes.items()}
+    present = {key.lower(): value for key, value in read_attributes(endpoint.get("ExtraConnectionAttributes")).items()}
     found.update(
         {
             key: (present.get(key.lower()), value)
@@ -279,6 +281,21 @@ def differences(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str,
         }
     )
     return found
+
+
+def carried_over(desired: DesiredSettings, endpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and attributes that an endpoint has, the user does not set, and a new endpoint would not have by itself.
+
+    :param endpoint: an item of DescribeEndpoints.
+    """
+    settings = {
+        member: canonical_value(_OPTION_OF[member], value)
+        for member, value in (endpoint.get("S3Settings") or {}).items()
+        if member in _OPTION_OF and member not in desired.settings and fold(member, value) != fold(member, None)
+    }
+    set_already = {key.lower() for key in desired.attributes} | set(_OPTION_OF_ATTRIBUTE)
+    attributes = read_attributes(endpoint.get("ExtraConnectionAttributes"))
+    return settings, {key: value for key, value in attributes.items() if key.lower() not in set_already}
 
 
 def fold(member: str, value: Any) -> Any:
@@ -298,9 +315,9 @@ def fold(member: str, value: Any) -> Any:
 
 
 def parse_attributes(text: str | None) -> dict[str, str]:
-    """AWS's extra connection attributes, `key=value;key=value`, as a dict in their order.
+    """The user's extra connection attributes, `key=value;key=value`, as a dict in their order.
 
-    :raises DatalakeError: a part without `=`, or one key with two values.
+    :raises DatalakeError: a part without `=`, or one key with two values. Keys are case-insensitive.
     """
     attributes: dict[str, str] = {}
     for part in filter(None, (text or "").strip().split(";")):
@@ -309,12 +326,23 @@ def parse_attributes(text: str | None) -> dict[str, str]:
             raise DatalakeError(
                 message=f"extra_connection_attributes has the part {part!r} without a key and a value; write key=value;key=value."
             )
-        if attributes.get(key, value) != value:
+        earlier = next((name for name in attributes if name.lower() == key.lower()), key)
+        if attributes.get(earlier, value) != value:
             raise DatalakeError(
                 message=f"extra_connection_attributes gives {key} twice with different values; give it once."
             )
-        attributes[key] = value
+        attributes[earlier] = value
     return attributes
+
+
+def read_attributes(text: str | None) -> dict[str, str]:
+    """AWS's own text of extra connection attributes, as a dict.
+
+    AWS serialises the settings into it and appends what was sent, unquoted: a delimiter may be part of a value, and a key may come
+    twice, of which the last one counts. Whatever has no key is left out.
+    """
+    pairs = (part.strip().partition("=") for part in (text or "").split(";"))
+    return {key: value for key, equals, value in pairs if key and equals}
 
 
 def format_attributes(attributes: dict[str, str]) -> str:
@@ -322,14 +350,21 @@ def format_attributes(attributes: dict[str, str]) -> str:
     return ";".join(f"{key}={value}" for key, value in attributes.items())
 
 
+def is_secret(key: str) -> bool:
+    """Whether the name of an attribute sounds like a password."""
+    return bool(_SECRET_KEY.search(key))
+
+
+def secret_values(text: str | None) -> list[str]:
+    """The values of password-like keys in extra connection attributes; an S3 target needs none, but who knows what is written there."""
+    return [value for key, value in read_attributes(text).items() if value and is_secret(key)]
+
+
 def without_secrets(text: str | None) -> str | None:
-    """Extra connection attributes with the value of each password-like key hidden, for results and logs."""
-    if not text or not _SECRET_ATTRIBUTE.search(text):
-        return text
-    return ";".join(
-        f"{part.partition('=')[0]}=********" if _SECRET_ATTRIBUTE.search(part.partition("=")[0]) else part
-        for part in text.split(";")
-    )
+    """Extra connection attributes with the value of each password-like key hidden."""
+    for secret in secret_values(text):
+        text = (text or "").replace(f"={secret}", "=********")
+    return text
 
 
 def snake_settings(settings: dict[str, Any]) -> dict[str, Any]:

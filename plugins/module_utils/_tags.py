@@ -15,6 +15,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_
 RESERVED_PREFIX = "datalake.dms:"
 
 
+def new_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Those of a resource's tags that its successor can be created with: AWS's own can't be asked for, ours are of the past."""
+    return {key: value for key, value in tags.items() if not key.startswith(("aws:", RESERVED_PREFIX))}
+
+
 def planned_tags(current: dict[str, str], tags: dict[str, Any] | None, purge_tags: bool) -> dict[str, str]:
     """The tags after a run; `tags` None leaves them as they are.
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._arns import is_account_id
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import VERSION, as_list, document_length
 
@@ -37,6 +38,9 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 # The service itself, and its regional and Chinese forms.
 _DMS_SERVICE = re.compile(r"dms(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
+
+# Global condition keys that are absent from the request of a service.
+_IDENTITY_KEYS = {"aws:principalorgid", "aws:principalaccount", "aws:principalarn"}
 
 _EXTERNAL_ID_KEY = "sts:externalid"
 
@@ -102,19 +106,13 @@ def plan_trust(
 
 
 def trust_findings(document: dict[str, Any] | None) -> list[str]:
-    """A sentence for each statement that lets DMS assume the role on behalf of any customer."""
+    """A sentence for each statement that lets DMS assume the role without asking for an ExternalId."""
     return [
-        f"the trust's statement {s.get('Sid') or index + 1} lets {DMS_PRINCIPAL} assume the role without sts:ExternalId, "
-        "for any customer of DMS"
+        f"the trust's statement {s.get('Sid') or index + 1} lets {DMS_PRINCIPAL} assume the role without sts:ExternalId"
+        + ("" if _has_source_account(s) else ", for any customer of DMS")
         for index, s in enumerate(as_list((document or {}).get("Statement")))
         if _is_open(s)
     ]
-
-
-def external_ids_in(document: dict[str, Any] | None) -> list[str]:
-    """The ExternalIds in our statement of a trust, placeholders left out."""
-    ours = [s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == STATEMENT_SID]
-    return [i for s in ours for i in _external_ids(s) if not _is_placeholder(i)]
 
 
 def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> None:
@@ -123,12 +121,12 @@ def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> No
     :raises DatalakeError: an id, an account or a length that IAM would refuse.
     """
     for external_id in request.external_ids:
-        if not _EXTERNAL_ID.fullmatch(external_id) and external_id != KNOWN_AFTER_CREATION:
+        if not _EXTERNAL_ID.fullmatch(external_id):
             raise DatalakeError(
                 message=f"external_ids has {external_id!r}, and an ExternalId is 2 to 1,224 letters, digits or characters of "
                 "+=,.@:/-; take the value that CreateEndpoint answered with."
             )
-    if request.purge_external_ids and not request.external_ids:
+    if request.purge_external_ids and not request.external_ids and request.bootstrap == "placeholder":
         raise DatalakeError(
             message="purge_external_ids=true needs external_ids, else nobody could assume the role; name the ids to keep."
         )
@@ -136,7 +134,7 @@ def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> No
         raise DatalakeError(
             message="bootstrap_trust=source_account needs source_account; set it to the id of the account that runs DMS."
         )
-    if request.source_account and not re.fullmatch(r"\d{12}", request.source_account):
+    if request.source_account and not is_account_id(request.source_account):
         raise DatalakeError(
             message=f"source_account={request.source_account} is not a 12-digit AWS account id; correct it."
         )
@@ -161,12 +159,10 @@ def check_length(document: dict[str, Any], limit: int) -> None:
 
 def _next_ids(current: list[str], request: TrustRequest, make_placeholder: Callable[[], str]) -> list[str]:
     """The ids of our statement: a known id drives the placeholder out, an unknown one keeps whatever stands there."""
-    if request.external_ids:
-        kept = [] if request.purge_external_ids else [i for i in current if not _is_placeholder(i)]
-        return list(dict.fromkeys([*kept, *request.external_ids]))
-    if current or request.bootstrap == "source_account":
-        return current
-    return [make_placeholder()]
+    real = [] if request.purge_external_ids else [i for i in current if not _is_placeholder(i)]
+    if request.external_ids or request.bootstrap == "source_account":
+        return list(dict.fromkeys([*real, *request.external_ids]))
+    return current or [make_placeholder()]
 
 
 def _our_statement(ids: list[str], request: TrustRequest) -> dict[str, Any]:
@@ -185,11 +181,18 @@ def _our_statement(ids: list[str], request: TrustRequest) -> dict[str, Any]:
 
 
 def _is_placeholder(external_id: str) -> bool:
-    return external_id.startswith(PLACEHOLDER_PREFIX)
+    return external_id.startswith(PLACEHOLDER_PREFIX) or external_id == KNOWN_AFTER_CREATION
 
 
 def _external_ids(statement: dict[str, Any]) -> list[str]:
-    """The values of `sts:ExternalId` under StringEquals; condition keys are case-insensitive."""
+    """The values of `sts:ExternalId` under StringEquals that are ids; a policy variable such as ${sts:ExternalId} is none.
+
+    Condition keys are case-insensitive.
+    """
+    return [v for v in _asked_external_ids(statement) if _EXTERNAL_ID.fullmatch(v)]
+
+
+def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
     equals = (statement.get("Condition") or {}).get("StringEquals") or {}
     return [str(v) for key, values in equals.items() if key.lower() == _EXTERNAL_ID_KEY for v in as_list(values)]
 
@@ -198,8 +201,9 @@ def _is_open(statement: dict[str, Any]) -> bool:
     """Whether DMS may assume the role for any customer: our own statement isn't, with its source account for a start."""
     if statement.get("Effect") != "Allow" or not _covers_assume_role(statement) or not _admitted_dms(statement):
         return False
-    if _external_ids(statement):
-        return False
+    asked = _asked_external_ids(statement)
+    if asked:
+        return _external_ids(statement) != asked
     return statement.get("Sid") != STATEMENT_SID or not _has_source_account(statement)
 
 
@@ -220,11 +224,19 @@ def _admitted_dms(statement: dict[str, Any]) -> bool:
     if "NotPrincipal" in statement:
         return not any(map(_is_dms_service, _services(statement["NotPrincipal"])))
     principal = statement.get("Principal")
-    return _is_everyone(principal) or any(map(_is_dms_service, _services(principal)))
+    if any(map(_is_dms_service, _services(principal))):
+        return True
+    return _is_everyone(principal) and not _asks_for_an_identity(statement)
 
 
 def _is_everyone(principal: Any) -> bool:
     return principal == "*" or (isinstance(principal, dict) and "*" in as_list(principal.get("AWS")))
+
+
+def _asks_for_an_identity(statement: dict[str, Any]) -> bool:
+    """Whether a condition asks for something that no AWS service has: an organization, account or ARN of the principal."""
+    equals = (statement.get("Condition") or {}).get("StringEquals") or {}
+    return any(key.lower() in _IDENTITY_KEYS for key in equals)
 
 
 def _services(principal: Any) -> list[str]:
@@ -240,8 +252,16 @@ def _closed(statement: dict[str, Any]) -> dict[str, Any] | None:
     if not _is_open(statement):
         return statement
     principal = statement.get("Principal")
-    if not isinstance(principal, dict) or "*" in as_list(principal.get("AWS")):
+    if not isinstance(principal, dict):
         return None
-    others = [s for s in _services(principal) if not _is_dms_service(s)]
-    left = {**{k: v for k, v in principal.items() if k != "Service"}, **({"Service": others} if others else {})}
+    left = {
+        **principal,
+        "Service": [s for s in _services(principal) if not _is_dms_service(s)],
+        "AWS": principal.get("AWS") if not _is_everyone(principal) else _named(principal),
+    }
+    left = {kind: names for kind, names in left.items() if names}
     return {**statement, "Principal": left} if left else None
+
+
+def _named(principal: dict[str, Any]) -> list[str]:
+    return [name for name in as_list(principal.get("AWS")) if name != "*"]

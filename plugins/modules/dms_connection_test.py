@@ -59,8 +59,8 @@ attributes:
     support: full
     description: Tells whether a test is needed, and the last result where it is not.
   diff_mode:
-    support: none
-    description: There is nothing to compare.
+    support: full
+    description: Shows the tag that remembers the last successful test.
   idempotent:
     support: partial
     description: A second run changes nothing with O(test=when_needed).
@@ -123,7 +123,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run_module(_connection_test.ensure, ARGUMENT_SPEC)
 
 

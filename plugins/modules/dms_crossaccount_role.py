@@ -78,14 +78,16 @@ options:
   purge_external_ids:
     description:
       - Whether ids that are not in O(external_ids) are taken away. Do so after a connection test has succeeded.
+      - Without O(external_ids) this needs O(bootstrap_trust=source_account), and brings the trust back to its beginning, as AWS accounts need
+        that validate the trust when the endpoint is created again.
     type: bool
     default: false
   bootstrap_trust:
     description:
       - What the trust asks for while no C(ExternalId) is known.
       - V(placeholder) is a random C(sts:ExternalId) that nobody can present. It is written once and kept until an id is known.
-      - V(source_account) is C(aws:SourceAccount) only, as O(source_account) says, for AWS accounts in which DMS validates the
-        trust when the endpoint is created. DMS 3.4.7 or later sends it.
+      - V(source_account) is C(aws:SourceAccount) only, as O(source_account) says, also in place of a placeholder that stands there
+        already. It is for AWS accounts in which DMS validates the trust when the endpoint is created. DMS 3.4.7 or later sends it.
     type: str
     choices: [placeholder, source_account]
     default: placeholder
@@ -208,7 +210,7 @@ bootstrapping:
   returned: success
   type: bool
 findings:
-  description: A sentence for each trust statement that was found open to every customer of DMS, and is closed now.
+  description: A sentence for each trust statement that was found to admit DMS without C(sts:ExternalId). Closed now, unless in check mode.
   returned: success
   type: list
   elements: str
@@ -240,7 +242,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run_module(_crossaccount_role.ensure, ARGUMENT_SPEC)
 
 

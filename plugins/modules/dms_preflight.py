@@ -126,7 +126,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run_module(_preflight.ensure, ARGUMENT_SPEC)
 
 

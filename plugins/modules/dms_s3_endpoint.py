@@ -14,7 +14,8 @@ description:
     task fails to do while a replication task or a serverless replication uses it. One with a role in the same account is
     modified, with its tasks stopped.
   - Only what is set here is compared, so that defaults that AWS fills in are no change; spellings that AWS varies (case, C(-) and
-    C(_)) are no change either. A setting that is no longer given stays as it is.
+    C(_)) are no change either. A setting that is not given stays as it is, also
+    where the endpoint is created again.
   - Uses DMS C(DescribeEndpoints), C(ListTagsForResource), C(DescribeReplicationTasks), C(DescribeReplicationConfigs) to read, and
     C(CreateEndpoint), C(ModifyEndpoint), C(DeleteEndpoint), C(AddTagsToResource), C(RemoveTagsFromResource) to write.
 author:
@@ -329,6 +330,10 @@ external_id:
   description: The C(ExternalId) that AWS gave, which the trust of the role must admit; null for a role in the same account.
   returned: success
   type: str
+current_external_id:
+  description: The C(ExternalId) that the endpoint had when the task began; null where there was none.
+  returned: success
+  type: str
 persisted:
   description:
     - Whether AWS kept the endpoint. V(false) after an answer that brought an C(ExternalId) and no endpoint; put the id into the role's
@@ -358,7 +363,7 @@ endpoint:
       description: All settings, as AWS spells their values.
       type: dict
     extra_connection_attributes:
-      description: As AWS returns them, with the value of each password-like key hidden.
+      description: As AWS returns them, which is with the settings.
       type: str
     tags:
       description: The endpoint's tags.
@@ -383,7 +388,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def main() -> None:
     run_module(_s3_endpoint.ensure, ARGUMENT_SPEC)
 
 

@@ -20,13 +20,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from embedded_cloud import Cloud
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAWS]:
     with EmbeddedAWS() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def clients(aws: EmbeddedAWS) -> Cloud:
     return Cloud(aws)
 

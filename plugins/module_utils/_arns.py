@@ -1,0 +1,41 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ARNs that a user may give: what they must look like, and whose they are. Pure.
+
+Stricter than amazon.aws's parse_aws_arn, which finds an ARN anywhere in a text: these end in policies.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PARTITION = r"arn:aws(?:-[a-z]+)*"
+_PATTERNS = {
+    "role": re.compile(rf"{_PARTITION}:iam::(\d{{12}}):role/[\w+=,.@/-]+", re.ASCII),
+    "key": re.compile(rf"{_PARTITION}:kms:[a-z0-9-]+:(\d{{12}}):key/[\w-]+", re.ASCII),
+    "endpoint": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):endpoint:[\w-]+", re.ASCII),
+    "rep": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):rep:[\w-]+", re.ASCII),
+}
+
+
+def is_arn(text: str | None, kind: str) -> bool:
+    """Whether a text is the full ARN of that kind: "role" (IAM), "key" (KMS; an alias isn't one), "endpoint" or "rep" (DMS)."""
+    return bool(_PATTERNS[kind].fullmatch(text or ""))
+
+
+def is_account_id(text: str | None) -> bool:
+    """Whether a text is the id of an account: 12 digits."""
+    return bool(re.fullmatch(r"\d{12}", text or "", re.ASCII))
+
+
+def account_of(arn: str | None) -> str | None:
+    """The account id in an ARN of any of those kinds; None for whatever else."""
+    matches = (pattern.fullmatch(arn or "") for pattern in _PATTERNS.values())
+    return next((match[1] for match in matches if match), None)
+
+
+def partition_of(arn: str) -> str:
+    """The partition of an ARN: aws, aws-cn, aws-us-gov, …"""
+    return arn.split(":")[1]

@@ -1,0 +1,226 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be done with an S3 target endpoint, and what it will look like then. Pure: descriptions in, decisions out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
+from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
+    DesiredSettings,
+    carried_over,
+    differences,
+    format_attributes,
+    is_secret,
+    snake_settings,
+    without_secrets,
+)
+
+# CreateEndpoint.ResourceIdentifier: at most 31 characters.
+RESOURCE_IDENTIFIER_LENGTH = 31
+
+# CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
+_IDENTIFIER_LENGTH = 255
+
+# States of a task in which ModifyEndpoint is allowed: it does not read its endpoints.
+_IDLE_STATES = {"stopped", "ready", "failed", "created", "failed-move"}
+
+NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with the endpoint, why, and what differs: option -> (present, desired)."""
+
+    action: str
+    reasons: tuple[str, ...] = ()
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def check_identifiers(identifier: str, tail: str | None) -> None:
+    """
+    :raises DatalakeError: an endpoint or resource identifier that DMS would refuse.
+    """
+    if not _IDENTIFIER.fullmatch(identifier) or len(identifier) > _IDENTIFIER_LENGTH:
+        raise DatalakeError(
+            message=f"endpoint_identifier={identifier} must begin with a letter and have only ASCII letters, digits and single "
+            f"hyphens, none at the end (at most {_IDENTIFIER_LENGTH}); choose another one."
+        )
+    if tail and (not _IDENTIFIER.fullmatch(tail) or len(tail) > RESOURCE_IDENTIFIER_LENGTH):
+        raise DatalakeError(
+            message=f"resource_identifier={tail} must begin with a letter and have only ASCII letters, digits and single hyphens, at "
+            f"most {RESOURCE_IDENTIFIER_LENGTH}; shorten or change it."
+        )
+
+
+def check_kind(endpoint: dict[str, Any] | None) -> None:
+    """
+    :raises DatalakeError: the identifier belongs to an endpoint of another kind, which is none of our business.
+    """
+    if endpoint and (endpoint.get("EngineName") != "s3" or endpoint.get("EndpointType", "").lower() != "target"):
+        raise DatalakeError(
+            message=f"The endpoint {endpoint['EndpointIdentifier']} exists as {endpoint.get('EndpointType', '').lower()} of engine "
+            f"{endpoint.get('EngineName')}, not as S3 target, and is left alone; choose another endpoint_identifier."
+        )
+
+
+def is_remote(desired: DesiredSettings, dms_account_id: str) -> bool:
+    """Whether the endpoint's role is in another account, so that AWS gives it an ExternalId."""
+    return account_of(desired.settings["ServiceAccessRoleArn"]) != dms_account_id
+
+
+def plan_endpoint(
+    current: dict[str, Any] | None, desired: DesiredSettings, dms_account_id: str, recreate: bool = False
+) -> Plan:
+    """Whether the endpoint stays, is created, modified, or deleted and created again. Tags aren't its business.
+
+    AWS refuses to modify an endpoint whose role is in another account, so that one is created again.
+
+    :raises DatalakeError: see check_kind.
+    """
+    check_kind(current)
+    if current is None:
+        return Plan(CREATED, ("it does not exist",))
+    changes = differences(desired, current)
+    if recreate:
+        return Plan(RECREATED, ("recreate is true",), changes)
+    if not changes:
+        return Plan(NONE)
+    role = current.get("S3Settings", {}).get("ServiceAccessRoleArn")
+    if is_remote(desired, dms_account_id) or (role and account_of(role) != dms_account_id):
+        return Plan(RECREATED, ("AWS does not modify an endpoint whose role is in another account",), changes)
+    if changes.get("encryption_mode", (None, None))[1] == "sse-kms":
+        return Plan(RECREATED, ("AWS does not change encryption_mode to sse-kms",), changes)
+    return Plan(MODIFIED, ("its role is in the same account",), changes)
+
+
+def refuse_users(
+    endpoint: dict[str, Any], plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]
+) -> None:
+    """Stop where replication tasks or serverless replications use the endpoint and the plan would hurt them.
+
+    :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs, which tell no state, so that
+        each counts as running.
+    :raises DatalakeError: naming them.
+    """
+    users = [(f"task {t['ReplicationTaskIdentifier']}", t.get("Status", "")) for t in tasks]
+    users += [(f"serverless replication {c['ReplicationConfigIdentifier']}", "") for c in configs]
+    if plan.action == MODIFIED:
+        users = [(name, status) for name, status in users if status not in _IDLE_STATES]
+    if not users:
+        return
+    named = ", ".join(sorted(f"{name} ({status})" if status else name for name, status in users))
+    verb, remedy = {
+        MODIFIED: ("be modified", "stop them first"),
+        RECREATED: ("be deleted and created again", "delete them first, AWS deletes no endpoint in use"),
+        DELETED: ("be deleted", "delete them first, AWS deletes no endpoint in use"),
+    }[plan.action]
+    raise DatalakeError(
+        message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {named}; "
+        f"{remedy}."
+    )
+
+
+def resource_identifier(endpoint_arn: str) -> str | None:
+    """The tail of an endpoint's ARN, where it can be asked for again; None for the longer ones that AWS makes up."""
+    tail = endpoint_arn.rsplit(":", 1)[-1]
+    return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
+
+
+def short_resource_identifier(name: str) -> str:
+    """A resource identifier out of a name: the name, or its beginning and a hash where it is longer than 31 characters."""
+    name = name.lower()
+    if len(name) <= RESOURCE_IDENTIFIER_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: RESOURCE_IDENTIFIER_LENGTH - 9].rstrip('-')}-{digest}"
+
+
+def complete(current: dict[str, Any] | None, desired: DesiredSettings) -> DesiredSettings:
+    """The settings to create an endpoint with: what is wanted, and what its predecessor had beside that.
+
+    A setting that nobody names any more stays as it is, whether the endpoint is modified or created again.
+    """
+    settings, attributes = carried_over(desired, current or {})
+    return DesiredSettings({**settings, **desired.settings}, {**attributes, **desired.attributes}, desired.warnings)
+
+
+def create_request(
+    current: dict[str, Any] | None, desired: DesiredSettings, identifier: str, tail: str | None, tags: dict[str, str]
+) -> dict[str, Any]:
+    """The parameters of CreateEndpoint.
+
+    :param current: the endpoint that is replaced, whose settings and end of the ARN are kept; None for a new one.
+    :param tail: the resource identifier that the user wants for a new one.
+    """
+    whole = complete(current, desired)
+    request = {
+        "EndpointIdentifier": identifier,
+        "EndpointType": "target",
+        "EngineName": "s3",
+        "S3Settings": whole.settings,
+        "ResourceIdentifier": (resource_identifier(current["EndpointArn"]) if current else None) or tail,
+        "ExtraConnectionAttributes": format_attributes(whole.attributes),
+        "Tags": ansible_dict_to_boto3_tag_list(tags),
+    }
+    return {name: value for name, value in request.items() if value}
+
+
+def predicted(
+    current: dict[str, Any] | None, desired: DesiredSettings, plan: Plan, identifier: str, remote: bool
+) -> dict[str, Any]:
+    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know."""
+    if current and plan.action == NONE:
+        return current
+    kept = current or {"EndpointIdentifier": identifier, "EndpointType": "TARGET", "EngineName": "s3"}
+    after = {
+        **kept,
+        "Status": "active",
+        "S3Settings": {**kept.get("S3Settings", {}), **desired.settings},
+        "ServiceAccessRoleArn": desired.settings["ServiceAccessRoleArn"],
+        "ExtraConnectionAttributes": format_attributes(complete(current, desired).attributes),
+    }
+    if plan.action in (CREATED, RECREATED):
+        same_tail = current and resource_identifier(current["EndpointArn"])
+        after["EndpointArn"] = current["EndpointArn"] if current and same_tail else KNOWN_AFTER_CREATION
+        after["ExternalId"] = KNOWN_AFTER_CREATION if remote else None
+    return after
+
+
+def endpoint_view(endpoint: dict[str, Any] | None, tags: dict[str, str]) -> dict[str, Any] | None:
+    """An endpoint of DescribeEndpoints as the module returns it."""
+    if endpoint is None:
+        return None
+    shown = {k: v for k, v in endpoint.items() if k != "S3Settings"}
+    shown["ExtraConnectionAttributes"] = without_secrets(endpoint.get("ExtraConnectionAttributes"))
+    return {
+        **boto3_resource_to_ansible_dict(shown, transform_tags=False, force_tags=False),
+        "s3_settings": snake_settings(endpoint.get("S3Settings", {})),
+        "tags": tags,
+    }
+
+
+def diff_view(
+    endpoint: dict[str, Any] | None, tags: dict[str, str], desired: DesiredSettings, changes: dict[str, Any]
+) -> dict[str, Any]:
+    """One side of `diff`: what the user set, with the values of that side; nothing that AWS fills in."""
+    if endpoint is None:
+        return {}
+    settings = {**snake_settings(desired.settings), **desired.attributes, **changes}
+    return {
+        "endpoint_identifier": endpoint["EndpointIdentifier"],
+        "endpoint_arn": endpoint.get("EndpointArn"),
+        "external_id": endpoint.get("ExternalId"),
+        "settings": {name: "********" if is_secret(name) else value for name, value in settings.items()},
+        "tags": tags,
+    }

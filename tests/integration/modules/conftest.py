@@ -1,0 +1,283 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fresh pair of accounts in an embedded AWS for each test, and the modules run in it with real requests."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible_collections.datalake.dms.plugins.module_utils import (
+    _connection_test,
+    _crossaccount_role,
+    _module,
+    _preflight,
+    _s3_endpoint,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
+from ansible_collections.datalake.dms.plugins.modules import (
+    dms_connection_test,
+    dms_crossaccount_role,
+    dms_preflight,
+    dms_s3_endpoint,
+)
+from botocore.loaders import JSONFileLoader
+from embedded_aws import EmbeddedAWS
+
+REGION = "eu-central-1"
+EXTERNAL_ID = "the-deployers-id"
+LONGEST = 10
+READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+_NUMBERS = itertools.count(1)
+
+
+class Lab:
+    """A DMS account and a data-lake account, and the four modules."""
+
+    def __init__(self, aws: EmbeddedAWS):
+        number = next(_NUMBERS)
+        self.aws, self.control = aws, aws.control
+        self.region = REGION
+        self.dms_account, self.lake_account = f"1{number:011}", f"2{number:011}"
+        self.bucket = f"lake-{number}"
+        self.key_arn = f"arn:aws:kms:{REGION}:{self.lake_account}:key/11112222-3333-4444-5555-{number:012}"
+        self.instance_arn = f"arn:aws:dms:{REGION}:{self.dms_account}:rep:dev"
+        self.role_arn = f"arn:aws:iam::{self.lake_account}:role/dms-s3-crm"
+        self.policy_arn = f"arn:aws:iam::{self.lake_account}:policy/dms-s3-crm"
+        self.deployers = {
+            "dms": f"arn:aws:iam::{self.dms_account}:role/deployer",
+            "lake": f"arn:aws:iam::{self.lake_account}:role/deployer",
+        }
+        self.s3_settings = {
+            "service_access_role_arn": self.role_arn,
+            "bucket_name": self.bucket,
+            "bucket_folder": "raw/crm",
+            "data_format": "parquet",
+        }
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self.control.seed({"environments": [self._environment()]})
+
+    def _environment(self) -> dict[str, Any]:
+        sides: dict[str, dict[str, Any]] = {
+            "dms": {"account_id": self.dms_account, "replication_instance_arn": self.instance_arn},
+            "lake": {"account_id": self.lake_account, "bucket_name": self.bucket, "kms_key_arn": self.key_arn},
+        }
+        for side, arn in self.deployers.items():
+            sides[side] |= {"assume_role_arn": arn, "assume_role_external_id": EXTERNAL_ID}
+        return {"name": "dev", "region": REGION, **sides}
+
+    # The modules
+
+    def role(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_crossaccount_role."""
+        usual = {"role_name": "dms-s3-crm"}
+        if options.get("state") != "absent":
+            usual |= {"bucket_name": self.bucket, "bucket_folder": "raw/crm"}
+        return self._run("lake", _crossaccount_role.ensure, dms_crossaccount_role, check, {**usual, **options})
+
+    def endpoint(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_s3_endpoint; what is no option of it is a setting."""
+        own = {n: options.pop(n) for n in list(options) if n in {**dms_s3_endpoint.ARGUMENT_SPEC, **CONNECTION_SPEC}}
+        usual = {"endpoint_identifier": "dev-crm", "iam_propagation_timeout": 1, **QUICK}
+        if own.get("state") != "absent":
+            usual |= {"resource_identifier": "dev-crm", "s3_settings": {**self.s3_settings, **options}}
+        return self._run("dms", _s3_endpoint.ensure, dms_s3_endpoint, check, {**usual, **own})
+
+    def test(self, endpoint_arn: str, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_connection_test."""
+        usual = {"endpoint_arn": endpoint_arn, "replication_instance_arn": self.instance_arn, **QUICK}
+        return self._run("dms", _connection_test.ensure, dms_connection_test, check, {**usual, **options})
+
+    def preflight(self, side: str, **options: Any) -> dict[str, Any]:
+        """dms_preflight."""
+        usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
+        return self._run(side, _preflight.ensure, dms_preflight, False, {**usual, **options})
+
+    def _run(self, side: str, ensure: Any, module: Any, check: bool, options: dict[str, Any]) -> dict[str, Any]:
+        caller = {"assume_role_arn": self.deployers[side], "assume_role_external_id": EXTERNAL_ID}
+        validator = ArgumentSpecValidator({**CONNECTION_SPEC, **module.ARGUMENT_SPEC})
+        validated = validator.validate({**caller, **options})
+        assert validated.error_messages == []
+        result = _module.call(ensure, validated.validated_parameters, check)
+        json.dumps(result)  # Ansible sends it as JSON.
+        return result
+
+    # What stands there, and what was asked
+
+    def switch(self, side: str = "dms", **switches: Any) -> None:
+        self.control.set_switches(getattr(self, f"{side}_account"), **switches)
+
+    def fault(self, service: str, operation: str, kind: str, side: str | None = None, **more: Any) -> None:
+        account = getattr(self, f"{side}_account") if side else None
+        self.control.add_fault(service=service, operation=operation, kind=kind, account=account, **more)
+
+    def calls(self, *operations: str) -> list[str]:
+        """The calls since `forget_calls` in both accounts, in their order; only those of `operations` where given."""
+        accounts = (self.dms_account, self.lake_account)
+        made = [e["operation"] for e in self.control.journal() if e["account"] in accounts]
+        return [o for o in made if not operations or o in operations]
+
+    def writes(self) -> list[str]:
+        return [operation for operation in self.calls() if not operation.startswith(READS)]
+
+    def forget_calls(self) -> None:
+        self.control.clear_journal()
+
+    def client(self, side: str, service: str, region: str = REGION) -> Any:
+        """A client for what a test has to arrange by hand."""
+        if (side, service, region) not in self._clients:
+            role = {"RoleArn": self.deployers[side], "RoleSessionName": "by-hand", "ExternalId": EXTERNAL_ID}
+            credentials = self._session.client("sts").assume_role(**role)["Credentials"]
+            self._clients[side, service, region] = self._session.client(
+                service,
+                region_name=region,
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+            )
+        return self._clients[side, service, region]
+
+    @property
+    def _session(self) -> boto3.Session:
+        return boto3.Session()
+
+    def iam_role(self, name: str = "dms-s3-crm", side: str = "lake") -> dict[str, Any] | None:
+        roles = self.control.state(getattr(self, f"{side}_account"))["roles"]
+        return roles.get(name)
+
+    def policies(self) -> dict[str, Any]:
+        return self.control.state(self.lake_account)["policies"]
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        return self.control.state(self.dms_account)["endpoints"]
+
+    # What many tests need first
+
+    def working_endpoint(self, **settings: Any) -> dict[str, Any]:
+        """Role and endpoint of both accounts, with the id in the trust; the endpoint's result."""
+        self.role(**settings.pop("role", {}))
+        made = self.endpoint(**settings)
+        self.role(external_ids=[made["external_id"]])
+        return made
+
+    def local_role(self, name: str = "dms-s3-local") -> str:
+        """A role in the DMS account that trusts DMS."""
+        statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam = self.client("dms", "iam")
+        return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"])
+
+    def task(self, endpoint_arn: str, name: str = "copy") -> str:
+        """A replication task that writes to the endpoint."""
+        dms = self.client("dms", "dms")
+        source = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", EngineName="mysql")
+        made = dms.create_replication_task(
+            ReplicationTaskIdentifier=name,
+            SourceEndpointArn=source["Endpoint"]["EndpointArn"],
+            TargetEndpointArn=endpoint_arn,
+            ReplicationInstanceArn=self.instance_arn,
+            MigrationType="cdc",
+            TableMappings="{}",
+        )
+        return str(made["ReplicationTask"]["ReplicationTaskArn"])
+
+
+CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}
+QUICK = {"poll_interval": 0.02, "wait_timeout": 2}
+
+
+@pytest.fixture(autouse=True)
+def no_test_hangs():
+    """A loop without an end fails the test instead of the whole run."""
+
+    def give_up(_signal, _frame):
+        raise TimeoutError(f"the test takes longer than {LONGEST} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_parsed_once():
+    """Each module run makes sessions of its own, which would parse botocore's large models again and again.
+
+    Not so S3's: botocore changes it in place for its clients, and moto reads it too.
+    """
+    loader = JSONFileLoader()
+    parse, parse_once = loader.load_file, functools.cache(loader.load_file)
+
+    def load_file(_loader, path):
+        return (parse if Path(path).parts[-3] == "s3" else parse_once)(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
+        yield
+
+
+# One server at a time can run in a process, and other tests have theirs.
+@pytest.fixture(scope="module")
+def aws():
+    with EmbeddedAWS() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def environment(aws, monkeypatch):
+    """The automation's credentials, and nothing of the user who runs the tests."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    for name, value in {**aws.environ, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def lab(aws, environment):
+    made = Lab(aws)
+    yield made
+    made.control.clear_faults()
+
+
+@pytest.fixture
+def refused(lab):
+    """Run something that must be refused before anything is written; the sentence for the user."""
+
+    def run(module, *arguments, **options):
+        lab.forget_calls()
+        with pytest.raises(AnsibleAWSError) as error:
+            module(*arguments, **options)
+        sentence = explain(error.value)
+        assert lab.writes() == []
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+        return sentence
+
+    return run
+
+
+@pytest.fixture
+def predicted(lab):
+    """Run a module in check mode; its result, after proof that nothing was written."""
+
+    def run(module, *arguments, **options):
+        lab.forget_calls()
+        result = module(*arguments, check=True, **options)
+        assert lab.writes() == []
+        return result
+
+    return run

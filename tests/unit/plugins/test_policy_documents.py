@@ -1,0 +1,164 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The access policy: what one endpoint needs, and nothing beside it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import (
+    POLICY_LENGTH,
+    Access,
+    access_policy,
+    check_access,
+    document_length,
+)
+
+KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def statements(partition="aws", region="eu-central-1", **access):
+    document = access_policy(Access(**{"bucket_name": "lake", **access}), partition, region, "444455556666")
+    assert document["Version"] == "2012-10-17"
+    assert all(s["Effect"] == "Allow" for s in document["Statement"])
+    return {s["Sid"]: (s["Action"], s["Resource"]) for s in document["Statement"]}
+
+
+def test_bucket_alone():
+    assert statements() == {
+        "ListBucket": (["s3:ListBucket"], ["arn:aws:s3:::lake"]),
+        "WriteObjects": (["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"], ["arn:aws:s3:::lake/*"]),
+    }
+
+
+def test_folder_narrows_the_objects():
+    assert statements(bucket_folder="raw/crm")["WriteObjects"][1] == ["arn:aws:s3:::lake/raw/crm/*"]
+    assert statements(bucket_folder="")["WriteObjects"][1] == ["arn:aws:s3:::lake/*"]
+
+
+@pytest.mark.parametrize("folder", [None, "raw"])
+def test_no_other_bucket_of_the_same_prefix(folder):
+    resources = [r for _actions, rs in statements(bucket_folder=folder).values() for r in rs]
+    assert all(r == "arn:aws:s3:::lake" or r.startswith("arn:aws:s3:::lake/") for r in resources)
+
+
+def test_key():
+    assert statements(kms_key_arn=KEY)["UseKey"] == (
+        ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        [KEY],
+    )
+
+
+@pytest.mark.parametrize(
+    ("acl", "allowed"),
+    [
+        (None, False),
+        ("none", False),
+        ("NONE", False),
+        ("", False),
+        ("bucket-owner-full-control", True),
+        ("PRIVATE", True),
+    ],
+)
+def test_acl(acl, allowed):
+    assert ("s3:PutObjectAcl" in statements(canned_acl_for_objects=acl)["WriteObjects"][0]) is allowed
+
+
+def test_glue():
+    found = statements(glue_catalog_generation=True, bucket_folder="raw")
+    assert set(found["ListBucket"][0]) == {"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"}
+    assert set(found["WriteObjects"][0]) == {
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:PutObjectTagging",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:AbortMultipartUpload",
+    }
+    assert set(found["WriteCatalog"][0]) == {
+        f"glue:{action}"
+        for action in [
+            "CreateDatabase",
+            "GetDatabase",
+            "CreateTable",
+            "DeleteTable",
+            "UpdateTable",
+            "GetTable",
+            "BatchCreatePartition",
+            "CreatePartition",
+            "UpdatePartition",
+            "GetPartition",
+            "GetPartitions",
+            "BatchGetPartition",
+        ]
+    }
+    assert set(found["QueryCatalog"][0]) == {
+        "athena:StartQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:CreateWorkGroup",
+    }
+    assert found["QueryCatalog"][1] == [
+        "arn:aws:athena:eu-central-1:444455556666:workgroup/glue_catalog_generation_for_task_*"
+    ]
+    assert found["WriteCatalog"][1][0] == "arn:aws:glue:eu-central-1:444455556666:catalog"
+
+
+@pytest.mark.parametrize(("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")])
+def test_each_arn_has_the_partition(partition, region):
+    found = statements(partition, region, glue_catalog_generation=True)
+    assert all(r.startswith(f"arn:{partition}:") for _actions, resources in found.values() for r in resources)
+
+
+@pytest.mark.parametrize(
+    ("access", "option", "remedy"),
+    [
+        ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "give the name alone"),
+        ({"bucket_name": "lake/raw"}, "bucket_name=lake/raw", "give the name alone"),
+        ({"bucket_name": "Lake"}, "bucket_name=Lake", "lower-case"),
+        ({"bucket_name": "la*e"}, "bucket_name=la*e", "give the name alone"),
+        ({"bucket_name": "ab"}, "bucket_name=ab", "3 to 63"),
+        ({"bucket_name": "a" * 64}, "bucket_name=", "3 to 63"),
+        ({"bucket_folder": "/raw"}, "bucket_folder=/raw", "leave it out"),
+        ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "leave it out"),
+        ({"bucket_folder": "*"}, "bucket_folder=*", "choose another name"),
+        ({"bucket_folder": "ra?"}, "bucket_folder=ra?", "choose another name"),
+        ({"bucket_folder": "${aws:username}"}, "bucket_folder=${aws:username}", "choose another name"),
+        ({"bucket_folder": "x" * POLICY_LENGTH}, "6144", "shorten bucket_folder"),
+        ({"kms_key_arn": "alias/lake"}, "server_side_encryption_kms_key_id=alias/lake", "give arn:aws:kms:"),
+        ({"kms_key_arn": KEY.rsplit("/", 1)[1]}, "server_side_encryption_kms_key_id", "full ARN"),
+        ({"kms_key_arn": KEY.replace(":key/", ":alias/")}, "server_side_encryption_kms_key_id", "full ARN"),
+        ({"kms_key_arn": "arn:aws:kms:*:*:key/*"}, "server_side_encryption_kms_key_id", "full ARN"),
+        (
+            {"kms_key_arn": "arn:aws:kms:eu-central-1:444455556666:key/*"},
+            "server_side_encryption_kms_key_id",
+            "full ARN",
+        ),
+    ],
+)
+def test_wrong_access_is_refused(access, option, remedy):
+    with pytest.raises(DatalakeError) as error:
+        check_access(Access(**{"bucket_name": "lake", **access}))
+    assert option in error.value.message
+    assert remedy in error.value.message
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {},
+        {"bucket_name": "my.lake-2"},
+        {"bucket_folder": "raw/crm"},
+        {"bucket_folder": ""},
+        {"kms_key_arn": KEY, "glue_catalog_generation": True, "canned_acl_for_objects": "private"},
+        {"kms_key_arn": KEY.replace("arn:aws:", "arn:aws-cn:")},
+        {"kms_key_arn": KEY.replace("1234abcd", "mrk-1234abcd")},
+    ],
+)
+def test_right_access_passes(access):
+    check_access(Access(**{"bucket_name": "lake", **access}))
+
+
+def test_length_leaves_white_space_out():
+    assert document_length({"a": "b  c", "d": [1, 2]}) == len('{"a":"bc","d":[1,2]}')
+    assert document_length({"a": "ü"}) == len('{"a":"ü"}')
