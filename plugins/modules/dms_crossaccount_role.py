@@ -14,9 +14,9 @@ description:
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
   - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
-    C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
+    C(ListEntitiesForPolicy), C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
     C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
-    also C(ListRolePolicies), C(ListEntitiesForPolicy), C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
+    also C(ListRolePolicies), C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -26,6 +26,7 @@ options:
         the role.
       - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
         that other roles use too stays.
+      - With V(present), a policy that says something else and is attached to other roles is refused.
     type: str
     choices: [present, absent]
     default: present
