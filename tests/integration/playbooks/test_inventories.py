@@ -1,0 +1,135 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventories and playbooks that the collection ships, run as a user runs them: dev, test and prod, each in its own accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from embedded_aws import EmbeddedAWS
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+BIN = Path(sys.executable).parent
+ENVIRONMENTS = ("dev", "test", "prod")
+AUTOMATION = "999999999999"
+# The embedded AWS is quick, and meant, also for prod.
+QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
+
+
+def listed(name):
+    """The hosts of an inventory with their variables."""
+    command = [BIN / "ansible-inventory", "-i", f"inventories/{name}", "--list"]
+    shown = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return json.loads(shown)["_meta"]["hostvars"]
+
+
+@pytest.fixture(scope="module")
+def inventories():
+    return {name: listed(name) for name in ENVIRONMENTS}
+
+
+@pytest.fixture(scope="module")
+def aws(inventories):
+    sys.path.insert(0, str(CHECKOUT / "tests" / "tools"))
+    import landscape  # a script, no package
+
+    with EmbeddedAWS() as running:
+        running.control.seed(
+            {"environments": [landscape.environment(CHECKOUT / "inventories" / name) for name in ENVIRONMENTS]}
+        )
+        yield running
+
+
+@pytest.fixture
+def play(aws):
+    """Runs a playbook for one endpoint of an environment; gives its status, what it said, and how much it changed."""
+
+    def run(name, playbook, *arguments):
+        command = [
+            BIN / "ansible-playbook",
+            *("-i", f"inventories/{name}"),
+            f"playbooks/{playbook}.yml",
+            *("--limit", "procedure_example"),
+            *arguments,
+        ]
+        ended = subprocess.run(
+            command, cwd=CHECKOUT, env={**os.environ, **aws.environ}, capture_output=True, text=True, check=False
+        )
+        said = ended.stdout + ended.stderr
+        changed = re.search(r"\bok=\d+ +changed=(\d+)", said)
+        return ended.returncode, said, int(changed[1]) if changed else None
+
+    return run
+
+
+def accounts(hosts):
+    names = next(iter(hosts.values()))
+    return {names["s3_endpoint_dms_account_id"], names["s3_endpoint_lake_account_id"]}
+
+
+def test_the_dozen_is_the_same_in_each_environment(inventories):
+    assert [len(hosts) for hosts in inventories.values()] == [12, 12, 12]
+    assert len({frozenset(hosts) for hosts in inventories.values()}) == 1
+
+
+def test_no_account_is_in_two_environments(inventories):
+    assert len(set.union(*(accounts(hosts) for hosts in inventories.values()))) == 6
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_environment_is_built_in_its_own_accounts_and_removed_again(aws, play, inventories, name):
+    aws.control.clear_journal()
+    status, said, changed = play(name, "deploy", *QUICK)
+    assert (status, changed) == (0, 4), said
+    assert "csv_delimiter is for data_format=csv only, and data_format is parquet; it is sent all the same" in said
+    dms_account = next(iter(inventories[name].values()))["s3_endpoint_dms_account_id"]
+    (endpoint,) = aws.control.state(dms_account)["endpoints"]
+    assert endpoint["EndpointArn"].endswith(f":endpoint:{name}-procedure-example")
+    assert {call["account"] for call in aws.control.journal()} == {AUTOMATION, *accounts(inventories[name])}
+    for playbook in ("deploy", "verify") if name == "dev" else ():
+        status, said, changed = play(name, playbook, *QUICK)
+        assert (status, changed) == (0, 0), said
+    status, said, _changed = play(name, "remove", *QUICK, "-e", f"s3_endpoint_confirm={name}")
+    assert status == 0, said
+    assert aws.control.state(dms_account)["endpoints"] == []
+
+
+def test_sessions_are_named_after_environment_side_and_job(aws, play):
+    aws.control.clear_journal()
+    play("dev", "verify", *QUICK, "-e", "awx_job_id=4711")
+    names = {call["session_name"] for call in aws.control.journal()} - {None}
+    assert names == {"dev-dms-4711", "dev-lake-4711"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-e", "s3_endpoint_allow_endpoint_url=false"], "unset AWS_ENDPOINT_URL"),
+        ([*QUICK, "-e", "s3_endpoint_lake_account_id=444455556666"], "the map of environments says 666677778888"),
+        ([*QUICK, "-e", "s3_endpoint_environment=dev"], "the map of environments says 111122223333"),
+        ([*QUICK, "-e", "s3_endpoint_environment=staging"], "is not in the map of environments"),
+    ],
+    ids=["endpoint url", "another environment's account", "another environment's name", "no environment"],
+)
+def test_prod_stops_before_anything_is_touched(aws, play, arguments, sentence):
+    aws.control.clear_journal()
+    status, said, _changed = play("prod", "deploy", *arguments)
+    assert status != 0
+    assert sentence in said
+    called = {call["operation"] for call in aws.control.journal()}
+    assert [operation for operation in called if not operation.startswith(("AssumeRole", "Get", "Describe"))] == []
+
+
+def test_prod_wants_a_confirmation_to_remove(aws, play):
+    aws.control.clear_journal()
+    status, said, _changed = play("prod", "remove", *QUICK)
+    assert status != 0
+    assert "s3_endpoint_confirm=prod" in said
+    assert aws.control.journal() == []
