@@ -1,0 +1,70 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running a module's core in the controller's own worker process, which spares the start of Python and of boto3 for each task.
+
+A task falls back to the module wherever that process would not be the right place: another connection or interpreter, another user, async,
+or an `environment:`, which reaches modules only, so that credentials set there would be missed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible_collections.datalake.dms.plugins.module_utils._module import Ensure, full_argument_spec, outcome
+from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
+
+
+class InProcessAction(ActionBase):
+    """An action plugin for a module of this collection; a subclass names the module's argument spec and its `ensure`."""
+
+    argument_spec: ClassVar[Mapping[str, Any]]
+    ensure: ClassVar[Ensure]
+
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._needs_a_process(task_vars or {}):
+            return {**result, **self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)}
+        validated = ArgumentSpecValidator(full_argument_spec(self.argument_spec)).validate(plain(self._task.args))
+        if validated.error_messages:
+            unsupported = isinstance(validated.errors[0], UnsupportedError)
+            where = f"Unsupported parameters for ({self._task.action}) module: " if unsupported else ""
+            return {**result, "failed": True, "msg": f"{where}{validated.errors.msg}"}
+        params = validated.validated_parameters
+        told, warnings = outcome(type(self).ensure, params, self._task.check_mode)
+        told["invocation"] = {"module_args": params}
+        secrets = {*validated._no_log_values, *secret_values(params.get("extra_connection_attributes"))}
+        result.update(remove_values(told, secrets))
+        for warning in remove_values(warnings, secrets):
+            self._display.warning(warning)
+        return result
+
+    def _needs_a_process(self, task_vars: dict[str, Any]) -> bool:
+        """Whether the module has to run as a module."""
+        return bool(
+            self._connection.transport != "local"
+            or self._task.async_val
+            or self._task.become
+            or any(self._task.environment or [])
+            or self._task.args.get("debug_botocore_endpoint_logs")
+            or self._templar.template(task_vars.get("ansible_python_interpreter")) != sys.executable
+        )
+
+
+def plain(value: Any) -> Any:
+    """A value of the task in plain Python types, as a module would get it: Ansible's own carry tags, and templates not yet read."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return json.loads(json.dumps(value))

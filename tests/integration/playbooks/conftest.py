@@ -1,0 +1,65 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventories that the collection ships, an embedded AWS with their accounts, and playbooks as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from embedded_aws import EmbeddedAWS
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+BIN = Path(sys.executable).parent
+ENVIRONMENTS = ("dev", "test", "prod")
+
+
+def listed(name):
+    """The hosts of an inventory with their variables."""
+    command = [BIN / "ansible-inventory", "-i", f"inventories/{name}", "--list"]
+    shown = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return json.loads(shown)["_meta"]["hostvars"]
+
+
+@pytest.fixture(scope="module")
+def inventories():
+    return {name: listed(name) for name in ENVIRONMENTS}
+
+
+@pytest.fixture(scope="module")
+def aws(inventories):
+    sys.path.insert(0, str(CHECKOUT / "tests" / "tools"))
+    import landscape  # a script, no package
+
+    with EmbeddedAWS() as running:
+        running.control.seed(
+            {"environments": [landscape.environment(CHECKOUT / "inventories" / name) for name in ENVIRONMENTS]}
+        )
+        yield running
+
+
+@pytest.fixture
+def play(aws):
+    """Runs a playbook for one endpoint of an environment; gives its status, what it said, and how much it changed."""
+
+    def run(name, playbook, *arguments):
+        command = [
+            BIN / "ansible-playbook",
+            *("-i", f"inventories/{name}"),
+            f"playbooks/{playbook}.yml",
+            *arguments,
+        ]
+        ended = subprocess.run(
+            command, cwd=CHECKOUT, env={**os.environ, **aws.environ}, capture_output=True, text=True, check=False
+        )
+        said = ended.stdout + ended.stderr
+        changed = re.search(r"\bok=\d+ +changed=(\d+)", said)
+        return ended.returncode, said, int(changed[1]) if changed else None
+
+    return run
