@@ -40,7 +40,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
-    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings, warnings.
+    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
     check_options(params)
@@ -138,6 +138,10 @@ def _ensure_present(
         "external_ids": trust.external_ids,
         "bootstrapping": trust.bootstrapping,
         "findings": trust.findings,
+        "foreign": {
+            "trust_statements": _trust.foreign_statements(after["role"]["assume_role_policy_document"]),
+            "attached_policies": [a for a in after["role"]["attached_policies"] if a != after["policy"]["arn"]],
+        },
         "warnings": [f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings],
     }
 
@@ -152,7 +156,13 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
         warnings.append(f"policy {_policy_name(params)} is attached to other roles too and stays.")
     if not check_mode:
         _remove(client, before, after, params["role_name"])
-    return {**_outcome(before, after), "external_ids": [], "bootstrapping": False, "findings": [], "warnings": warnings}
+    nothing: dict[str, Any] = {
+        "external_ids": [],
+        "bootstrapping": False,
+        "findings": [],
+        "foreign": {"trust_statements": [], "attached_policies": []},
+    }
+    return {**_outcome(before, after), **nothing, "warnings": warnings}
 
 
 def _outcome(before: State, after: State) -> dict[str, Any]:

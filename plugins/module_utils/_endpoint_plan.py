@@ -22,6 +22,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     format_attributes,
     is_secret,
     snake_settings,
+    superfluous,
     without_secrets,
 )
 
@@ -80,18 +81,24 @@ def is_remote(desired: DesiredSettings, dms_account_id: str) -> bool:
 
 
 def plan_endpoint(
-    current: dict[str, Any] | None, desired: DesiredSettings, dms_account_id: str, recreate: bool = False
+    current: dict[str, Any] | None,
+    desired: DesiredSettings,
+    dms_account_id: str,
+    recreate: bool = False,
+    exact: bool = False,
 ) -> Plan:
     """Whether the endpoint stays, is created, modified, or deleted and created again. Tags aren't its business.
 
     AWS refuses to modify an endpoint whose role is in another account, so that one is created again.
+
+    :param exact: whether a setting that nobody asks for is a difference, too.
 
     :raises DatalakeError: see check_kind.
     """
     check_kind(current)
     if current is None:
         return Plan(CREATED, ("it does not exist",))
-    changes = differences(desired, current)
+    changes = {**differences(desired, current), **(superfluous(desired, current) if exact else {})}
     if recreate:
         return Plan(RECREATED, ("recreate is true",), changes)
     if not changes:
@@ -146,24 +153,30 @@ def short_resource_identifier(name: str) -> str:
     return f"{name[: RESOURCE_IDENTIFIER_LENGTH - 9].rstrip('-')}-{digest}"
 
 
-def complete(current: dict[str, Any] | None, desired: DesiredSettings) -> DesiredSettings:
-    """The settings to create an endpoint with: what is wanted, and what its predecessor had beside that.
+def complete(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:
+    """The settings to create an endpoint with: what is wanted, and (unless `exact`) what its predecessor had beside that.
 
     A setting that nobody names any more stays as it is, whether the endpoint is modified or created again.
     """
+    if exact:
+        return desired
     settings, attributes = carried_over(desired, current or {})
     return DesiredSettings({**settings, **desired.settings}, {**attributes, **desired.attributes}, desired.warnings)
 
 
 def create_request(
-    current: dict[str, Any] | None, desired: DesiredSettings, identifier: str, tail: str | None, tags: dict[str, str]
+    current: dict[str, Any] | None,
+    whole: DesiredSettings,
+    identifier: str,
+    tail: str | None,
+    tags: dict[str, str],
 ) -> dict[str, Any]:
     """The parameters of CreateEndpoint.
 
-    :param current: the endpoint that is replaced, whose settings and end of the ARN are kept; None for a new one.
+    :param current: the endpoint that is replaced, whose end of the ARN is kept; None for a new one.
+    :param whole: the settings, see `complete`.
     :param tail: the resource identifier that the user wants for a new one.
     """
-    whole = complete(current, desired)
     request = {
         "EndpointIdentifier": identifier,
         "EndpointType": "target",
@@ -177,18 +190,21 @@ def create_request(
 
 
 def predicted(
-    current: dict[str, Any] | None, desired: DesiredSettings, plan: Plan, identifier: str, remote: bool
+    current: dict[str, Any] | None, whole: DesiredSettings, plan: Plan, identifier: str, remote: bool
 ) -> dict[str, Any]:
-    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know."""
+    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know.
+
+    :param whole: the settings, see `complete`.
+    """
     if current and plan.action == NONE:
         return current
     kept = current or {"EndpointIdentifier": identifier, "EndpointType": "TARGET", "EngineName": "s3"}
     after = {
         **kept,
         "Status": "active",
-        "S3Settings": {**kept.get("S3Settings", {}), **desired.settings},
-        "ServiceAccessRoleArn": desired.settings["ServiceAccessRoleArn"],
-        "ExtraConnectionAttributes": format_attributes(complete(current, desired).attributes),
+        "S3Settings": whole.settings,
+        "ServiceAccessRoleArn": whole.settings["ServiceAccessRoleArn"],
+        "ExtraConnectionAttributes": format_attributes(whole.attributes),
     }
     if plan.action in (CREATED, RECREATED):
         same_tail = current and resource_identifier(current["EndpointArn"])

@@ -91,7 +91,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     problem = kms_key_problem(desired.settings, dms_account_id)
     if problem:
         raise DatalakeError(message=problem)
-    plan = _endpoint_plan.plan_endpoint(current, desired, dms_account_id, params["recreate"])
+    plan = _endpoint_plan.plan_endpoint(current, desired, dms_account_id, params["recreate"], params["exact"])
     job = _Job(client, params, desired, _endpoint_plan.is_remote(desired, dms_account_id))
     return _ensure_present(job, current, plan, check_mode)
 
@@ -120,7 +120,8 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
     current_tags = _dms.list_tags(job.client, current["EndpointArn"]) if current else {}
     wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"])
     tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
-    after = _endpoint_plan.predicted(current, job.desired, plan, job.identifier, job.remote)
+    whole = _endpoint_plan.complete(current, job.desired, job.params["exact"])
+    after = _endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
     persisted, warnings = plan.action not in (CREATED, RECREATED), list(job.desired.warnings)
     if not check_mode:
         after, persisted = _carry_out(job, current, plan, tags)
@@ -129,6 +130,7 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
         if persisted:
             warnings += _spelling_warnings(job.desired, after)
     before_values = {name: before for name, (before, _after) in plan.changes.items()}
+    after_values = {name: value for name, (_before, value) in plan.changes.items()}
     return {
         "changed": plan.action != NONE or wanted_tags != current_tags,
         "action": plan.action,
@@ -137,7 +139,7 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
         "settings": snake_settings(job.desired.settings),
         "diff": {
             "before": _endpoint_plan.diff_view(current, current_tags, job.desired, before_values),
-            "after": _endpoint_plan.diff_view(after, tags, job.desired, {}),
+            "after": _endpoint_plan.diff_view(after, tags, job.desired, after_values),
         },
         "endpoint": _endpoint_plan.endpoint_view(after, tags),
         "external_id": after.get("ExternalId"),
@@ -201,8 +203,9 @@ def _carry_out(
         return _wait_active(job.client, job.params), True
     if current:
         _delete(job.client, current["EndpointArn"], job.params)
+    whole = _endpoint_plan.complete(current, job.desired, job.params["exact"])
     tail = job.params["resource_identifier"]
-    return _create(job, _endpoint_plan.create_request(current, job.desired, job.identifier, tail, tags))
+    return _create(job, _endpoint_plan.create_request(current, whole, job.identifier, tail, tags))
 
 
 def _read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
@@ -335,8 +338,10 @@ def _delete(client: Any, arn: str, params: dict[str, Any]) -> None:
 
 
 def _modify(job: _Job, arn: str) -> None:
-    """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial: what isn't named stays."""
-    request = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": job.desired.settings}
+    """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial, unless exact: what isn't named stays."""
+    request: dict[str, Any] = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": job.desired.settings}
+    if job.params["exact"]:
+        request["ExactSettings"] = True
     if job.desired.attributes:
         request["ExtraConnectionAttributes"] = format_attributes(job.desired.attributes)
     retried = [PROPAGATION, "InvalidResourceStateFault"]

@@ -283,6 +283,16 @@ def differences(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str,
     return found
 
 
+def superfluous(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What an endpoint has and nobody asks for any more: option (or attribute) -> (present, what it is by itself)."""
+    settings, attributes = carried_over(desired, endpoint)
+    options = {_OPTION_OF[member]: value for member, value in settings.items()}
+    return {
+        **{name: (value, SETTINGS[name].default) for name, value in options.items()},
+        **{key: (value, None) for key, value in attributes.items()},
+    }
+
+
 def carried_over(desired: DesiredSettings, endpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Settings and attributes that an endpoint has, the user does not set, and a new endpoint would not have by itself.
 

@@ -115,6 +115,11 @@ def trust_findings(document: dict[str, Any] | None) -> list[str]:
     ]
 
 
+def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a trust that are somebody else's."""
+    return [s for s in as_list(document.get("Statement")) if s.get("Sid") != STATEMENT_SID]
+
+
 def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> None:
     """What can be known to be wrong before any call.
 

@@ -210,6 +210,19 @@ bootstrapping:
   description: Whether the trust still waits for the first C(ExternalId).
   returned: success
   type: bool
+foreign:
+  description: What somebody else added, and what stays as it is.
+  returned: success
+  type: dict
+  contains:
+    trust_statements:
+      description: Statements of the trust that are not ours.
+      type: list
+      elements: dict
+    attached_policies:
+      description: ARNs of managed policies of the role that are not ours. Inline policies are not looked at.
+      type: list
+      elements: str
 findings:
   description: A sentence for each trust statement that was found to admit DMS without C(sts:ExternalId). Closed now, unless in check mode.
   returned: success

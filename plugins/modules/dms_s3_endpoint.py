@@ -15,7 +15,7 @@ description:
     modified, with its tasks stopped.
   - Only what is set here is compared, so that defaults that AWS fills in are no change; spellings that AWS varies (case, C(-) and
     C(_)) are no change either. A setting that is not given stays as it is, also
-    where the endpoint is created again.
+    where the endpoint is created again, unless O(exact=true).
   - Uses DMS C(DescribeEndpoints), C(ListTagsForResource), C(DescribeReplicationTasks), C(DescribeReplicationConfigs) to read, and
     C(CreateEndpoint), C(ModifyEndpoint), C(DeleteEndpoint), C(AddTagsToResource), C(RemoveTagsFromResource) to write.
 author:
@@ -245,6 +245,12 @@ options:
     type: str
     choices: [fail, warn]
     default: fail
+  exact:
+    description:
+      - Whether settings and extra connection attributes that are not given go back to AWS's defaults (C(ExactSettings) of C(ModifyEndpoint)).
+        Without it they stay as they are.
+    type: bool
+    default: false
   recreate:
     description:
       - Whether to delete the endpoint and create it again though nothing differs. AWS may give it another C(ExternalId).
@@ -381,6 +387,7 @@ ARGUMENT_SPEC = {
     "s3_settings": {"type": "dict", "options": _s3_settings.argument_spec()},
     "extra_connection_attributes": {"type": "str"},
     "settings_conflicts": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+    "exact": {"type": "bool", "default": False},
     "recreate": {"type": "bool", "default": False},
     "iam_propagation_timeout": {"type": "int", "default": 300},
     **TAGS_SPEC,

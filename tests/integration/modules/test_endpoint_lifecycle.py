@@ -93,6 +93,22 @@ def test_setting_that_is_no_longer_given_stays_through_a_recreation(lab, predict
         assert "tuning=5" in outcome["endpoint"]["extra_connection_attributes"]
 
 
+@pytest.mark.parametrize("local", [False, True], ids=["recreated", "modified"])
+def test_exact_takes_away_what_nobody_asks_for(lab, predicted, local):
+    role = {"service_access_role_arn": lab.local_role()} if local else {}
+    lab.endpoint(**role, cdc_path="changes", max_file_size=1000)
+    assert lab.endpoint(**role)["changed"] is False
+    prediction = predicted(lab.endpoint, **role, exact=True)
+    result = lab.endpoint(**role, exact=True)
+    for outcome in (prediction, result):
+        assert outcome["action"] == ("modified" if local else "recreated")
+        assert sorted(outcome["differences"]) == ["cdc_path", "max_file_size"]
+        assert outcome["diff"]["before"]["settings"]["cdc_path"] == "changes"
+        assert outcome["diff"]["after"]["settings"]["cdc_path"] is None
+        assert outcome["endpoint"]["s3_settings"].get("cdc_path") is None
+    assert lab.endpoint(**role, exact=True)["changed"] is False
+
+
 def test_local_role_is_modified(lab, predicted):
     role = lab.local_role()
     before = lab.endpoint(service_access_role_arn=role)
