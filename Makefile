@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix lint unit molecule sanity build clean
+.PHONY: help python setup demo test matrix lint unit molecule sanity crash build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -62,6 +62,9 @@ molecule: setup  ## Run all molecule scenarios
 
 sanity: setup  ## Run ansible-test sanity
 	$(BIN)/python tests/tools/sanity.py
+
+crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (half an hour; CRASH=--sample)
+	$(BIN)/python tests/tools/crash.py $(CRASH)
 
 build: setup  ## Build the collection's tarball into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

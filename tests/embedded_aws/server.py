@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,14 @@ class _QuietHandler(MotoRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 werkzeug's name
         pass
+
+    def handle(self) -> None:
+        """Serve a connection; one that a fault has reset has no descriptor any more, which is no news."""
+        try:
+            super().handle()
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
 
 
 class EmbeddedAWS:
