@@ -43,7 +43,7 @@ test: lint unit molecule sanity  ## Run every check on one Python
 	@echo "All checks passed on $$($(BIN)/python --version)."
 
 matrix: python  ## Run the tests on every supported Python that is installed (but where `make test` just passed)
-	@$(PYTHON) tests/tools/matrix.py $(MAKE) unit molecule sanity
+	@$(PYTHON) tests/tools/matrix.py $(MAKE) unit molecule
 
 lint: setup  ## Check style, types, changelog and documentation
 	$(BIN)/ruff check
