@@ -124,7 +124,7 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
     after = _endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
     persisted, warnings = plan.action not in (CREATED, RECREATED), list(job.desired.warnings)
     if not check_mode:
-        after, persisted = _carry_out(job, current, plan, tags)
+        after, persisted = _carry_out(job, current, plan, whole, tags)
         if current and plan.action in (NONE, MODIFIED):
             _update_tags(job.client, after["EndpointArn"], current_tags, tags)
         if persisted:
@@ -193,9 +193,12 @@ def _refuse_users(client: Any, endpoint: dict[str, Any], plan: Plan) -> None:
 
 
 def _carry_out(
-    job: _Job, current: dict[str, Any] | None, plan: Plan, tags: dict[str, str]
+    job: _Job, current: dict[str, Any] | None, plan: Plan, whole: DesiredSettings, tags: dict[str, str]
 ) -> tuple[dict[str, Any], bool]:
-    """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it."""
+    """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it.
+
+    :param whole: the settings of an endpoint that is created, see _endpoint_plan.complete.
+    """
     if current and plan.action == NONE:
         return current, True
     if current and plan.action == MODIFIED:
@@ -203,7 +206,6 @@ def _carry_out(
         return _wait_active(job.client, job.params), True
     if current:
         _delete(job.client, current["EndpointArn"], job.params)
-    whole = _endpoint_plan.complete(current, job.desired, job.params["exact"])
     tail = job.params["resource_identifier"]
     return _create(job, _endpoint_plan.create_request(current, whole, job.identifier, tail, tags))
 

@@ -37,6 +37,9 @@ class Setting:
     data_format: str | None = None
 
 
+# S3Settings.MaxFileSize, in KB: what AWS allows, and takes where it is not given.
+MAX_FILE_SIZE = 1048576
+
 # Option name -> setting.
 SETTINGS: dict[str, Setting] = {
     "service_access_role_arn": Setting("ServiceAccessRoleArn"),
@@ -61,7 +64,7 @@ SETTINGS: dict[str, Setting] = {
     "server_side_encryption_kms_key_id": Setting("ServerSideEncryptionKmsKeyId"),
     "data_format": Setting("DataFormat", values=("csv", "parquet"), default="csv"),
     "compression_type": Setting("CompressionType", values=("none", "gzip"), default="none"),
-    "max_file_size": Setting("MaxFileSize", "int", default=1048576),
+    "max_file_size": Setting("MaxFileSize", "int", default=MAX_FILE_SIZE),
     "cdc_max_batch_interval": Setting("CdcMaxBatchInterval", "int", default=60),
     "cdc_min_file_size": Setting("CdcMinFileSize", "int", default=32000),
     "cdc_path": Setting("CdcPath"),
@@ -110,9 +113,6 @@ SETTINGS: dict[str, Setting] = {
 
 # Members of S3Settings that have no option here.
 SOURCE_ONLY_MEMBERS = {"ExternalTableDefinition", "IgnoreHeaderRows"}
-
-# S3Settings.MaxFileSize, in KB.
-MAX_FILE_SIZE = 1048576
 
 _REMEDY = "change one of them, or set settings_conflicts=warn to send both all the same"
 
