@@ -106,7 +106,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
         return _result(params, SUCCESSFUL, tag_before=tag, tag_after=tag)
     if check_mode:
         return _result(params, UNVERIFIED, connection, needed=True, tag_before=tag, tag_after=KNOWN_AFTER_CREATION)
-    connection = _test_until_seen(client, params)
+    connection = test_until_seen(client, params)
     tag_after = tag
     if connection["Status"] == SUCCESSFUL:
         tag_after = format_tested(datetime.now(UTC), params["change_token"])
@@ -196,7 +196,7 @@ class _TestRetry(CloudRetry):
         return response_code is _NotYetSeen
 
 
-def _test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
+def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
     pause = min(1.0, params["poll_interval"])
     tries = _dms.tries_within(params["iam_propagation_timeout"], pause)

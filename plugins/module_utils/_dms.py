@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
 )
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     PROPAGATION,
     DatalakeError,
@@ -55,10 +57,17 @@ MAX_PAUSE = 15
 
 _NOT_FOUND = {"matcher": "error", "expected": "ResourceNotFoundFault"}
 _NO_ENDPOINTS = {"matcher": "path", "argument": "length(Endpoints[])", "expected": 0}
+_NO_TASKS = {"matcher": "path", "argument": "length(ReplicationTasks[])", "expected": 0}
 
 
 def _status(matcher: str, argument: str, state: str, *values: str) -> list[dict[str, Any]]:
     return [{"state": state, "matcher": matcher, "argument": argument, "expected": value} for value in values]
+
+
+def _all_tasks(*statuses: str) -> dict[str, Any]:
+    """An acceptor: the status of each task is one of these."""
+    others = f"ReplicationTasks[?!contains(`{json.dumps(statuses)}`, Status)]"
+    return {"matcher": "path", "argument": f"length({others}) == `0`", "expected": True}
 
 
 class _WaiterFactory(BaseWaiterFactory):
@@ -95,6 +104,34 @@ class _WaiterFactory(BaseWaiterFactory):
             ),
             "endpoint_deleted": waiter(
                 "DescribeEndpoints", {"state": "success", **_NOT_FOUND}, {"state": "success", **_NO_ENDPOINTS}
+            ),
+            # Nothing is going on with the tasks; those that are gone count.
+            "tasks_settled": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_all_tasks("running", *IDLE_STATES)},
+            ),
+            "tasks_idle": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_all_tasks(*IDLE_STATES)},
+            ),
+            "tasks_deleted": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_NO_TASKS},
+            ),
+            # A full load may be over before the first look.
+            "task_started": waiter(
+                "DescribeReplicationTasks",
+                *_status("pathAny", "ReplicationTasks[].Status", "success", "running"),
+                {
+                    "state": "success",
+                    "matcher": "path",
+                    "argument": "length(ReplicationTasks[?contains(StopReason || '', 'FINISHED')]) > `0`",
+                    "expected": True,
+                },
+                *_status("pathAny", "ReplicationTasks[].Status", "failure", "failed"),
             ),
             "connection_test_started": waiter(
                 "DescribeConnections",
@@ -166,8 +203,8 @@ def tries_within(timeout: float, first_pause: float) -> int:
     return tries
 
 
-def filters(**values: str) -> list[dict[str, Any]]:
-    """Filters as DMS takes them, of keywords such as endpoint_arn."""
+def filters(**values: str | list[str]) -> list[dict[str, Any]]:
+    """Filters as DMS takes them, of keywords such as endpoint_arn; the items of a list are alternatives."""
     return list(ansible_dict_to_boto3_filter_list({name.replace("_", "-"): value for name, value in values.items()}))
 
 
@@ -178,7 +215,7 @@ def describe_endpoint(client: Any, identifier: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-@DmsErrorHandler.list_error_handler("list the endpoint's tags", {})
+@DmsErrorHandler.list_error_handler("list the tags", {})
 def list_tags(client: Any, arn: str) -> dict[str, str]:
     return dict(boto3_tag_list_to_ansible_dict(client.list_tags_for_resource(ResourceArn=arn)["TagList"]))
 
@@ -194,10 +231,10 @@ def remove_tags(client: Any, arn: str, keys: list[str]) -> None:
 
 
 @DmsErrorHandler.list_error_handler("list the tasks of the endpoint", [])
-def list_tasks(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
-    """The replication tasks that use an endpoint, without their settings."""
+def list_tasks(client: Any, endpoint_arn: str, settings: bool = False) -> list[dict[str, Any]]:
+    """The replication tasks that use an endpoint; their mappings and settings, too, where asked for."""
     pages = client.get_paginator("describe_replication_tasks").paginate(
-        Filters=filters(endpoint_arn=endpoint_arn), WithoutSettings=True
+        Filters=filters(endpoint_arn=endpoint_arn), WithoutSettings=not settings
     )
     return list(pages.build_full_result()["ReplicationTasks"])
 

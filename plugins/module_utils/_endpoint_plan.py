@@ -18,6 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     DesiredSettings,
     carried_over,
+    described_settings,
     differences,
     format_attributes,
     is_secret,
@@ -25,6 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     superfluous,
     without_secrets,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._tags import new_tags
 
 # CreateEndpoint.ResourceIdentifier: at most 31 characters.
 RESOURCE_IDENTIFIER_LENGTH = 31
@@ -33,8 +35,8 @@ RESOURCE_IDENTIFIER_LENGTH = 31
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
 
-# States of a task in which ModifyEndpoint is allowed: it does not read its endpoints.
-_IDLE_STATES = {"stopped", "ready", "failed", "created", "failed-move"}
+# States of a task in which ModifyEndpoint is allowed: it does not read its endpoints (ReplicationTask.Status in the API reference).
+IDLE_STATES = ("stopped", "ready", "failed", "created", "failed-move")
 
 NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
 
@@ -111,29 +113,34 @@ def plan_endpoint(
     return Plan(MODIFIED, ("its role is in the same account",), changes)
 
 
-def refuse_users(
-    endpoint: dict[str, Any], plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]
-) -> None:
-    """Stop where replication tasks or serverless replications use the endpoint and the plan would hurt them.
+def users_in_the_way(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:
+    """The replication tasks and serverless replications of the endpoint that the plan would hurt, for people.
 
     :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs, which tell no state, so that
         each counts as running.
-    :raises DatalakeError: naming them.
     """
     users = [(f"task {t['ReplicationTaskIdentifier']}", t.get("Status", "")) for t in tasks]
     users += [(f"serverless replication {c['ReplicationConfigIdentifier']}", "") for c in configs]
     if plan.action == MODIFIED:
-        users = [(name, status) for name, status in users if status not in _IDLE_STATES]
+        users = [(name, status) for name, status in users if status not in IDLE_STATES]
+    return sorted(f"{name} ({status})" if status else name for name, status in users)
+
+
+def refuse_users(endpoint: dict[str, Any], plan: Plan, users: list[str]) -> None:
+    """Stop where something uses the endpoint and the plan would hurt it.
+
+    :param users: see users_in_the_way.
+    :raises DatalakeError: naming them.
+    """
     if not users:
         return
-    named = ", ".join(sorted(f"{name} ({status})" if status else name for name, status in users))
     verb, remedy = {
         MODIFIED: ("be modified", "stop them first"),
         RECREATED: ("be deleted and created again", "delete them first, AWS deletes no endpoint in use"),
         DELETED: ("be deleted", "delete them first, AWS deletes no endpoint in use"),
     }[plan.action]
     raise DatalakeError(
-        message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {named}; "
+        message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {', '.join(users)}; "
         f"{remedy}."
     )
 
@@ -162,6 +169,43 @@ def complete(current: dict[str, Any] | None, desired: DesiredSettings, exact: bo
         return desired
     settings, attributes = carried_over(desired, current or {})
     return DesiredSettings({**settings, **desired.settings}, {**attributes, **desired.attributes}, desired.warnings)
+
+
+def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """All that an endpoint has and a new one would not have by itself, as options of dms_s3_endpoint; no secret, which is never put back.
+
+    :returns: {endpoint_arn, external_id, s3_settings, extra_connection_attributes, tags}.
+    """
+    settings, attributes = carried_over(DesiredSettings({}, {}), endpoint)
+    return {
+        "endpoint_arn": endpoint["EndpointArn"],
+        "external_id": endpoint.get("ExternalId"),
+        "s3_settings": snake_settings(settings),
+        "extra_connection_attributes": format_attributes({k: v for k, v in attributes.items() if not is_secret(k)}),
+        "tags": new_tags(tags),
+    }
+
+
+def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An endpoint as DescribeEndpoints had it, out of its `definition`."""
+    if defined is None:
+        return None
+    return {
+        "EndpointArn": defined["endpoint_arn"],
+        "S3Settings": described_settings(defined["s3_settings"] or {}),
+        "ExtraConnectionAttributes": defined["extra_connection_attributes"] or "",
+    }
+
+
+def unnamed(
+    current: dict[str, Any], desired: DesiredSettings, tags: dict[str, str], wanted: dict[str, Any]
+) -> list[str]:
+    """What the endpoint has and the user does not name, so that a run that dies between deletion and creation would lose it.
+
+    :param tags: the endpoint's. :param wanted: the tags that the user names.
+    """
+    lost = {name for name, (_present, _default) in superfluous(desired, current).items()}
+    return sorted(lost) + sorted(f"tag {key}" for key in new_tags(tags) if key not in wanted)
 
 
 def create_request(

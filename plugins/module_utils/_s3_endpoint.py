@@ -78,7 +78,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
 
     :param params: the options of dms_s3_endpoint.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
-        persisted, warnings.
+        persisted, in_use_by, unnamed, definition, warnings.
     :raises DatalakeError: a wrong option, or tasks in the way, before anything is changed. AnsibleAWSError: a call failed.
     """
     desired = check_options(params)
@@ -113,18 +113,19 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
 
 
 def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check_mode: bool) -> dict[str, Any]:
-    if current and plan.action in (MODIFIED, RECREATED):
-        _refuse_users(job.client, current, plan)
+    in_use_by = _users_in_the_way(job.client, current, plan, job.params) if current else []
     if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
         current = _wait_external_id(job)
-    current_tags = _dms.list_tags(job.client, current["EndpointArn"]) if current else {}
+    # What the endpoint takes over from: itself, or the one that an interrupted run deleted to create it again.
+    before = current or _endpoint_plan.predecessor(job.params["predecessor"])
+    current_tags = _dms.list_tags(job.client, current["EndpointArn"]) if current else _tags_of_predecessor(job.params)
     wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"])
     tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
-    whole = _endpoint_plan.complete(current, job.desired, job.params["exact"])
+    whole = _endpoint_plan.complete(before, job.desired, job.params["exact"])
     after = _endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
     persisted, warnings = plan.action not in (CREATED, RECREATED), list(job.desired.warnings)
     if not check_mode:
-        after, persisted = _carry_out(job, current, plan, whole, tags)
+        after, persisted = _carry_out(job, current, before, plan, whole, tags)
         if current and plan.action in (NONE, MODIFIED):
             _update_tags(job.client, after["EndpointArn"], current_tags, tags)
         if persisted:
@@ -145,6 +146,9 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
         "external_id": after.get("ExternalId"),
         "current_external_id": (current or {}).get("ExternalId"),
         "persisted": persisted,
+        "in_use_by": in_use_by,
+        "unnamed": _unnamed(job, current, current_tags) if current and plan.action == RECREATED else [],
+        "definition": _endpoint_plan.definition(current, current_tags) if current else job.params["predecessor"],
         "warnings": [f"{job.identifier}: {warning}" for warning in warnings],
     }
 
@@ -155,7 +159,7 @@ def _ensure_absent(
     plan = Plan(DELETED, ("state is absent",)) if current else Plan(NONE)
     tags: dict[str, str] = {}
     if current:
-        _refuse_users(client, current, plan)
+        _users_in_the_way(client, current, plan, params)
         tags = _dms.list_tags(client, current["EndpointArn"])
         if not check_mode:
             _delete(client, current["EndpointArn"], params)
@@ -170,6 +174,9 @@ def _ensure_absent(
         "external_id": None,
         "current_external_id": (current or {}).get("ExternalId"),
         "persisted": False,
+        "in_use_by": [],
+        "unnamed": [],
+        "definition": _endpoint_plan.definition(current, tags) if current else None,
         "warnings": [],
     }
 
@@ -182,21 +189,45 @@ def _spelling_warnings(desired: DesiredSettings, endpoint: dict[str, Any]) -> li
     ]
 
 
-def _refuse_users(client: Any, endpoint: dict[str, Any], plan: Plan) -> None:
+def _users_in_the_way(client: Any, endpoint: dict[str, Any], plan: Plan, params: dict[str, Any]) -> list[str]:
+    """Who uses the endpoint and would be hurt, for people.
+
+    :raises DatalakeError: somebody does, unless in_use is ignore.
+    """
+    if plan.action not in (MODIFIED, RECREATED, DELETED):
+        return []
     arn = endpoint["EndpointArn"]
-    _endpoint_plan.refuse_users(
-        endpoint, plan, _dms.list_tasks(client, arn), _dms.list_replication_configs(client, arn)
-    )
+    tasks, configs = _dms.list_tasks(client, arn), _dms.list_replication_configs(client, arn)
+    users = _endpoint_plan.users_in_the_way(plan, tasks, configs)
+    if params["in_use"] == "fail":
+        _endpoint_plan.refuse_users(endpoint, plan, users)
+    return users
+
+
+def _tags_of_predecessor(params: dict[str, Any]) -> dict[str, str]:
+    return dict((params["predecessor"] or {}).get("tags") or {})
+
+
+def _unnamed(job: _Job, current: dict[str, Any], tags: dict[str, str]) -> list[str]:
+    if job.params["exact"]:
+        return []
+    return _endpoint_plan.unnamed(current, job.desired, tags, job.params["tags"] or {})
 
 
 # The calls
 
 
 def _carry_out(
-    job: _Job, current: dict[str, Any] | None, plan: Plan, whole: DesiredSettings, tags: dict[str, str]
+    job: _Job,
+    current: dict[str, Any] | None,
+    before: dict[str, Any] | None,
+    plan: Plan,
+    whole: DesiredSettings,
+    tags: dict[str, str],
 ) -> tuple[dict[str, Any], bool]:
     """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it.
 
+    :param before: the endpoint whose end of the ARN is kept: the current one, or its predecessor.
     :param whole: the settings of an endpoint that is created, see _endpoint_plan.complete.
     """
     if current and plan.action == NONE:
@@ -207,7 +238,7 @@ def _carry_out(
     if current:
         _delete(job.client, current["EndpointArn"], job.params)
     tail = job.params["resource_identifier"]
-    return _create(job, _endpoint_plan.create_request(current, whole, job.identifier, tail, tags))
+    return _create(job, _endpoint_plan.create_request(before, whole, job.identifier, tail, tags))
 
 
 def _read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:

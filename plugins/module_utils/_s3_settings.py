@@ -382,6 +382,11 @@ def snake_settings(settings: dict[str, Any]) -> dict[str, Any]:
     return {_OPTION_OF[member]: value for member, value in settings.items() if member in _OPTION_OF}
 
 
+def described_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of snake_settings, for settings that this collection knows."""
+    return {SETTINGS[name].member: value for name, value in options.items() if name in SETTINGS}
+
+
 def _is_set(name: str, value: Any) -> bool:
     """Whether a suboption says something: an empty text does for CSV alone, and is an error for the timestamp column."""
     return value is not None and (value != "" or name == "timestamp_column_name" or SETTINGS[name].data_format == "csv")

@@ -256,6 +256,35 @@ options:
       - Whether to delete the endpoint and create it again though nothing differs. AWS may give it another C(ExternalId).
     type: bool
     default: false
+  in_use:
+    description:
+      - What to do where a replication task or a serverless replication is in the way. V(fail) says so before anything is done, V(ignore) leaves
+        it to AWS to refuse, which is of use in check mode; see RV(in_use_by).
+    type: str
+    choices: [fail, ignore]
+    default: fail
+  predecessor:
+    description:
+      - The RV(definition) of an endpoint that an interrupted run has deleted to create it again. What that had and is not set here is kept,
+        unless O(exact=true). Counts only where the endpoint does not exist.
+    type: dict
+    suboptions:
+      endpoint_arn:
+        description: ARN of the endpoint, whose end is asked for again.
+        type: str
+        required: true
+      external_id:
+        description: The C(ExternalId) that it had; of no use any more.
+        type: str
+      s3_settings:
+        description: Its settings, as suboptions of O(s3_settings).
+        type: dict
+      extra_connection_attributes:
+        description: Its extra connection attributes that are no settings.
+        type: str
+      tags:
+        description: Its tags.
+        type: dict
   iam_propagation_timeout:
     description:
       - How long to repeat a call that DMS refuses because it can't use the role yet, in seconds. IAM promises no time in which a
@@ -346,6 +375,22 @@ persisted:
       trust and run the task again. V(false) also in check mode for an endpoint that would be created.
   returned: success
   type: bool
+in_use_by:
+  description: The replication tasks and serverless replications that are in the way of the action, for people.
+  returned: success
+  type: list
+  elements: str
+  sample: ["task crm-copy (running)"]
+unnamed:
+  description: Settings and tags that the endpoint has and the task does not name, so that a run that is killed between deletion and creation
+    would lose them; only with V(recreated).
+  returned: success
+  type: list
+  elements: str
+definition:
+  description: The endpoint as it was when the task began, as options for O(predecessor); null where there was none.
+  returned: success
+  type: dict
 endpoint:
   description: The endpoint as C(DescribeEndpoints) has it, in snake_case; null where there is none.
   returned: success
@@ -389,6 +434,17 @@ ARGUMENT_SPEC = {
     "settings_conflicts": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "exact": {"type": "bool", "default": False},
     "recreate": {"type": "bool", "default": False},
+    "in_use": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
+    "predecessor": {
+        "type": "dict",
+        "options": {
+            "endpoint_arn": {"type": "str", "required": True},
+            "external_id": {"type": "str"},
+            "s3_settings": {"type": "dict"},
+            "extra_connection_attributes": {"type": "str"},
+            "tags": {"type": "dict"},
+        },
+    },
     "iam_propagation_timeout": {"type": "int", "default": 300},
     **TAGS_SPEC,
     **WAIT_SPEC,

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/s3_endpoint"
-ENTRY_POINTS = ["main", "verify", "remove"]
+ENTRY_POINTS = ["main", "verify", "remove", "unlock"]
 TYPES = {"str": str, "bool": bool, "int": int, "float": float, "dict": dict, "list": list}
 TYPES |= {"path": str, "raw": object}
 
@@ -78,14 +78,15 @@ def test_default_has_the_type_of_its_option(options, defaults):
 
 
 def test_default_is_one_of_the_choices(options, defaults):
-    wrong = {n: defaults[n] for n, o in options.items() if o.get("choices") and defaults.get(n) not in o["choices"]}
-    assert wrong == {}
+    chosen = {n: (o, defaults.get(n)) for n, o in options.items() if o.get("choices")}
+    assert [n for n, (o, v) in chosen.items() if not set(v if isinstance(v, list) else [v]) <= set(o["choices"])] == []
 
 
 def test_choices_are_those_of_the_module_behind(specs):
     from ansible_collections.datalake.dms.plugins.modules import (
         dms_connection_test,
         dms_crossaccount_role,
+        dms_endpoint_replacement,
         dms_s3_endpoint,
     )
 
@@ -94,5 +95,6 @@ def test_choices_are_those_of_the_module_behind(specs):
         ("s3_endpoint_settings_conflicts", dms_s3_endpoint, "settings_conflicts"),
         ("s3_endpoint_bootstrap_trust", dms_crossaccount_role, "bootstrap_trust"),
         ("s3_endpoint_test", dms_connection_test, "test"),
+        ("s3_endpoint_accept", dms_endpoint_replacement, "accept"),
     ):
         assert main[name]["choices"] == spec.ARGUMENT_SPEC[option]["choices"]
