@@ -12,8 +12,9 @@ import itertools
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from .arns import partition_of_region
@@ -126,6 +127,10 @@ class Dms:
         )
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def new_tail() -> str:
     """The end of an ARN as AWS generates it: longer than the 31 characters that a ResourceIdentifier may have."""
     return "".join(secrets.choice(TAIL_CHARACTERS) for _ in range(39))
@@ -182,6 +187,16 @@ def find(resources: Mapping[str, AnyResource], arn: str, what: str) -> AnyResour
     return resources[arn]
 
 
+def check_endpoints(dms: Dms, parameters: Parameters) -> None:
+    """Both endpoints of a task or a replication config exist, are on their side and stay."""
+    for side in ("Source", "Target"):
+        endpoint = find(dms.endpoints, parameters[f"{side}EndpointArn"], "Endpoint")
+        if endpoint.shape["EndpointType"] != side.upper():
+            raise invalid(f"The endpoint {endpoint.arn} is not a {side.lower()} endpoint.")
+        if endpoint.is_deleting:
+            raise invalid_state(f"The endpoint {endpoint.arn} is being deleted.")
+
+
 Filters = Mapping[str, Callable[[dict[str, Any]], Iterable[str]]]
 """Filter names of a Describe operation, each with the values of a resource that it compares."""
 
@@ -200,6 +215,12 @@ def select(resources: Iterable[AnyResource], parameters: Parameters, filters: Fi
             raise invalid(f"The filter name {asked['Name']} is invalid. Valid filter names: {' | '.join(filters)}")
         selected = [item for item in selected if set(values_of(item.shape)) & set(asked["Values"])]
     return selected
+
+
+def check_found(dms: Dms, selected: Sequence[Resource], parameters: Parameters, what: str) -> None:
+    """botocore's waiters for deleted tasks and instances end on this fault, so AWS answers with it."""
+    if not selected and parameters.get("Filters") and dms.switches["absent_endpoint"] == "fault":
+        raise not_found(f"No {what} found matching provided filter")
 
 
 def page(resources: list[AnyResource], parameters: Parameters) -> tuple[list[AnyResource], dict[str, str]]:

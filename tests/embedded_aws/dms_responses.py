@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.validate import ParamValidator
 
-from . import dms_connections, dms_endpoints, dms_replication
+from . import dms_connections, dms_endpoints, dms_replication, dms_tasks
 from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
 from .wire import Answer, AwsError, Call, service_model
 
@@ -108,26 +108,26 @@ OPERATIONS: dict[str, Operation] = {
     "CreateReplicationConfig": dms_replication.create_config,
     "CreateReplicationInstance": dms_replication.create_instance,
     "CreateReplicationSubnetGroup": dms_replication.create_subnet_group,
-    "CreateReplicationTask": dms_replication.create_task,
+    "CreateReplicationTask": dms_tasks.create_task,
     "DeleteConnection": dms_connections.delete_connection,
     "DeleteEndpoint": dms_endpoints.delete_endpoint,
     "DeleteReplicationConfig": dms_replication.delete_config,
     "DeleteReplicationInstance": dms_replication.delete_instance,
     "DeleteReplicationSubnetGroup": dms_replication.delete_subnet_group,
-    "DeleteReplicationTask": dms_replication.delete_task,
+    "DeleteReplicationTask": dms_tasks.delete_task,
     "DescribeAccountAttributes": describe_account_attributes,
     "DescribeConnections": dms_connections.describe_connections,
     "DescribeEndpoints": dms_endpoints.describe_endpoints,
     "DescribeReplicationConfigs": dms_replication.describe_configs,
     "DescribeReplicationInstances": dms_replication.describe_instances,
     "DescribeReplicationSubnetGroups": dms_replication.describe_subnet_groups,
-    "DescribeReplicationTasks": dms_replication.describe_tasks,
+    "DescribeReplicationTasks": dms_tasks.describe_tasks,
     "ListTagsForResource": list_tags,
     "ModifyEndpoint": modify_endpoint,
     "ModifyReplicationInstance": dms_replication.modify_instance,
-    "ModifyReplicationTask": dms_replication.modify_task,
+    "ModifyReplicationTask": dms_tasks.modify_task,
     "RemoveTagsFromResource": remove_tags,
-    "StartReplicationTask": dms_replication.start_task,
-    "StopReplicationTask": dms_replication.stop_task,
+    "StartReplicationTask": dms_tasks.start_task,
+    "StopReplicationTask": dms_tasks.stop_task,
     "TestConnection": dms_connections.test_connection,
 }
