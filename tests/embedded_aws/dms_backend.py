@@ -78,6 +78,32 @@ class Connection(Resource):
 
 
 @dataclass
+class Task(Resource):
+    """A replication task; `shape["Status"]` is the state that describes show.
+
+    `next_status`: what follows a state in between after `polls` more describes, None when the task has settled.
+    `starts`: (type, position that it began from) of each start. `position`: how far changes have been read, None
+    where CDC has not begun. `load_polls`: describes of the running task before its full load is over.
+    """
+
+    next_status: str | None = None
+    polls: int = 0
+    starts: list[tuple[str, str | None]] = field(default_factory=list)
+    position: int | None = None
+    is_loaded: bool = False
+    load_polls: int = 0
+    dates: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return str(self.shape["ReplicationTaskArn"])
+
+    @property
+    def migration_type(self) -> str:
+        return str(self.shape["MigrationType"])
+
+
+@dataclass
 class Handshake:
     """What DMS remembers about an endpoint identifier with a role of another account."""
 
@@ -98,11 +124,12 @@ class Dms:
     connections: dict[tuple[str, str], Connection] = field(default_factory=dict)
     instances: dict[str, Resource] = field(default_factory=dict)
     subnet_groups: dict[str, Resource] = field(default_factory=dict)
-    tasks: dict[str, Resource] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    deleted_tasks: list[dict[str, Any]] = field(default_factory=list)
     configs: dict[str, Resource] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     handshakes: dict[str, Handshake] = field(default_factory=dict)
-    deleted_endpoint_arns: set[str] = field(default_factory=set)
+    deleted_arns: set[str] = field(default_factory=set)
     _seq: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -145,6 +172,16 @@ def checked_tail(parameters: Parameters) -> str:
     if len(tail) > 31:
         raise invalid(f"The parameter ResourceIdentifier must have at most 31 characters: {tail}")
     return str(tail)
+
+
+def free_arn(dms: Dms, kind: str, parameters: Parameters) -> str:
+    """The ARN of a new endpoint or task, with its ResourceIdentifier if there is one; nobody has it."""
+    arn = dms.arn(kind, checked_tail(parameters))
+    if arn in dms.endpoints or arn in dms.tasks:
+        raise already_exists(f"The resource {arn} already exists.")
+    if arn in dms.deleted_arns and dms.switches["resource_identifier_reuse"] == "refused":
+        raise already_exists(f"The ResourceIdentifier of {arn} has been used before.")
+    return arn
 
 
 def check_identifier(name: str, value: str) -> None:

@@ -17,6 +17,7 @@ from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
 from .wire import Answer, AwsError, Call, service_model
 
 Operation = Callable[[Dms, Parameters], dict[str, Any]]
+RESERVED_TAGS = ("aws:", "dms:")
 
 
 def answer(dms: Dms, call: Call) -> Answer:
@@ -32,7 +33,7 @@ def answer(dms: Dms, call: Call) -> Answer:
 
 
 def validate(operation: str, parameters: Parameters) -> None:
-    """Refuse missing, unknown and mistyped parameters, and unknown enum values outside S3Settings."""
+    """Refuse missing, unknown and mistyped parameters, and unknown enum values outside S3Settings, reserved tags."""
     shape: Any = service_model("dms").operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape)
     if report.has_errors():
@@ -41,6 +42,10 @@ def validate(operation: str, parameters: Parameters) -> None:
         allowed = getattr(shape.members[name], "enum", [])
         if allowed and value not in allowed:
             raise invalid(f"Value '{value}' at '{name}' failed to satisfy enum value set: [{', '.join(allowed)}]")
+    keys = [tag.get("Key", "") for tag in parameters.get("Tags", [])]
+    reserved = [key for key in keys if key.lower().startswith(RESERVED_TAGS)]
+    if reserved:
+        raise invalid(f"Tag keys that start with aws: or dms: are reserved: {', '.join(reserved)}")
 
 
 def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
@@ -51,13 +56,13 @@ def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 
 
 def add_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    _check_taggable(dms, parameters["ResourceArn"])
+    check_taggable(dms, parameters["ResourceArn"])
     dms.tag(parameters["ResourceArn"], parameters["Tags"])
     return {}
 
 
 def remove_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    _check_taggable(dms, parameters["ResourceArn"])
+    check_taggable(dms, parameters["ResourceArn"])
     for key in parameters["TagKeys"]:
         dms.tags.get(parameters["ResourceArn"], {}).pop(key, None)
     return {}
@@ -66,12 +71,12 @@ def remove_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 def list_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     """Tags of one resource, or of a list; only with a list each tag carries its ResourceArn."""
     if "ResourceArn" in parameters:
-        _check_taggable(dms, parameters["ResourceArn"])
+        check_taggable(dms, parameters["ResourceArn"])
         tags = dms.tags.get(parameters["ResourceArn"], {})
         return {"TagList": [{"Key": key, "Value": value} for key, value in tags.items()]}
     arns = parameters.get("ResourceArnList", [])
     for arn in arns:
-        _check_taggable(dms, arn)
+        check_taggable(dms, arn)
     return {
         "TagList": [
             {"Key": key, "Value": value, "ResourceArn": arn}
@@ -96,7 +101,8 @@ def describe_account_attributes(dms: Dms, _parameters: Parameters) -> dict[str, 
     }
 
 
-def _check_taggable(dms: Dms, arn: str) -> None:
+def check_taggable(dms: Dms, arn: str) -> None:
+    """Raise unless a resource has that ARN."""
     subnet_group_arns = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
     if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, subnet_group_arns)):
         raise not_found(f"Resource {arn} not found.")

@@ -155,16 +155,28 @@ class Cloud:
         answer = self.dms.create_endpoint(EndpointIdentifier=identifier, EndpointType="source", EngineName="mysql")
         return str(answer["Endpoint"]["EndpointArn"])
 
-    def create_task(self, target_arn: str, migration_type: str = "cdc") -> str:
+    def create_task(self, target_arn: str, migration_type: str = "cdc", **more: Any) -> str:
+        """A task with a source of its own, unless `more` names one."""
         answer = self.dms.create_replication_task(
-            ReplicationTaskIdentifier="copy",
-            SourceEndpointArn=self.create_source(),
-            TargetEndpointArn=target_arn,
-            ReplicationInstanceArn=INSTANCE_ARN,
-            MigrationType=migration_type,
-            TableMappings="{}",
+            **{
+                "ReplicationTaskIdentifier": "copy",
+                "TargetEndpointArn": target_arn,
+                "ReplicationInstanceArn": INSTANCE_ARN,
+                "MigrationType": migration_type,
+                "TableMappings": "{}",
+                "SourceEndpointArn": more.pop("SourceEndpointArn", None) or self.create_source(),
+                **more,
+            }
         )
         return str(answer["ReplicationTask"]["ReplicationTaskArn"])
+
+    def start_task(self, task: str, kind: str = "start-replication", **more: Any) -> str:
+        answer = self.dms.start_replication_task(ReplicationTaskArn=task, StartReplicationTaskType=kind, **more)
+        return str(answer["ReplicationTask"]["Status"])
+
+    def describe_task(self, task: str) -> dict[str, Any]:
+        filters = [{"Name": "replication-task-arn", "Values": [task]}]
+        return dict(self.dms.describe_replication_tasks(Filters=filters)["ReplicationTasks"][0])
 
     def describe(self, *arns: str) -> list[dict[str, Any]]:
         filters = [{"Name": "endpoint-arn", "Values": list(arns)}] if arns else []
