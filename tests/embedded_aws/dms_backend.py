@@ -127,6 +127,7 @@ class Dms:
     tasks: dict[str, Task] = field(default_factory=dict)
     deleted_tasks: list[dict[str, Any]] = field(default_factory=list)
     configs: dict[str, Resource] = field(default_factory=dict)
+    subscriptions: dict[str, Resource] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     handshakes: dict[str, Handshake] = field(default_factory=dict)
     deleted_arns: set[str] = field(default_factory=set)
@@ -137,7 +138,7 @@ class Dms:
         return partition_of_region(self.region)
 
     def arn(self, kind: str, tail: str) -> str:
-        """The ARN of a resource; `kind` is endpoint, rep, task, subgrp or replication-config."""
+        """The ARN of a resource; `kind` is endpoint, rep, task, subgrp, es or replication-config."""
         return f"arn:{self.partition}:dms:{self.region}:{self.account}:{kind}:{tail}"
 
     def next_seq(self) -> int:

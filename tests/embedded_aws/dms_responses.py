@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.validate import ParamValidator
 
-from . import dms_connections, dms_endpoints, dms_replication, dms_tasks
+from . import dms_connections, dms_endpoints, dms_event_subscriptions, dms_replication, dms_tasks
 from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
 from .wire import Answer, AwsError, Call, service_model
 
@@ -103,20 +103,23 @@ def describe_account_attributes(dms: Dms, _parameters: Parameters) -> dict[str, 
 
 def check_taggable(dms: Dms, arn: str) -> None:
     """Raise unless a resource has that ARN."""
-    subnet_group_arns = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
-    if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, subnet_group_arns)):
+    named = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
+    named += [dms_event_subscriptions.arn_of(dms, name) for name in dms.subscriptions]
+    if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, named)):
         raise not_found(f"Resource {arn} not found.")
 
 
 OPERATIONS: dict[str, Operation] = {
     "AddTagsToResource": add_tags,
     "CreateEndpoint": dms_endpoints.create_endpoint,
+    "CreateEventSubscription": dms_event_subscriptions.create_subscription,
     "CreateReplicationConfig": dms_replication.create_config,
     "CreateReplicationInstance": dms_replication.create_instance,
     "CreateReplicationSubnetGroup": dms_replication.create_subnet_group,
     "CreateReplicationTask": dms_tasks.create_task,
     "DeleteConnection": dms_connections.delete_connection,
     "DeleteEndpoint": dms_endpoints.delete_endpoint,
+    "DeleteEventSubscription": dms_event_subscriptions.delete_subscription,
     "DeleteReplicationConfig": dms_replication.delete_config,
     "DeleteReplicationInstance": dms_replication.delete_instance,
     "DeleteReplicationSubnetGroup": dms_replication.delete_subnet_group,
@@ -124,12 +127,14 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeAccountAttributes": describe_account_attributes,
     "DescribeConnections": dms_connections.describe_connections,
     "DescribeEndpoints": dms_endpoints.describe_endpoints,
+    "DescribeEventSubscriptions": dms_event_subscriptions.describe_subscriptions,
     "DescribeReplicationConfigs": dms_replication.describe_configs,
     "DescribeReplicationInstances": dms_replication.describe_instances,
     "DescribeReplicationSubnetGroups": dms_replication.describe_subnet_groups,
     "DescribeReplicationTasks": dms_tasks.describe_tasks,
     "ListTagsForResource": list_tags,
     "ModifyEndpoint": modify_endpoint,
+    "ModifyEventSubscription": dms_event_subscriptions.modify_subscription,
     "ModifyReplicationInstance": dms_replication.modify_instance,
     "ModifyReplicationTask": dms_tasks.modify_task,
     "RemoveTagsFromResource": remove_tags,

@@ -125,6 +125,15 @@ def _forget(dms: Dms, task: Task) -> None:
     dms.deleted_arns.add(task.arn)
     del dms.tasks[task.arn]
     dms.tags.pop(task.arn, None)
+    if dms.switches["event_sources_on_task_delete"] == "dropped":
+        _drop_from_subscriptions(dms, shape["ReplicationTaskIdentifier"])
+
+
+def _drop_from_subscriptions(dms: Dms, identifier: str) -> None:
+    for subscription in dms.subscriptions.values():
+        sources = subscription.shape["SourceIdsList"]
+        if subscription.shape.get("SourceType") == "replication-task" and identifier in sources:
+            sources.remove(identifier)
 
 
 def _advance(task: Task) -> None:

@@ -59,6 +59,9 @@ SWITCHES: dict[str, Switch] = {
     "recovery_checkpoint": Switch(
         "shown", ("shown", "absent"), "whether tasks that capture changes have a RecoveryCheckpoint"
     ),
+    "event_sources_on_task_delete": Switch(
+        "kept", ("kept", "dropped"), "a deleted task's identifier in the SourceIdsList of event subscriptions"
+    ),
     "start_needs_connection": Switch(
         False, "true or false", "whether a task starts only after a successful test of its target's connection"
     ),

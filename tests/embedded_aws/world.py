@@ -9,7 +9,16 @@ import threading
 import uuid
 from typing import Any
 
-from . import dms_connections, dms_endpoints, dms_replication, dms_responses, dms_task_runs, landscape, moto_seams
+from . import (
+    dms_connections,
+    dms_endpoints,
+    dms_event_subscriptions,
+    dms_replication,
+    dms_responses,
+    dms_task_runs,
+    landscape,
+    moto_seams,
+)
 from .dms_backend import Dms
 from .faults import Faults, TokenBuckets
 from .identity import Sessions
@@ -109,6 +118,11 @@ class World:
                 {**dms_task_runs.shape_of(dms, task), "Tags": dms.tags.get(arn, {}), "Starts": task.starts}
                 for dms in regions
                 for arn, task in dms.tasks.items()
+            ],
+            "event_subscriptions": [
+                {**one.shape, "Tags": dms.tags.get(dms_event_subscriptions.arn_of(dms, name), {})}
+                for dms in regions
+                for name, one in dms.subscriptions.items()
             ],
             "deleted_tasks": [task for dms in regions for task in dms.deleted_tasks],
             "replication_instances": [instance.shape for dms in regions for instance in dms.instances.values()],

@@ -96,12 +96,15 @@ def test_answers_have_only_members_of_the_model(cloud: Any) -> None:
     task = cloud.create_task(endpoint)
     cloud.start_task(task)
     cloud.test(endpoint)
+    topic = "arn:aws:sns:eu-central-1:111111111111:topic"
+    cloud.dms.create_event_subscription(SubscriptionName="s", SnsTopicArn=topic, SourceType="replication-task")
     state = cloud.control.state(DMS)
     model = service_model("dms")
     for kind, shape in (
         ("endpoints", "Endpoint"),
         ("connections", "Connection"),
         ("tasks", "ReplicationTask"),
+        ("event_subscriptions", "EventSubscription"),
         ("replication_instances", "ReplicationInstance"),
     ):
         assert state[kind]
