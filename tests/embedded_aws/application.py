@@ -115,6 +115,7 @@ class Application:
     def _moto_answer(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
         bucket_access.check(call, caller)
+        bucket_access.meet_any_etag(call)
         iam_rules.check(call, account)
         changed = iam_rules.changed_roles(call, account)
         self._world.propagation.before_change(changed)

@@ -100,9 +100,10 @@ class World:
         }
 
     def state(self, account: str) -> dict[str, Any]:
-        """DMS resources of all regions, IAM roles and customer policies of an account; reading it counts as no poll.
+        """DMS resources of all regions, IAM roles, customer policies and objects of an account; it counts as no poll.
 
-        Tasks have their Starts, a list of (type, position); deleted_tasks are what dms_task_runs keeps of each.
+        Tasks have their Starts, a list of (type, position); deleted_tasks are what dms_task_runs keeps of each; objects
+        are the keys that exist now, by bucket.
         """
         regions = [dms for (owner, _), dms in self._dms.items() if owner == account]
         return {
@@ -129,4 +130,5 @@ class World:
             "replication_configs": [config.shape for dms in regions for config in dms.configs.values()],
             "roles": moto_seams.role_views(account),
             "policies": moto_seams.customer_policy_views(account),
+            "objects": moto_seams.object_keys(account),
         }

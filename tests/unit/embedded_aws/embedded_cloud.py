@@ -16,7 +16,7 @@ REGION = "eu-central-1"
 DMS, LAKE = "111111111111", "222222222222"
 KEY_ARN = f"arn:aws:kms:{REGION}:{LAKE}:key/11112222-3333-4444-5555-666677778888"
 INSTANCE_ARN = f"arn:aws:dms:{REGION}:{DMS}:rep:dev-dms"
-BUCKET = "dev-lake"
+BUCKET, JOURNAL = "dev-lake", "dev-journal"
 ROLE_ARN = f"arn:aws:iam::{LAKE}:role/dms-orders"
 
 
@@ -31,6 +31,7 @@ def landscape(**switches: Any) -> dict[str, Any]:
                     "assume_role_arn": f"arn:aws:iam::{DMS}:role/automation-dms",
                     "assume_role_external_id": "the-dms-id",
                     "replication_instance_arn": INSTANCE_ARN,
+                    "journal_bucket_name": JOURNAL,
                 },
                 "lake": {
                     "account_id": LAKE,
