@@ -21,6 +21,7 @@ from .faults import ERRORS, MESSAGES, Fault
 from .iam_evaluation import UnsupportedPolicy
 from .identity import Caller, authenticate
 from .moto_seams import MotoApplication, operation_name
+from .process_tree import kill_tree
 from .sts import Sts
 from .wire import Answer, AwsError, Call, read_body, read_call, render_error
 from .world import World
@@ -73,17 +74,17 @@ class Application:
             return error
 
     def _faulty_answer(self, call: Call, identity: Caller | AwsError, fault: Fault) -> Answer:
-        """The answer under a fault; resets leave by ConnectionResetError."""
+        """The answer under a fault; resets and kills leave by ConnectionResetError."""
         error = fault.error_for(call)
         if error:
             return render_error(call, error)
-        if fault.kind == "reset_before":
-            _reset_connection(call)
+        if fault.kind in ("reset_before", "kill_before"):
+            _break_off(call, fault)
         if fault.kind == "delay":
             time.sleep(fault.seconds or 0)
         answer = self._answer(call, identity)
-        if fault.kind == "reset_after":
-            _reset_connection(call)
+        if fault.kind in ("reset_after", "kill_after"):
+            _break_off(call, fault)
         return answer
 
     def _answer(self, call: Call, identity: Caller | AwsError) -> Answer:
@@ -115,6 +116,7 @@ class Application:
     def _moto_answer(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
         bucket_access.check(call, caller)
+        bucket_access.meet_any_etag(call)
         iam_rules.check(call, account)
         changed = iam_rules.changed_roles(call, account)
         self._world.propagation.before_change(changed)
@@ -127,6 +129,13 @@ class Application:
         if bucket and not self._world.buckets.take((account, call.region), bucket["burst"], bucket["refill"]):
             code, status = ERRORS[call.protocol]["throttle"]
             raise AwsError(code, MESSAGES["throttle"], status)
+
+
+def _break_off(call: Call, fault: Fault) -> None:
+    """Leave the call without an answer, and the process that a fault names without a chance to notice."""
+    if fault.pid is not None:
+        kill_tree(fault.pid)
+    _reset_connection(call)
 
 
 def _reset_connection(call: Call) -> None:

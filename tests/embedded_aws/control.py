@@ -39,6 +39,10 @@ class Control:
         """All switches of an account, also those that were never set."""
         return dict(self._post("get_switches", account_id=account_id)["switches"])
 
+    def add_tags(self, account_id: str, region: str, arn: str, tags: dict[str, str]) -> None:
+        """Tag a resource of DMS, also with keys that the API reserves, such as `aws:cloudformation:stack-name`."""
+        self._post("add_tags", account_id=account_id, region=region, arn=arn, tags=tags)
+
     def add_fault(self, **fault: Any) -> None:
         """Inject a fault; see faults.py for the members."""
         self._post("add_fault", fault=fault)

@@ -17,7 +17,7 @@ from .control import CONTROL_PATH
 from .faults import InvalidFault, parse_fault
 from .landscape import InvalidLandscape
 from .switches import InvalidSwitch
-from .wire import Answer
+from .wire import Answer, AwsError
 from .world import World
 
 
@@ -31,6 +31,7 @@ class ControlApi:
             "seed": self._seed,
             "set_switches": self._set_switches,
             "get_switches": self._get_switches,
+            "add_tags": self._add_tags,
             "add_fault": self._add_fault,
             "clear_faults": self._clear_faults,
             "journal": self._journal,
@@ -48,7 +49,7 @@ class ControlApi:
         try:
             with self._world.lock:
                 return Answer.of_json(action(json.loads(body or b"{}")), content_type="application/json")
-        except (InvalidSwitch, InvalidFault, InvalidLandscape) as error:
+        except (InvalidSwitch, InvalidFault, InvalidLandscape, AwsError) as error:
             return Answer.of_json({"message": str(error)}, 400, "application/json")
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             message = f"{type(error).__name__} in the request: {error}"
@@ -68,6 +69,10 @@ class ControlApi:
 
     def _get_switches(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"switches": self._world.switches_of(request["account_id"]).as_dict()}
+
+    def _add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.add_tags(request["account_id"], request["region"], request["arn"], request["tags"])
+        return {}
 
     def _add_fault(self, request: dict[str, Any]) -> dict[str, Any]:
         self._world.faults.add(parse_fault(request["fault"]))

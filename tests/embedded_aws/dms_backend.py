@@ -12,8 +12,9 @@ import itertools
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from .arns import partition_of_region
@@ -77,6 +78,32 @@ class Connection(Resource):
 
 
 @dataclass
+class Task(Resource):
+    """A replication task; `shape["Status"]` is the state that describes show.
+
+    `next_status`: what follows a state in between after `polls` more describes, None when the task has settled.
+    `starts`: (type, position that it began from) of each start. `position`: how far changes have been read, None
+    where CDC has not begun. `load_polls`: describes of the running task before its full load is over.
+    """
+
+    next_status: str | None = None
+    polls: int = 0
+    starts: list[tuple[str, str | None]] = field(default_factory=list)
+    position: int | None = None
+    is_loaded: bool = False
+    load_polls: int = 0
+    dates: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return str(self.shape["ReplicationTaskArn"])
+
+    @property
+    def migration_type(self) -> str:
+        return str(self.shape["MigrationType"])
+
+
+@dataclass
 class Handshake:
     """What DMS remembers about an endpoint identifier with a role of another account."""
 
@@ -97,11 +124,13 @@ class Dms:
     connections: dict[tuple[str, str], Connection] = field(default_factory=dict)
     instances: dict[str, Resource] = field(default_factory=dict)
     subnet_groups: dict[str, Resource] = field(default_factory=dict)
-    tasks: dict[str, Resource] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    deleted_tasks: list[dict[str, Any]] = field(default_factory=list)
     configs: dict[str, Resource] = field(default_factory=dict)
+    subscriptions: dict[str, Resource] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     handshakes: dict[str, Handshake] = field(default_factory=dict)
-    deleted_endpoint_arns: set[str] = field(default_factory=set)
+    deleted_arns: set[str] = field(default_factory=set)
     _seq: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -109,7 +138,7 @@ class Dms:
         return partition_of_region(self.region)
 
     def arn(self, kind: str, tail: str) -> str:
-        """The ARN of a resource; `kind` is endpoint, rep, task, subgrp or replication-config."""
+        """The ARN of a resource; `kind` is endpoint, rep, task, subgrp, es or replication-config."""
         return f"arn:{self.partition}:dms:{self.region}:{self.account}:{kind}:{tail}"
 
     def next_seq(self) -> int:
@@ -126,6 +155,10 @@ class Dms:
         )
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def new_tail() -> str:
     """The end of an ARN as AWS generates it: longer than the 31 characters that a ResourceIdentifier may have."""
     return "".join(secrets.choice(TAIL_CHARACTERS) for _ in range(39))
@@ -140,6 +173,16 @@ def checked_tail(parameters: Parameters) -> str:
     if len(tail) > 31:
         raise invalid(f"The parameter ResourceIdentifier must have at most 31 characters: {tail}")
     return str(tail)
+
+
+def free_arn(dms: Dms, kind: str, parameters: Parameters) -> str:
+    """The ARN of a new endpoint or task, with its ResourceIdentifier if there is one; nobody has it."""
+    arn = dms.arn(kind, checked_tail(parameters))
+    if arn in dms.endpoints or arn in dms.tasks:
+        raise already_exists(f"The resource {arn} already exists.")
+    if arn in dms.deleted_arns and dms.switches["resource_identifier_reuse"] == "refused":
+        raise already_exists(f"The ResourceIdentifier of {arn} has been used before.")
+    return arn
 
 
 def check_identifier(name: str, value: str) -> None:
@@ -182,6 +225,16 @@ def find(resources: Mapping[str, AnyResource], arn: str, what: str) -> AnyResour
     return resources[arn]
 
 
+def check_endpoints(dms: Dms, parameters: Parameters) -> None:
+    """Both endpoints of a task or a replication config exist, are on their side and stay."""
+    for side in ("Source", "Target"):
+        endpoint = find(dms.endpoints, parameters[f"{side}EndpointArn"], "Endpoint")
+        if endpoint.shape["EndpointType"] != side.upper():
+            raise invalid(f"The endpoint {endpoint.arn} is not a {side.lower()} endpoint.")
+        if endpoint.is_deleting:
+            raise invalid_state(f"The endpoint {endpoint.arn} is being deleted.")
+
+
 Filters = Mapping[str, Callable[[dict[str, Any]], Iterable[str]]]
 """Filter names of a Describe operation, each with the values of a resource that it compares."""
 
@@ -200,6 +253,12 @@ def select(resources: Iterable[AnyResource], parameters: Parameters, filters: Fi
             raise invalid(f"The filter name {asked['Name']} is invalid. Valid filter names: {' | '.join(filters)}")
         selected = [item for item in selected if set(values_of(item.shape)) & set(asked["Values"])]
     return selected
+
+
+def check_found(dms: Dms, selected: Sequence[Resource], parameters: Parameters, what: str) -> None:
+    """botocore's waiters for deleted tasks and instances end on this fault, so AWS answers with it."""
+    if not selected and parameters.get("Filters") and dms.switches["absent_endpoint"] == "fault":
+        raise not_found(f"No {what} found matching provided filter")
 
 
 def page(resources: list[AnyResource], parameters: Parameters) -> tuple[list[AnyResource], dict[str, str]]:

@@ -20,8 +20,8 @@ from .dms_backend import (
     already_exists,
     check_identifier,
     check_quota,
-    checked_tail,
     find,
+    free_arn,
     invalid,
     invalid_state,
     member,
@@ -146,11 +146,7 @@ def _new_endpoint(dms: Dms, parameters: Parameters) -> Endpoint:
     """An endpoint from checked parameters; not kept yet."""
     check_quota("Endpoints", len(dms.endpoints))
     identifier = _free_identifier(dms, parameters["EndpointIdentifier"])
-    arn = dms.arn("endpoint", checked_tail(parameters))
-    if arn in dms.endpoints:
-        raise already_exists(f"The endpoint {arn} already exists.")
-    if arn in dms.deleted_endpoint_arns and dms.switches["resource_identifier_reuse"] == "refused":
-        raise already_exists(f"The ResourceIdentifier of {arn} has been used before.")
+    arn = free_arn(dms, "endpoint", parameters)
     settings = _checked_settings(parameters)
     shape = {
         "SslMode": "none",
@@ -303,6 +299,6 @@ def _count_poll(dms: Dms, endpoint: Endpoint) -> None:
 def _forget(dms: Dms, endpoint: Endpoint) -> None:
     del dms.endpoints[endpoint.arn]
     dms.tags.pop(endpoint.arn, None)
-    dms.deleted_endpoint_arns.add(endpoint.arn)
+    dms.deleted_arns.add(endpoint.arn)
     if dms.switches["external_id_on_recreate"] == "new":
         dms.handshakes.pop(endpoint.shape["EndpointIdentifier"], None)

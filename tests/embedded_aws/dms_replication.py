@@ -1,12 +1,10 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DMS replication: instances, subnet groups, tasks and serverless configs. Tasks change state at once."""
+"""DMS replication: instances, subnet groups and serverless configs."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 from . import moto_seams
@@ -16,14 +14,15 @@ from .dms_backend import (
     Parameters,
     Resource,
     already_exists,
+    check_endpoints,
+    check_found,
     check_identifier,
     check_quota,
     checked_tail,
     find,
-    invalid,
     invalid_state,
     member,
-    not_found,
+    now,
     page,
     select,
 )
@@ -36,13 +35,6 @@ INSTANCE_FILTERS = {
     "replication-instance-class": member("ReplicationInstanceClass"),
     "engine-version": member("EngineVersion"),
 }
-TASK_FILTERS = {
-    "replication-task-arn": member("ReplicationTaskArn"),
-    "replication-task-id": member("ReplicationTaskIdentifier"),
-    "migration-type": member("MigrationType"),
-    "endpoint-arn": lambda shape: [shape["SourceEndpointArn"], shape["TargetEndpointArn"]],
-    "replication-instance-arn": member("ReplicationInstanceArn"),
-}
 CONFIG_FILTERS = {
     "replication-config-arn": member("ReplicationConfigArn"),
     "replication-config-id": member("ReplicationConfigIdentifier"),
@@ -50,10 +42,6 @@ CONFIG_FILTERS = {
 }
 SUBNET_GROUP_FILTERS = {"replication-subnet-group-id": member("ReplicationSubnetGroupIdentifier")}
 ENGINE_VERSION = "3.5.4"
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 # --- Instances ---------------------------------------------------------------------------------------------------
@@ -136,19 +124,13 @@ def delete_instance(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 
 def describe_instances(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     selected = select(dms.instances.values(), parameters, INSTANCE_FILTERS)
-    _check_found(dms, selected, parameters, "Instances")
+    check_found(dms, selected, parameters, "Instances")
     shown, marker = page(selected, parameters)
     return {"ReplicationInstances": [instance.shape for instance in shown], **marker}
 
 
 def _security_groups(parameters: Parameters) -> list[dict[str, str]]:
     return [{"VpcSecurityGroupId": group, "Status": "active"} for group in parameters.get("VpcSecurityGroupIds", [])]
-
-
-def _check_found(dms: Dms, selected: list[Resource], parameters: Parameters, what: str) -> None:
-    """botocore's waiters for deleted tasks and instances end on this fault, so AWS answers with it."""
-    if not selected and parameters.get("Filters") and dms.switches["absent_endpoint"] == "fault":
-        raise not_found(f"No {what} found matching provided filter")
 
 
 # --- Subnet groups -----------------------------------------------------------------------------------------------
@@ -210,138 +192,6 @@ def _check_vpc_role(dms: Dms) -> None:
         raise AwsError("AccessDeniedFault", f"The IAM Role {arn} is not configured properly.")
 
 
-# --- Tasks -------------------------------------------------------------------------------------------------------
-
-
-def create_task(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    check_quota("ReplicationTasks", len(dms.tasks))
-    check_identifier("ReplicationTaskIdentifier", parameters["ReplicationTaskIdentifier"])
-    identifier = parameters["ReplicationTaskIdentifier"].lower()
-    if any(other.shape["ReplicationTaskIdentifier"] == identifier for other in dms.tasks.values()):
-        raise already_exists(f"The replication task {identifier} already exists.")
-    find(dms.instances, parameters["ReplicationInstanceArn"], "Replication instance")
-    _check_endpoints(dms, parameters)
-    arn = dms.arn("task", checked_tail(parameters))
-    if arn in dms.tasks:
-        raise already_exists(f"The replication task {arn} already exists.")
-    _check_json("TableMappings", parameters["TableMappings"])
-    _check_json("ReplicationTaskSettings", parameters.get("ReplicationTaskSettings", "{}"))
-    _check_cdc(parameters, parameters["MigrationType"])
-    shape = {
-        **{
-            name: value
-            for name, value in parameters.items()
-            if name not in ("Tags", "ResourceIdentifier", "CdcStartTime")
-        },
-        "ReplicationTaskIdentifier": identifier,
-        "ReplicationTaskArn": arn,
-        "Status": "ready",
-        "ReplicationTaskCreationDate": now(),
-    }
-    dms.tasks[arn] = Resource(dms.next_seq(), shape)
-    dms.tag(arn, parameters.get("Tags", []))
-    return {"ReplicationTask": {**shape, "Status": "creating"}}
-
-
-def modify_task(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    task = find(dms.tasks, parameters["ReplicationTaskArn"], "Replication task")
-    _check_not_running(task)
-    _check_json("TableMappings", parameters.get("TableMappings", "{}"))
-    _check_json("ReplicationTaskSettings", parameters.get("ReplicationTaskSettings", "{}"))
-    _check_cdc(parameters, parameters.get("MigrationType", task.shape["MigrationType"]))
-    changed = {name: value for name, value in parameters.items() if name != "CdcStartTime"}
-    task.shape.update(changed)
-    return {"ReplicationTask": task.shape}
-
-
-def start_task(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    task = find(dms.tasks, parameters["ReplicationTaskArn"], "Replication task")
-    _check_not_running(task)
-    _check_cdc(parameters, task.shape["MigrationType"])
-    for name in ("CdcStartPosition", "CdcStopPosition"):
-        if name in parameters:
-            task.shape[name] = parameters[name]
-    task.shape.update({"Status": "running", "ReplicationTaskStartDate": now(), "StopReason": ""})
-    if _is_cdc(task.shape["MigrationType"]) and "RecoveryCheckpoint" not in task.shape:
-        task.shape["RecoveryCheckpoint"] = _checkpoint(0)
-    return {"ReplicationTask": {**task.shape, "Status": "starting"}}
-
-
-def stop_task(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    task = find(dms.tasks, parameters["ReplicationTaskArn"], "Replication task")
-    if task.shape["Status"] != "running":
-        raise invalid_state(f"Replication Task cannot be stopped in its current state: {task.shape['Status']}")
-    task.shape.update({"Status": "stopped", "StopReason": "Stop Reason NORMAL"})
-    return {"ReplicationTask": {**task.shape, "Status": "stopping"}}
-
-
-def delete_task(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    task = find(dms.tasks, parameters["ReplicationTaskArn"], "Replication task")
-    _check_not_running(task)
-    arn = task.shape["ReplicationTaskArn"]
-    del dms.tasks[arn]
-    dms.tags.pop(arn, None)
-    return {"ReplicationTask": {**task.shape, "Status": "deleting"}}
-
-
-def describe_tasks(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    selected = select(dms.tasks.values(), parameters, TASK_FILTERS)
-    _check_found(dms, selected, parameters, "Tasks")
-    shown, marker = page(selected, parameters)
-    hidden = ("ReplicationTaskSettings", "TableMappings") if parameters.get("WithoutSettings") else ()
-    answer = [{name: value for name, value in task.shape.items() if name not in hidden} for task in shown]
-    for task in shown:
-        _advance_checkpoint(task)
-    return {"ReplicationTasks": answer, **marker}
-
-
-def _check_endpoints(dms: Dms, parameters: Parameters) -> None:
-    for side in ("Source", "Target"):
-        endpoint = find(dms.endpoints, parameters[f"{side}EndpointArn"], "Endpoint")
-        if endpoint.shape["EndpointType"] != side.upper():
-            raise invalid(f"The endpoint {endpoint.arn} is not a {side.lower()} endpoint.")
-        if endpoint.is_deleting:
-            raise invalid_state(f"The endpoint {endpoint.arn} is being deleted.")
-
-
-def _check_not_running(task: Resource) -> None:
-    if task.shape["Status"] == "running":
-        raise invalid_state(f"The replication task {task.shape['ReplicationTaskArn']} is currently running.")
-
-
-def _check_json(name: str, text: str) -> None:
-    try:
-        json.loads(text)
-    except ValueError as error:
-        raise invalid(f"Invalid json in {name}: {error}") from error
-
-
-def _check_cdc(parameters: Parameters, migration_type: str) -> None:
-    """The CDC start position and time serve CDC tasks only (API reference, CreateReplicationTask)."""
-    given = [name for name in ("CdcStartPosition", "CdcStartTime") if parameters.get(name)]
-    if given and not _is_cdc(migration_type):
-        raise AwsError("InvalidParameterCombinationException", f"{given[0]} is not valid for a {migration_type} task.")
-    if len(given) > 1:
-        raise AwsError(
-            "InvalidParameterCombinationException", "Only one of CdcStartPosition and CdcStartTime is allowed."
-        )
-
-
-def _is_cdc(migration_type: str) -> bool:
-    return migration_type in ("cdc", "full-load-and-cdc")
-
-
-def _checkpoint(number: int) -> str:
-    return f"checkpoint:V1#{number}#mysql-bin-changelog.{number:06d}:{number}:-1:{number}:0:mysql-bin-changelog:0"
-
-
-def _advance_checkpoint(task: Resource) -> None:
-    """The checkpoint moves on until the task is stopped."""
-    if task.shape["Status"] == "running" and "RecoveryCheckpoint" in task.shape:
-        number = int(task.shape["RecoveryCheckpoint"].split("#")[1])
-        task.shape["RecoveryCheckpoint"] = _checkpoint(number + 1)
-
-
 # --- Serverless replication configs ------------------------------------------------------------------------------
 
 
@@ -350,7 +200,7 @@ def create_config(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     identifier = parameters["ReplicationConfigIdentifier"].lower()
     if any(other.shape["ReplicationConfigIdentifier"] == identifier for other in dms.configs.values()):
         raise already_exists(f"The replication config {identifier} already exists.")
-    _check_endpoints(dms, parameters)
+    check_endpoints(dms, parameters)
     arn = dms.arn("replication-config", checked_tail(parameters))
     shape = {
         **{name: value for name, value in parameters.items() if name not in ("Tags", "ResourceIdentifier")},

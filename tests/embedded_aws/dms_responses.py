@@ -12,11 +12,12 @@ from typing import Any
 
 from botocore.validate import ParamValidator
 
-from . import dms_connections, dms_endpoints, dms_replication
+from . import dms_connections, dms_endpoints, dms_event_subscriptions, dms_replication, dms_tasks
 from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
 from .wire import Answer, AwsError, Call, service_model
 
 Operation = Callable[[Dms, Parameters], dict[str, Any]]
+RESERVED_TAGS = ("aws:", "dms:")
 
 
 def answer(dms: Dms, call: Call) -> Answer:
@@ -32,7 +33,7 @@ def answer(dms: Dms, call: Call) -> Answer:
 
 
 def validate(operation: str, parameters: Parameters) -> None:
-    """Refuse missing, unknown and mistyped parameters, and unknown enum values outside S3Settings."""
+    """Refuse missing, unknown and mistyped parameters, and unknown enum values outside S3Settings, reserved tags."""
     shape: Any = service_model("dms").operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape)
     if report.has_errors():
@@ -41,6 +42,10 @@ def validate(operation: str, parameters: Parameters) -> None:
         allowed = getattr(shape.members[name], "enum", [])
         if allowed and value not in allowed:
             raise invalid(f"Value '{value}' at '{name}' failed to satisfy enum value set: [{', '.join(allowed)}]")
+    keys = [tag.get("Key", "") for tag in parameters.get("Tags", [])]
+    reserved = [key for key in keys if key.lower().startswith(RESERVED_TAGS)]
+    if reserved:
+        raise invalid(f"Tag keys that start with aws: or dms: are reserved: {', '.join(reserved)}")
 
 
 def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
@@ -51,13 +56,13 @@ def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 
 
 def add_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    _check_taggable(dms, parameters["ResourceArn"])
+    check_taggable(dms, parameters["ResourceArn"])
     dms.tag(parameters["ResourceArn"], parameters["Tags"])
     return {}
 
 
 def remove_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
-    _check_taggable(dms, parameters["ResourceArn"])
+    check_taggable(dms, parameters["ResourceArn"])
     for key in parameters["TagKeys"]:
         dms.tags.get(parameters["ResourceArn"], {}).pop(key, None)
     return {}
@@ -66,12 +71,12 @@ def remove_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 def list_tags(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     """Tags of one resource, or of a list; only with a list each tag carries its ResourceArn."""
     if "ResourceArn" in parameters:
-        _check_taggable(dms, parameters["ResourceArn"])
+        check_taggable(dms, parameters["ResourceArn"])
         tags = dms.tags.get(parameters["ResourceArn"], {})
         return {"TagList": [{"Key": key, "Value": value} for key, value in tags.items()]}
     arns = parameters.get("ResourceArnList", [])
     for arn in arns:
-        _check_taggable(dms, arn)
+        check_taggable(dms, arn)
     return {
         "TagList": [
             {"Key": key, "Value": value, "ResourceArn": arn}
@@ -96,38 +101,44 @@ def describe_account_attributes(dms: Dms, _parameters: Parameters) -> dict[str, 
     }
 
 
-def _check_taggable(dms: Dms, arn: str) -> None:
-    subnet_group_arns = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
-    if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, subnet_group_arns)):
+def check_taggable(dms: Dms, arn: str) -> None:
+    """Raise unless a resource has that ARN."""
+    named = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
+    named += [dms_event_subscriptions.arn_of(dms, name) for name in dms.subscriptions]
+    if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, named)):
         raise not_found(f"Resource {arn} not found.")
 
 
 OPERATIONS: dict[str, Operation] = {
     "AddTagsToResource": add_tags,
     "CreateEndpoint": dms_endpoints.create_endpoint,
+    "CreateEventSubscription": dms_event_subscriptions.create_subscription,
     "CreateReplicationConfig": dms_replication.create_config,
     "CreateReplicationInstance": dms_replication.create_instance,
     "CreateReplicationSubnetGroup": dms_replication.create_subnet_group,
-    "CreateReplicationTask": dms_replication.create_task,
+    "CreateReplicationTask": dms_tasks.create_task,
     "DeleteConnection": dms_connections.delete_connection,
     "DeleteEndpoint": dms_endpoints.delete_endpoint,
+    "DeleteEventSubscription": dms_event_subscriptions.delete_subscription,
     "DeleteReplicationConfig": dms_replication.delete_config,
     "DeleteReplicationInstance": dms_replication.delete_instance,
     "DeleteReplicationSubnetGroup": dms_replication.delete_subnet_group,
-    "DeleteReplicationTask": dms_replication.delete_task,
+    "DeleteReplicationTask": dms_tasks.delete_task,
     "DescribeAccountAttributes": describe_account_attributes,
     "DescribeConnections": dms_connections.describe_connections,
     "DescribeEndpoints": dms_endpoints.describe_endpoints,
+    "DescribeEventSubscriptions": dms_event_subscriptions.describe_subscriptions,
     "DescribeReplicationConfigs": dms_replication.describe_configs,
     "DescribeReplicationInstances": dms_replication.describe_instances,
     "DescribeReplicationSubnetGroups": dms_replication.describe_subnet_groups,
-    "DescribeReplicationTasks": dms_replication.describe_tasks,
+    "DescribeReplicationTasks": dms_tasks.describe_tasks,
     "ListTagsForResource": list_tags,
     "ModifyEndpoint": modify_endpoint,
+    "ModifyEventSubscription": dms_event_subscriptions.modify_subscription,
     "ModifyReplicationInstance": dms_replication.modify_instance,
-    "ModifyReplicationTask": dms_replication.modify_task,
+    "ModifyReplicationTask": dms_tasks.modify_task,
     "RemoveTagsFromResource": remove_tags,
-    "StartReplicationTask": dms_replication.start_task,
-    "StopReplicationTask": dms_replication.stop_task,
+    "StartReplicationTask": dms_tasks.start_task,
+    "StopReplicationTask": dms_tasks.stop_task,
     "TestConnection": dms_connections.test_connection,
 }

@@ -12,9 +12,11 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
+from .process_tree import is_ancestor_or_self
 from .wire import AwsError, Call
 
-KINDS = ("throttle", "error500", "error503", "error", "reset_before", "reset_after", "delay")
+KILLS = ("kill_before", "kill_after")
+KINDS = ("throttle", "error500", "error503", "error", "reset_before", "reset_after", "delay", *KILLS)
 
 # Throttling, internal failure and unavailability by protocol: (code, HTTP status). Sources: the common errors page of
 # each API reference; S3 "Error responses".
@@ -56,7 +58,11 @@ class InvalidFault(ValueError):
 
 @dataclass
 class Fault:
-    """One fault: `skip` matching calls pass, then it hits `count` calls (None: for ever)."""
+    """One fault: `skip` matching calls pass, then it hits `count` calls (None: for ever).
+
+    Before or after a call takes effect, its connection is reset (reset_before, reset_after), or the process `pid` is
+    killed with all that it started (kill_before, kill_after).
+    """
 
     service: str
     kind: str
@@ -67,6 +73,7 @@ class Fault:
     message: str = "An injected fault"
     status: int = 400
     seconds: float | None = None
+    pid: int | None = None
     count: int | None = 1
     skip: int = 0
 
@@ -79,7 +86,7 @@ class Fault:
         )
 
     def error_for(self, call: Call) -> AwsError | None:
-        """The error that this fault answers with; None for resets and delays."""
+        """The error that this fault answers with; None for resets, kills and delays."""
         if self.kind == "error":
             return AwsError(str(self.code), self.message, self.status)
         if self.kind in MESSAGES:
@@ -101,10 +108,19 @@ def parse_fault(described: dict[str, Any]) -> Fault:
         raise InvalidFault("a fault of kind error needs a code")
     if described["kind"] == "delay" and not isinstance(described.get("seconds"), (int, float)):
         raise InvalidFault("a fault of kind delay needs seconds")
+    if described["kind"] in KILLS:
+        _check_pid(described.get("pid"))
     count, skip = described.get("count", 1), described.get("skip", 0)
     if not isinstance(skip, int) or skip < 0 or not (count is None or (isinstance(count, int) and count > 0)):
         raise InvalidFault(f"count is a positive number or null, skip a number from 0; got {count!r} and {skip!r}")
     return Fault(**described)
+
+
+def _check_pid(pid: Any) -> None:
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid < 1:
+        raise InvalidFault(f"a fault of kind {' or '.join(KILLS)} needs the pid of a process; got {pid!r}")
+    if is_ancestor_or_self(pid):
+        raise InvalidFault(f"the process {pid} has the embedded AWS within it")
 
 
 class Faults:

@@ -50,12 +50,13 @@ def check_landscape(landscape: dict[str, Any]) -> None:
             raise InvalidLandscape(f"environment {name}: region is missing")
         for switch, value in environment.get("switches", {}).items():
             check_switch(switch, value)
-        _check_bucket(name, environment["lake"])
+        _check_bucket(name, environment["lake"]["account_id"], environment["lake"].get("bucket_name"))
+        _check_bucket(name, environment["dms"]["account_id"], environment["dms"].get("journal_bucket_name"))
 
 
-def _check_bucket(environment: str, lake: dict[str, Any]) -> None:
-    bucket = moto_seams.bucket_view(lake["bucket_name"]) if lake.get("bucket_name") else None
-    if bucket and bucket["Account"] != lake["account_id"]:
+def _check_bucket(environment: str, account: str, bucket_name: str | None) -> None:
+    bucket = moto_seams.bucket_view(bucket_name) if bucket_name else None
+    if bucket and bucket["Account"] != account:
         raise InvalidLandscape(f"environment {environment}: bucket {bucket['Name']} belongs to {bucket['Account']}")
 
 
@@ -81,7 +82,7 @@ def seed_automation(automation: dict[str, str], partition: str = "aws") -> None:
 
 
 def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
-    """Roles to assume, bucket and key of one environment; the replication instance is DMS's own matter."""
+    """Roles to assume, buckets and key of one environment; the replication instance is DMS's own matter."""
     partition = partition_of_region(environment["region"])
     for side in ("dms", "lake"):
         role_arn = environment[side].get("assume_role_arn")
@@ -92,6 +93,11 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
     if lake.get("bucket_name") and not moto_seams.bucket_view(lake["bucket_name"]):
         ownership = lake.get("ownership", "BucketOwnerEnforced")
         moto_seams.create_bucket(partition, lake["account_id"], environment["region"], lake["bucket_name"], ownership)
+    journal = environment["dms"].get("journal_bucket_name")
+    if journal and not moto_seams.bucket_view(journal):
+        account = environment["dms"]["account_id"]
+        moto_seams.create_bucket(partition, account, environment["region"], journal, "BucketOwnerEnforced")
+        moto_seams.protect_bucket(journal)
     if lake.get("kms_key_arn"):
         moto_seams.create_key(lake["kms_key_arn"])
 

@@ -19,6 +19,7 @@ from moto.core.request import Request
 from moto.core.routing import NotFound, get_service_router
 from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy, Role, User, iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import FakeKey
 from werkzeug.test import run_wsgi_app
 
 from .arns import account_of, partition_of, region_of, resource_of
@@ -223,6 +224,39 @@ def bucket_view(name: str) -> dict[str, Any] | None:
     bucket = backends[account][partition].buckets[name]
     policy = json.loads(bucket.policy) if bucket.policy else None
     return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy}
+
+
+def object_etag(bucket: str, key: str) -> str | None:
+    """The ETag, without quotes, of the object that exists now; None if there is none or it was deleted."""
+    backends: Any = get_backend("s3")
+    if bucket not in backends.bucket_accounts:
+        return None
+    partition, account = backends.bucket_accounts[bucket]
+    # The current version may be a delete marker, which is no object.
+    current = backends[account][partition].buckets[bucket].keys.get(key)
+    return current.etag.strip('"') if isinstance(current, FakeKey) else None
+
+
+def object_keys(account: str) -> dict[str, list[str]]:
+    """The keys of the objects that exist now, by bucket of the account."""
+    backends: Any = get_backend("s3")
+    return {
+        name: sorted(key for key in backends[account][partition].buckets[name].keys if object_etag(name, key))
+        for name, (partition, owner) in list(backends.bucket_accounts.items())
+        if owner == account
+    }
+
+
+def protect_bucket(name: str) -> None:
+    """Versions, encryption by KMS and no public access, as a bucket has for what must not be lost or seen."""
+    backends: Any = get_backend("s3")
+    partition, account = backends.bucket_accounts[name]
+    backend = backends[account][partition]
+    backend.put_bucket_versioning(name, "Enabled")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": "true"}
+    backend.put_bucket_encryption(name, {"Rule": rule})
+    blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    backend.put_public_access_block(name, dict.fromkeys(blocks, "true"))
 
 
 def create_bucket(partition: str, account: str, region: str, name: str, ownership: str) -> None:

@@ -19,7 +19,7 @@ class Switch:
     """One switch; `allowed` is a tuple of values, or the name of a kind of value (see `_fits`)."""
 
     default: Any
-    allowed: tuple[str, ...] | Literal["count", "seconds", "optional seconds", "optional bucket"]
+    allowed: tuple[str, ...] | Literal["count", "seconds", "true or false", "optional seconds", "optional bucket"]
     meaning: str
     applies_to: Role = "dms"
 
@@ -46,12 +46,25 @@ SWITCHES: dict[str, Switch] = {
     "returned_spelling": Switch("aws", ("aws", "as_sent"), "the spelling of returned enum values in S3Settings"),
     "returned_kms_key": Switch("as_sent", ("as_sent", "arn", "id"), "the form of a returned KMS key"),
     "resource_identifier_reuse": Switch(
-        "allowed", ("allowed", "refused"), "a ResourceIdentifier that a deleted endpoint had"
+        "allowed", ("allowed", "refused"), "a ResourceIdentifier that a deleted endpoint or task had"
     ),
     "creating_polls": Switch(0, "count", "describes of a new endpoint that show `creating`"),
     "deleting_polls": Switch(0, "count", "describes of a deleted endpoint that show `deleting`"),
     "test_polls": Switch(1, "count", "describes of a connection that show `testing`"),
     "stale_polls": Switch(0, "count", "describes after TestConnection that still show the state before it"),
+    "task_polls": Switch(
+        0, "count", "describes of a task that show `creating`, `starting`, `stopping`, `deleting` or `modifying`"
+    ),
+    "full_load_polls": Switch(0, "count", "describes of a running task that show its full load unfinished"),
+    "recovery_checkpoint": Switch(
+        "shown", ("shown", "absent"), "whether tasks that capture changes have a RecoveryCheckpoint"
+    ),
+    "event_sources_on_task_delete": Switch(
+        "kept", ("kept", "dropped"), "a deleted task's identifier in the SourceIdsList of event subscriptions"
+    ),
+    "start_needs_connection": Switch(
+        False, "true or false", "whether a task starts only after a successful test of its target's connection"
+    ),
     "dms_throttle": Switch(
         None, "optional bucket", 'token bucket per region for DMS calls: {"burst": calls, "refill": calls per second}'
     ),
@@ -100,6 +113,8 @@ def _fits(value: Any, allowed: tuple[str, ...] | str) -> bool:
         return value is None or _fits(value, allowed.removeprefix("optional "))
     if allowed == "bucket":
         return isinstance(value, dict) and set(value) == {"burst", "refill"} and all(map(_is_amount, value.values()))
+    if allowed == "true or false":
+        return isinstance(value, bool)
     if allowed == "count":
         return isinstance(value, int) and _is_amount(value)
     return _is_amount(value)

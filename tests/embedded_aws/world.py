@@ -9,7 +9,16 @@ import threading
 import uuid
 from typing import Any
 
-from . import dms_connections, dms_endpoints, dms_replication, landscape, moto_seams
+from . import (
+    dms_connections,
+    dms_endpoints,
+    dms_event_subscriptions,
+    dms_replication,
+    dms_responses,
+    dms_task_runs,
+    landscape,
+    moto_seams,
+)
 from .dms_backend import Dms
 from .faults import Faults, TokenBuckets
 from .identity import Sessions
@@ -76,6 +85,12 @@ class World:
             for account, switches in landscape.switches_by_account(environment).items():
                 self.switches_of(account).update(switches)
 
+    def add_tags(self, account: str, region: str, arn: str, tags: dict[str, str]) -> None:
+        """Tag a resource of DMS, also with keys that the API reserves for AWS."""
+        dms = self.dms_of(account, region)
+        dms_responses.check_taggable(dms, arn)
+        dms.tag(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+
     @property
     def environ(self) -> dict[str, str]:
         """The automation's credentials as environment variables."""
@@ -85,7 +100,11 @@ class World:
         }
 
     def state(self, account: str) -> dict[str, Any]:
-        """DMS resources of all regions, IAM roles and customer policies of an account; reading it counts as no poll."""
+        """DMS resources of all regions, IAM roles, customer policies and objects of an account; it counts as no poll.
+
+        Tasks have their Starts, a list of (type, position); deleted_tasks are what dms_task_runs keeps of each; objects
+        are the keys that exist now, by bucket.
+        """
         regions = [dms for (owner, _), dms in self._dms.items() if owner == account]
         return {
             "endpoints": [
@@ -97,10 +116,19 @@ class World:
                 dms_connections.shape_of(connection) for dms in regions for connection in dms.connections.values()
             ],
             "tasks": [
-                {**task.shape, "Tags": dms.tags.get(arn, {})} for dms in regions for arn, task in dms.tasks.items()
+                {**dms_task_runs.shape_of(dms, task), "Tags": dms.tags.get(arn, {}), "Starts": task.starts}
+                for dms in regions
+                for arn, task in dms.tasks.items()
             ],
+            "event_subscriptions": [
+                {**one.shape, "Tags": dms.tags.get(dms_event_subscriptions.arn_of(dms, name), {})}
+                for dms in regions
+                for name, one in dms.subscriptions.items()
+            ],
+            "deleted_tasks": [task for dms in regions for task in dms.deleted_tasks],
             "replication_instances": [instance.shape for dms in regions for instance in dms.instances.values()],
             "replication_configs": [config.shape for dms in regions for config in dms.configs.values()],
             "roles": moto_seams.role_views(account),
             "policies": moto_seams.customer_policy_views(account),
+            "objects": moto_seams.object_keys(account),
         }

@@ -16,7 +16,7 @@ REGION = "eu-central-1"
 DMS, LAKE = "111111111111", "222222222222"
 KEY_ARN = f"arn:aws:kms:{REGION}:{LAKE}:key/11112222-3333-4444-5555-666677778888"
 INSTANCE_ARN = f"arn:aws:dms:{REGION}:{DMS}:rep:dev-dms"
-BUCKET = "dev-lake"
+BUCKET, JOURNAL = "dev-lake", "dev-journal"
 ROLE_ARN = f"arn:aws:iam::{LAKE}:role/dms-orders"
 
 
@@ -31,6 +31,7 @@ def landscape(**switches: Any) -> dict[str, Any]:
                     "assume_role_arn": f"arn:aws:iam::{DMS}:role/automation-dms",
                     "assume_role_external_id": "the-dms-id",
                     "replication_instance_arn": INSTANCE_ARN,
+                    "journal_bucket_name": JOURNAL,
                 },
                 "lake": {
                     "account_id": LAKE,
@@ -155,16 +156,28 @@ class Cloud:
         answer = self.dms.create_endpoint(EndpointIdentifier=identifier, EndpointType="source", EngineName="mysql")
         return str(answer["Endpoint"]["EndpointArn"])
 
-    def create_task(self, target_arn: str, migration_type: str = "cdc") -> str:
+    def create_task(self, target_arn: str, migration_type: str = "cdc", **more: Any) -> str:
+        """A task with a source of its own, unless `more` names one."""
         answer = self.dms.create_replication_task(
-            ReplicationTaskIdentifier="copy",
-            SourceEndpointArn=self.create_source(),
-            TargetEndpointArn=target_arn,
-            ReplicationInstanceArn=INSTANCE_ARN,
-            MigrationType=migration_type,
-            TableMappings="{}",
+            **{
+                "ReplicationTaskIdentifier": "copy",
+                "TargetEndpointArn": target_arn,
+                "ReplicationInstanceArn": INSTANCE_ARN,
+                "MigrationType": migration_type,
+                "TableMappings": "{}",
+                "SourceEndpointArn": more.pop("SourceEndpointArn", None) or self.create_source(),
+                **more,
+            }
         )
         return str(answer["ReplicationTask"]["ReplicationTaskArn"])
+
+    def start_task(self, task: str, kind: str = "start-replication", **more: Any) -> str:
+        answer = self.dms.start_replication_task(ReplicationTaskArn=task, StartReplicationTaskType=kind, **more)
+        return str(answer["ReplicationTask"]["Status"])
+
+    def describe_task(self, task: str) -> dict[str, Any]:
+        filters = [{"Name": "replication-task-arn", "Values": [task]}]
+        return dict(self.dms.describe_replication_tasks(Filters=filters)["ReplicationTasks"][0])
 
     def describe(self, *arns: str) -> list[dict[str, Any]]:
         filters = [{"Name": "endpoint-arn", "Values": list(arns)}] if arns else []

@@ -225,7 +225,12 @@ def test_landscapes_that_cannot_be(cloud: Any, change: dict[str, Any], wrong: st
 def test_switches_have_defaults_and_refuse_what_they_do_not_know(cloud: Any) -> None:
     assert cloud.control.get_switches(DMS) == {name: switch.default for name, switch in SWITCHES.items()}
     wrong = {"colour": 1, "create_endpoint": "sometimes", "test_polls": -1, "stale_polls": True, "session_seconds": "x"}
-    for name, value in {**wrong, "dms_throttle": {"burst": 1}, "deleting_polls": 1.5}.items():
+    for name, value in {
+        **wrong,
+        "dms_throttle": {"burst": 1},
+        "deleting_polls": 1.5,
+        "start_needs_connection": 1,
+    }.items():
         with pytest.raises(ControlError, match=name):
             cloud.control.set_switches(DMS, **{"creating_polls": 5, name: value})
     assert cloud.control.get_switches(DMS)["creating_polls"] == 0, "all are set, or none"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Any
@@ -124,6 +125,10 @@ def test_a_delay_holds_up_only_its_call(cloud: Any) -> None:
         ({"service": "dms", "kind": "delay"}, "seconds"),
         ({"service": "dms", "kind": "throttle", "colour": "red"}, "colour"),
         ({"service": "dms", "kind": "throttle", "count": 0}, "count"),
+        ({"service": "dms", "kind": "kill_before"}, "pid"),
+        ({"service": "dms", "kind": "kill_after", "pid": 0}, "pid"),
+        ({"service": "dms", "kind": "kill_after", "pid": os.getpid()}, "has the embedded AWS within it"),
+        ({"service": "dms", "kind": "kill_after", "pid": os.getppid()}, "has the embedded AWS within it"),
     ],
 )
 def test_faults_that_cannot_be(cloud: Any, fault: dict[str, Any], wrong: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replication instances, subnet groups, tasks, configs, tags and quotas."""
+"""Replication instances, subnet groups, tags and quotas."""
 
 from __future__ import annotations
 
@@ -11,76 +11,6 @@ import pytest
 from botocore.validate import ParamValidator
 from embedded_aws.wire import service_model
 from embedded_cloud import DMS, INSTANCE_ARN, dms_trust
-
-
-def start(cloud: Any, task: str, kind: str = "start-replication", **more: Any) -> str:
-    answer = cloud.dms.start_replication_task(ReplicationTaskArn=task, StartReplicationTaskType=kind, **more)
-    return str(answer["ReplicationTask"]["Status"])
-
-
-def described(cloud: Any, task: str) -> dict[str, Any]:
-    filters = [{"Name": "replication-task-arn", "Values": [task]}]
-    return dict(cloud.dms.describe_replication_tasks(Filters=filters)["ReplicationTasks"][0])
-
-
-def test_the_life_of_a_task(cloud: Any, refused: Any) -> None:
-    task = cloud.create_task(cloud.create_endpoint()["EndpointArn"])
-    assert described(cloud, task)["Status"] == "ready"
-    assert refused(cloud.dms.stop_replication_task, ReplicationTaskArn=task).startswith("InvalidResourceStateFault")
-    assert start(cloud, task) == "starting"
-    assert refused(start, cloud=cloud, task=task).startswith("InvalidResourceStateFault")
-    for operation in (cloud.dms.delete_replication_task, cloud.dms.modify_replication_task):
-        assert refused(operation, ReplicationTaskArn=task).startswith("InvalidResourceStateFault")
-    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
-    assert described(cloud, task)["Status"] == "stopped"
-    cloud.dms.modify_replication_task(ReplicationTaskArn=task, TableMappings='{"rules": []}')
-    assert described(cloud, task)["TableMappings"] == '{"rules": []}'
-    start(cloud, task, "resume-processing")
-    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
-    cloud.dms.delete_replication_task(ReplicationTaskArn=task)
-    assert refused(described, cloud=cloud, task=task).startswith("ResourceNotFoundFault")
-
-
-def test_the_checkpoint_moves_until_the_task_is_stopped(cloud: Any) -> None:
-    task = cloud.create_task(cloud.create_endpoint()["EndpointArn"])
-    start(cloud, task)
-    running = [described(cloud, task)["RecoveryCheckpoint"] for _poll in range(3)]
-    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
-    stopped = [described(cloud, task)["RecoveryCheckpoint"] for _poll in range(2)]
-    assert len(set(running)) == 3
-    assert len(set(stopped)) == 1
-
-
-def test_a_start_position_serves_cdc_only(cloud: Any, refused: Any) -> None:
-    task = cloud.create_task(cloud.create_endpoint()["EndpointArn"], "full-load")
-    answer = refused(start, cloud=cloud, task=task, CdcStartPosition="mysql-bin.000001:4")
-    assert answer.startswith("InvalidParameterCombinationException")
-    start(cloud, task)
-    assert "RecoveryCheckpoint" not in described(cloud, task)
-
-
-def test_a_task_needs_its_ends(cloud: Any, refused: Any) -> None:
-    target, source = cloud.create_endpoint()["EndpointArn"], cloud.create_source("other")
-    ends = {"SourceEndpointArn": source, "TargetEndpointArn": target, "ReplicationInstanceArn": INSTANCE_ARN}
-    whole = {"ReplicationTaskIdentifier": "copy", "MigrationType": "cdc", "TableMappings": "{}", **ends}
-    create = cloud.dms.create_replication_task
-    for name, arn in ends.items():
-        assert refused(create, **{**whole, name: f"{arn}X"}).startswith("ResourceNotFoundFault")
-    assert refused(create, **{**whole, "SourceEndpointArn": target}).startswith("InvalidParameterValueException")
-    assert "Invalid json" in refused(create, **{**whole, "TableMappings": "{"})
-    create(**whole)
-    assert refused(create, **whole).startswith("ResourceAlreadyExistsFault")
-
-
-def test_tasks_are_found_by_either_endpoint(cloud: Any) -> None:
-    target = cloud.create_endpoint()["EndpointArn"]
-    task = cloud.create_task(target)
-    source = described(cloud, task)["SourceEndpointArn"]
-    for arn in (target, source):
-        filters = [{"Name": "endpoint-arn", "Values": [arn]}, {"Name": "migration-type", "Values": ["cdc"]}]
-        found = cloud.dms.describe_replication_tasks(Filters=filters, WithoutSettings=True)["ReplicationTasks"]
-        assert [one["ReplicationTaskArn"] for one in found] == [task]
-        assert "TableMappings" not in found[0]
 
 
 def test_an_instance_in_use_is_not_deleted(cloud: Any, refused: Any) -> None:
@@ -164,18 +94,22 @@ def test_answers_have_only_members_of_the_model(cloud: Any) -> None:
     """boto3 drops what the model does not know, so the raw answers are compared with it."""
     endpoint = cloud.create_endpoint(Tags=[{"Key": "a", "Value": "b"}])["EndpointArn"]
     task = cloud.create_task(endpoint)
-    start(cloud, task)
+    cloud.start_task(task)
     cloud.test(endpoint)
+    topic = "arn:aws:sns:eu-central-1:111111111111:topic"
+    cloud.dms.create_event_subscription(SubscriptionName="s", SnsTopicArn=topic, SourceType="replication-task")
     state = cloud.control.state(DMS)
     model = service_model("dms")
     for kind, shape in (
         ("endpoints", "Endpoint"),
         ("connections", "Connection"),
         ("tasks", "ReplicationTask"),
+        ("event_subscriptions", "EventSubscription"),
         ("replication_instances", "ReplicationInstance"),
     ):
         assert state[kind]
         for resource in state[kind]:
-            resource.pop("Tags", None)
+            for beside in ("Tags", "Starts"):
+                resource.pop(beside, None)
             report = ParamValidator().validate(resource, model.shape_for(shape))
             assert not report.has_errors(), report.generate_report()

@@ -1,0 +1,76 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kills a process with all that it started, as a machine does that goes down. Linux only: it reads /proc.
+
+A process group is not enough, since ansible-core's workers put themselves into sessions of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+PATIENCE_SECONDS = 10.0
+STANDING_STILL = "TtZX"
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL the process and its descendants, all of them as if at one moment.
+
+    They are stopped first: one that is killed while another runs on could leave a child to init, where nothing tells
+    whose child it was.
+    """
+    for member in _stopped_tree(pid):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+
+
+def is_ancestor_or_self(pid: int) -> bool:
+    """Whether killing `pid` would kill this process too."""
+    parents = {member: parent for member, (parent, _state) in _processes().items()}
+    current = os.getpid()
+    while current not in (pid, 0):
+        current = parents.get(current, 0)
+    return current == pid
+
+
+def _stopped_tree(pid: int) -> set[int]:
+    """The process and its descendants, none of which runs any more, so that none is missing."""
+    asked: set[int] = set()
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        processes = _processes()
+        tree = _tree(pid, processes)
+        for member in tree - asked:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGSTOP)
+        if tree <= asked and all(processes[member][1] in STANDING_STILL for member in tree):
+            return tree
+        asked |= tree
+    raise TimeoutError(f"the processes of {pid} could not be stopped within {PATIENCE_SECONDS} seconds")
+
+
+def _tree(pid: int, processes: dict[int, tuple[int, str]]) -> set[int]:
+    tree = {pid} & processes.keys()
+    while True:
+        more = {member for member, (parent, _state) in processes.items() if parent in tree} - tree
+        if not more:
+            return tree
+        tree |= more
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Parent and state of every process."""
+    found = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                # The name stands in brackets and may have any characters; state and parent follow.
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                found[int(entry.name)] = (int(parent), state)
+    return found
