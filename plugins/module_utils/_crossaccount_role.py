@@ -41,6 +41,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     _role_plan.check_options(params)
     client = account.client("iam")
     before = read_state(client, account.identity, params)
+    _role_plan.check_owners(before, params["deployment"])
     if params["state"] == "absent":
         return _ensure_absent(client, before, params, check_mode)
     return _ensure_present(client, before, account, params, check_mode)

@@ -15,7 +15,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _trust
 from ansible_collections.datalake.dms.plugins.module_utils._account import Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
-from ansible_collections.datalake.dms.plugins.module_utils._tags import planned_tags
+from ansible_collections.datalake.dms.plugins.module_utils._tags import check_deployment, check_owner, planned_tags
 
 # What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
 State = dict[str, Any]
@@ -32,6 +32,7 @@ def check_options(params: dict[str, Any]) -> None:
             raise DatalakeError(
                 message=f"{kind}_name={name}, path={params['path']}: {problem}; choose another name or path."
             )
+    check_deployment(params["deployment"])
     if params["state"] == "absent":
         return
     if not params["bucket_name"]:
@@ -44,6 +45,15 @@ def check_options(params: dict[str, Any]) -> None:
         )
     check_access(_access(params))
     _trust.check_request(trust_request(params), params["trust_length_limit"])
+
+
+def check_owners(before: State, deployment: str | None) -> None:
+    """
+    :raises DatalakeError: role or policy belong to another deployment.
+    """
+    for kind in ("role", "policy"):
+        if before[kind]:
+            check_owner(f"{kind} {before[kind][f'{kind}_name']}", before[kind]["tags"], deployment)
 
 
 def plan_state(
@@ -60,7 +70,7 @@ def plan_state(
             "set path to what it is, or remove the role first."
         )
     arn = policy_arn(identity, params)
-    tags = {"tags": params["tags"], "purge_tags": params["purge_tags"]}
+    tags = {name: params[name] for name in ("tags", "purge_tags", "deployment")}
     return {
         "role": {
             "role_name": params["role_name"],

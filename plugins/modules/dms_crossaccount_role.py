@@ -120,6 +120,7 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.deployment
 attributes:
   check_mode:
     support: full
@@ -232,6 +233,7 @@ findings:
 
 from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
 
 ARGUMENT_SPEC = {
@@ -253,6 +255,7 @@ ARGUMENT_SPEC = {
     "purge_trust_statements": {"type": "bool", "default": False},
     "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
     **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
 }
 
 
