@@ -48,13 +48,20 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
 
 
 def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:
-    """Role and policy as they are (GetRole, ListAttachedRolePolicies, GetPolicy, GetPolicyVersion)."""
-    role = iam.get_iam_role(client, params["role_name"])
-    attached = iam.list_iam_role_attached_policies(client, params["role_name"]) if role else []
+    """Role and policy as they are (GetRole, ListAttachedRolePolicies, ListRolePolicies, GetPolicy, GetPolicyVersion)."""
     return {
-        "role": _role_plan.role_view(role, [p["PolicyArn"] for p in attached]) if role else None,
+        "role": read_role(client, params["role_name"]),
         "policy": _read_policy(client, _role_plan.policy_arn(identity, params)),
     }
+
+
+def read_role(client: Any, name: str) -> dict[str, Any] | None:
+    """A role with its policies (GetRole, ListAttachedRolePolicies, ListRolePolicies); None where there is none."""
+    role = iam.get_iam_role(client, name)
+    if not role:
+        return None
+    attached = [policy["PolicyArn"] for policy in iam.list_iam_role_attached_policies(client, name)]
+    return _role_plan.role_view(role, attached, iam.list_iam_role_policies(client, name))
 
 
 def _ensure_present(
@@ -75,10 +82,7 @@ def _ensure_present(
         "external_ids": trust.external_ids,
         "bootstrapping": trust.bootstrapping,
         "findings": trust.findings,
-        "foreign": {
-            "trust_statements": _trust.foreign_statements(after["role"]["assume_role_policy_document"]),
-            "attached_policies": [a for a in after["role"]["attached_policies"] if a != after["policy"]["arn"]],
-        },
+        "foreign": _role_plan.foreign(after),
         "warnings": [f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings],
     }
 
@@ -87,18 +91,13 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     warnings = []
     after: State = {"role": None, "policy": None}
     if before["role"]:
-        _refuse_foreign_policies(client, before, params)
+        _refuse_foreign_policies(before)
     if before["policy"] and _attached_elsewhere(client, before["policy"]["arn"], params["role_name"]):
         after["policy"] = before["policy"]
         warnings.append(f"policy {_role_plan.policy_name(params)} is attached to other roles too and stays.")
     if not check_mode:
         _remove(client, before, after, params["role_name"])
-    nothing: dict[str, Any] = {
-        "external_ids": [],
-        "bootstrapping": False,
-        "findings": [],
-        "foreign": {"trust_statements": [], "attached_policies": []},
-    }
+    nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "foreign": _role_plan.foreign(after)}
     return {**_role_plan.outcome(before, after), **nothing, "warnings": warnings}
 
 
@@ -111,13 +110,12 @@ def _read_policy(client: Any, arn: str) -> dict[str, Any] | None:
     return _role_plan.policy_view(policy, version["Document"])
 
 
-def _refuse_foreign_policies(client: Any, before: State, params: dict[str, Any]) -> None:
-    ours = before["policy"]["arn"] if before["policy"] else None
-    foreign = [arn for arn in before["role"]["attached_policies"] if arn != ours]
-    foreign += iam.list_iam_role_policies(client, params["role_name"])
-    if foreign:
+def _refuse_foreign_policies(before: State) -> None:
+    foreign = _role_plan.foreign(before)
+    policies = [*foreign["attached_policies"], *foreign["inline_policies"]]
+    if policies:
         raise DatalakeError(
-            message=f"The role {params['role_name']} has policies that this module did not make ({', '.join(foreign)}); "
+            message=f"The role {before['role']['role_name']} has policies that this module did not make ({', '.join(policies)}); "
             "detach or delete them, then remove the role."
         )
 

@@ -79,6 +79,7 @@ def plan_state(
             "assume_role_policy_document": _unless_equal(role.get("assume_role_policy_document"), trust),
             "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
             "attached_policies": sorted({*role.get("attached_policies", []), arn}),
+            "inline_policies": role.get("inline_policies", []),
             "tags": planned_tags(role.get("tags", {}), **tags),
         },
         "policy": {
@@ -145,8 +146,8 @@ def trust_request(params: dict[str, Any]) -> _trust.TrustRequest:
 # What IAM answers
 
 
-def role_view(role: dict[str, Any], attached: list[str]) -> dict[str, Any]:
-    """A role of GetRole, with the ARNs of its policies, as the module returns it."""
+def role_view(role: dict[str, Any], attached: list[str], inline: list[str]) -> dict[str, Any]:
+    """A role of GetRole, with the ARNs of its managed policies and the names of its inline ones, as the module returns it."""
     return {
         "role_name": role["RoleName"],
         "arn": role["Arn"],
@@ -154,6 +155,7 @@ def role_view(role: dict[str, Any], attached: list[str]) -> dict[str, Any]:
         "assume_role_policy_document": role["AssumeRolePolicyDocument"],
         "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         "attached_policies": sorted(attached),
+        "inline_policies": sorted(inline),
         "tags": boto3_tag_list_to_ansible_dict(role.get("Tags", [])),
     }
 
@@ -165,6 +167,16 @@ def policy_view(policy: dict[str, Any], document: dict[str, Any]) -> dict[str, A
         "arn": policy["Arn"],
         "document": document,
         "tags": boto3_tag_list_to_ansible_dict(policy.get("Tags", [])),
+    }
+
+
+def foreign(state: State) -> dict[str, Any]:
+    """What somebody else added to the role: statements of its trust, managed policies, inline policies."""
+    role, policy = state["role"] or {}, state["policy"] or {}
+    return {
+        "trust_statements": _trust.foreign_statements(role.get("assume_role_policy_document", {})),
+        "attached_policies": [arn for arn in role.get("attached_policies", []) if arn != policy.get("arn")],
+        "inline_policies": role.get("inline_policies", []),
     }
 
 
