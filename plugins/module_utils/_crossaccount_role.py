@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The access role of one endpoint in the data-lake account: what stands there, what shall stand there, and the calls between.
+"""The access role of one endpoint in the data-lake account: read, decide (in _role_plan), call.
 
 `ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
 """
@@ -19,21 +19,16 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHand
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
-    boto3_tag_list_to_ansible_dict,
     compare_aws_tags,
 )
-from ansible_collections.datalake.dms.plugins.module_utils import _trust
+from ansible_collections.datalake.dms.plugins.module_utils import _role_plan, _trust
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
-from ansible_collections.datalake.dms.plugins.module_utils._tags import planned_tags
+from ansible_collections.datalake.dms.plugins.module_utils._role_plan import State
 
 # IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
 # request that botocore therefore sends twice.
 _VERSIONS_KEPT = 3
-
-# What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
-State = dict[str, Any]
 
 
 def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -43,81 +38,30 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
-    check_options(params)
+    _role_plan.check_options(params)
     client = account.client("iam")
     before = read_state(client, account.identity, params)
+    _role_plan.check_owners(before, params["deployment"])
     if params["state"] == "absent":
         return _ensure_absent(client, before, params, check_mode)
     return _ensure_present(client, before, account, params, check_mode)
 
 
-def check_options(params: dict[str, Any]) -> None:
-    """What can be known to be wrong before any call.
-
-    :raises DatalakeError: with what to do.
-    """
-    for kind, name in (("role", params["role_name"]), ("policy", _policy_name(params))):
-        problem = iam.validate_iam_identifiers(kind, name, params["path"])
-        if problem:
-            raise DatalakeError(
-                message=f"{kind}_name={name}, path={params['path']}: {problem}; choose another name or path."
-            )
-    if params["state"] == "absent":
-        return
-    if not params["bucket_name"]:
-        raise DatalakeError(
-            message="bucket_name is needed for state=present; name the bucket that the endpoint writes to."
-        )
-    if not 1 <= params["trust_length_limit"] <= _trust.TRUST_LENGTH_MAX:
-        raise DatalakeError(
-            message=f"trust_length_limit={params['trust_length_limit']} must be 1 to {_trust.TRUST_LENGTH_MAX}, the most that IAM allows."
-        )
-    check_access(_access(params))
-    _trust.check_request(_trust_request(params), params["trust_length_limit"])
-
-
 def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:
-    """Role and policy as they are (GetRole, ListAttachedRolePolicies, GetPolicy, GetPolicyVersion)."""
-    role = iam.get_iam_role(client, params["role_name"])
-    attached = iam.list_iam_role_attached_policies(client, params["role_name"]) if role else []
+    """Role and policy as they are (GetRole, ListAttachedRolePolicies, ListRolePolicies, GetPolicy, GetPolicyVersion)."""
     return {
-        "role": _role_view(role, [p["PolicyArn"] for p in attached]) if role else None,
-        "policy": _read_policy(client, _policy_arn(identity, params)),
+        "role": read_role(client, params["role_name"]),
+        "policy": _read_policy(client, _role_plan.policy_arn(identity, params)),
     }
 
 
-def plan_state(
-    before: State, identity: Identity, trust: dict[str, Any], policy: dict[str, Any], params: dict[str, Any]
-) -> State:
-    """Role and policy as they shall be. Pure; a document that says the same keeps its present wording.
-
-    :raises DatalakeError: the role exists under another path, which IAM can't change.
-    """
-    role, current_policy = before["role"] or {}, before["policy"] or {}
-    if role and role["path"] != params["path"]:
-        raise DatalakeError(
-            message=f"The role {params['role_name']} exists with path {role['path']}, and IAM can't change it to path={params['path']}; "
-            "set path to what it is, or remove the role first."
-        )
-    policy_arn = _policy_arn(identity, params)
-    tags = {"tags": params["tags"], "purge_tags": params["purge_tags"]}
-    return {
-        "role": {
-            "role_name": params["role_name"],
-            "arn": f"arn:{identity.partition}:iam::{identity.account_id}:role{params['path']}{params['role_name']}",
-            "path": params["path"],
-            "assume_role_policy_document": _unless_equal(role.get("assume_role_policy_document"), trust),
-            "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
-            "attached_policies": sorted({*role.get("attached_policies", []), policy_arn}),
-            "tags": planned_tags(role.get("tags", {}), **tags),
-        },
-        "policy": {
-            "policy_name": _policy_name(params),
-            "arn": policy_arn,
-            "document": _unless_equal(current_policy.get("document"), policy),
-            "tags": planned_tags(current_policy.get("tags", {}), **tags),
-        },
-    }
+def read_role(client: Any, name: str) -> dict[str, Any] | None:
+    """A role with its policies (GetRole, ListAttachedRolePolicies, ListRolePolicies); None where there is none."""
+    role = iam.get_iam_role(client, name)
+    if not role:
+        return None
+    attached = [policy["PolicyArn"] for policy in iam.list_iam_role_attached_policies(client, name)]
+    return _role_plan.role_view(role, attached, iam.list_iam_role_policies(client, name))
 
 
 def _ensure_present(
@@ -125,23 +69,20 @@ def _ensure_present(
 ) -> dict[str, Any]:
     make_placeholder = _trust.unknown_placeholder if check_mode else _trust.new_placeholder
     current_trust = (before["role"] or {}).get("assume_role_policy_document")
-    trust = _trust.plan_trust(current_trust, _trust_request(params), make_placeholder)
+    trust = _trust.plan_trust(current_trust, _role_plan.trust_request(params), make_placeholder)
     _trust.check_length(trust.document, params["trust_length_limit"])
-    policy = _policy_document(account, params)
-    after = plan_state(before, account.identity, trust.document, policy, params)
+    policy = _role_plan.policy_document(account.identity, account.region, params)
+    after = _role_plan.plan_state(before, account.identity, trust.document, policy, params)
     if before["policy"] and before["policy"]["document"] != after["policy"]["document"]:
         _refuse_shared_policy(client, before["policy"], params["role_name"])
     if not check_mode:
         _apply(client, before, after)
     return {
-        **_outcome(before, after),
+        **_role_plan.outcome(before, after),
         "external_ids": trust.external_ids,
         "bootstrapping": trust.bootstrapping,
         "findings": trust.findings,
-        "foreign": {
-            "trust_statements": _trust.foreign_statements(after["role"]["assume_role_policy_document"]),
-            "attached_policies": [a for a in after["role"]["attached_policies"] if a != after["policy"]["arn"]],
-        },
+        "foreign": _role_plan.foreign(after),
         "warnings": [f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings],
     }
 
@@ -150,78 +91,14 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     warnings = []
     after: State = {"role": None, "policy": None}
     if before["role"]:
-        _refuse_foreign_policies(client, before, params)
+        _refuse_foreign_policies(before)
     if before["policy"] and _attached_elsewhere(client, before["policy"]["arn"], params["role_name"]):
         after["policy"] = before["policy"]
-        warnings.append(f"policy {_policy_name(params)} is attached to other roles too and stays.")
+        warnings.append(f"policy {_role_plan.policy_name(params)} is attached to other roles too and stays.")
     if not check_mode:
         _remove(client, before, after, params["role_name"])
-    nothing: dict[str, Any] = {
-        "external_ids": [],
-        "bootstrapping": False,
-        "findings": [],
-        "foreign": {"trust_statements": [], "attached_policies": []},
-    }
-    return {**_outcome(before, after), **nothing, "warnings": warnings}
-
-
-def _outcome(before: State, after: State) -> dict[str, Any]:
-    return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
-
-
-# What the options mean
-
-
-def _policy_name(params: dict[str, Any]) -> str:
-    return str(params["policy_name"] or params["role_name"])
-
-
-def _policy_arn(identity: Identity, params: dict[str, Any]) -> str:
-    return f"arn:{identity.partition}:iam::{identity.account_id}:policy{params['path']}{_policy_name(params)}"
-
-
-def _access(params: dict[str, Any]) -> Access:
-    return Access(
-        bucket_name=params["bucket_name"],
-        bucket_folder=params["bucket_folder"],
-        kms_key_arn=params["server_side_encryption_kms_key_id"],
-        glue_catalog_generation=params["glue_catalog_generation"],
-        canned_acl_for_objects=params["canned_acl_for_objects"],
-    )
-
-
-def _policy_document(account: Account, params: dict[str, Any]) -> dict[str, Any]:
-    if params["glue_catalog_generation"] and not account.region:
-        raise DatalakeError(
-            message="region is needed with glue_catalog_generation=true; set it to the region of the Glue catalog."
-        )
-    return access_policy(_access(params), account.identity.partition, account.region or "", account.identity.account_id)
-
-
-def _trust_request(params: dict[str, Any]) -> _trust.TrustRequest:
-    return _trust.TrustRequest(
-        external_ids=tuple(params["external_ids"]),
-        purge_external_ids=params["purge_external_ids"],
-        bootstrap=params["bootstrap_trust"],
-        source_account=params["source_account"],
-        principals=tuple(params["service_principals"]),
-        purge_statements=params["purge_trust_statements"],
-    )
-
-
-# What IAM answers
-
-
-def _role_view(role: dict[str, Any], attached: list[str]) -> dict[str, Any]:
-    return {
-        "role_name": role["RoleName"],
-        "arn": role["Arn"],
-        "path": role["Path"],
-        "assume_role_policy_document": role["AssumeRolePolicyDocument"],
-        "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
-        "attached_policies": sorted(attached),
-        "tags": boto3_tag_list_to_ansible_dict(role.get("Tags", [])),
-    }
+    nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "foreign": _role_plan.foreign(after)}
+    return {**_role_plan.outcome(before, after), **nothing, "warnings": warnings}
 
 
 def _read_policy(client: Any, arn: str) -> dict[str, Any] | None:
@@ -230,26 +107,15 @@ def _read_policy(client: Any, arn: str) -> dict[str, Any] | None:
     except is_ansible_aws_error_code("NoSuchEntity"):
         return None
     version = iam.get_iam_managed_policy_version(client, arn, policy["DefaultVersionId"])
-    return {
-        "policy_name": policy["PolicyName"],
-        "arn": arn,
-        "document": version["Document"],
-        "tags": boto3_tag_list_to_ansible_dict(policy.get("Tags", [])),
-    }
+    return _role_plan.policy_view(policy, version["Document"])
 
 
-def _unless_equal(current: dict[str, Any] | None, desired: dict[str, Any]) -> dict[str, Any]:
-    """The present document where it says the same as the desired one, in whatever order."""
-    return current if current and not compare_policies(current, desired) else desired
-
-
-def _refuse_foreign_policies(client: Any, before: State, params: dict[str, Any]) -> None:
-    ours = before["policy"]["arn"] if before["policy"] else None
-    foreign = [arn for arn in before["role"]["attached_policies"] if arn != ours]
-    foreign += iam.list_iam_role_policies(client, params["role_name"])
-    if foreign:
+def _refuse_foreign_policies(before: State) -> None:
+    foreign = _role_plan.foreign(before)
+    policies = [*foreign["attached_policies"], *foreign["inline_policies"]]
+    if policies:
         raise DatalakeError(
-            message=f"The role {params['role_name']} has policies that this module did not make ({', '.join(foreign)}); "
+            message=f"The role {before['role']['role_name']} has policies that this module did not make ({', '.join(policies)}); "
             "detach or delete them, then remove the role."
         )
 

@@ -26,7 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     superfluous,
     without_secrets,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._tags import new_tags
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG, new_tags
 
 # CreateEndpoint.ResourceIdentifier: at most 31 characters.
 RESOURCE_IDENTIFIER_LENGTH = 31
@@ -205,7 +205,7 @@ def unnamed(
     :param tags: the endpoint's. :param wanted: the tags that the user names.
     """
     lost = {name for name, (_present, _default) in superfluous(desired, current).items()}
-    return sorted(lost) + sorted(f"tag {key}" for key in new_tags(tags) if key not in wanted)
+    return sorted(lost) + sorted(f"tag {key}" for key in new_tags(tags) if key not in {*wanted, DEPLOYMENT_TAG})
 
 
 def create_request(

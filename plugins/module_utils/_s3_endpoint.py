@@ -43,7 +43,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     kms_key_problem,
     snake_settings,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._tags import new_tags, planned_tags
+from ansible_collections.datalake.dms.plugins.module_utils._tags import (
+    check_deployment,
+    check_owner,
+    new_tags,
+    planned_tags,
+)
 
 # Faults of CreateEndpoint after which the endpoint may stand.
 _MAY_STAND_ALL_THE_SAME = [
@@ -103,6 +108,7 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
     """
     _endpoint_plan.check_identifiers(params["endpoint_identifier"], params["resource_identifier"])
     _dms.check_waiting(params)
+    check_deployment(params["deployment"])
     if params["state"] == "absent":
         return None
     if params["s3_settings"] is None:
@@ -113,13 +119,13 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
 
 
 def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check_mode: bool) -> dict[str, Any]:
+    current_tags = _owned_tags(job.client, current, job.params) if current else _tags_of_predecessor(job.params)
     in_use_by = _users_in_the_way(job.client, current, plan, job.params) if current else []
-    if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
-        current = _wait_external_id(job)
     # What the endpoint takes over from: itself, or the one that an interrupted run deleted to create it again.
     before = current or _endpoint_plan.predecessor(job.params["predecessor"])
-    current_tags = _dms.list_tags(job.client, current["EndpointArn"]) if current else _tags_of_predecessor(job.params)
-    wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"])
+    if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
+        current = _wait_external_id(job)
+    wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"], job.params["deployment"])
     tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
     whole = _endpoint_plan.complete(before, job.desired, job.params["exact"])
     after = _endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
@@ -159,8 +165,8 @@ def _ensure_absent(
     plan = Plan(DELETED, ("state is absent",)) if current else Plan(NONE)
     tags: dict[str, str] = {}
     if current:
+        tags = _owned_tags(client, current, params)
         _users_in_the_way(client, current, plan, params)
-        tags = _dms.list_tags(client, current["EndpointArn"])
         if not check_mode:
             _delete(client, current["EndpointArn"], params)
     return {
@@ -187,6 +193,16 @@ def _spelling_warnings(desired: DesiredSettings, endpoint: dict[str, Any]) -> li
         f"AWS shows {name} as {shown!r} though {sent!r} was sent, so every run will see a change; give it as AWS shows it."
         for name, (shown, sent) in differences(desired, endpoint).items()
     ]
+
+
+def _owned_tags(client: Any, endpoint: dict[str, Any], params: dict[str, Any]) -> dict[str, str]:
+    """The endpoint's tags.
+
+    :raises DatalakeError: it belongs to another deployment.
+    """
+    tags = _dms.list_tags(client, endpoint["EndpointArn"])
+    check_owner(f"endpoint {endpoint['EndpointIdentifier']}", tags, params["deployment"])
+    return tags
 
 
 def _users_in_the_way(client: Any, endpoint: dict[str, Any], plan: Plan, params: dict[str, Any]) -> list[str]:

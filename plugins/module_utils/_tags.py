@@ -6,28 +6,70 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 
 # Tags with this prefix hold what the collection has to remember on the resource itself; `purge_tags` leaves them alone.
 RESERVED_PREFIX = "datalake.dms:"
 
+# Whose a resource is: the deployment that made it, so that what no inventory declares any more is found, and two inventories never fight
+# over one resource.
+DEPLOYMENT_TAG = f"{RESERVED_PREFIX}deployment"
+
+# The option of each module that makes something.
+DEPLOYMENT_SPEC: dict[str, dict[str, Any]] = {"deployment": {"type": "str"}}
+
+# The value of a tag, as IAM and DMS both take it; at most 256 characters.
+_DEPLOYMENT = re.compile(r"[\w.:/=+@-]{1,256}", re.ASCII)
+
+
+def check_deployment(deployment: str | None) -> None:
+    """
+    :raises DatalakeError: a deployment that can't be the value of a tag.
+    """
+    if deployment and not _DEPLOYMENT.fullmatch(deployment):
+        raise DatalakeError(
+            message=f"deployment={deployment} must be at most 256 letters, digits or characters of _.:/=+@-; choose another name."
+        )
+
+
+def check_owner(what: str, tags: dict[str, str], deployment: str | None) -> None:
+    """
+    :param what: the resource, as the user knows it. :param deployment: ours; None or empty for no check.
+    :raises DatalakeError: the resource belongs to another deployment.
+    """
+    owner = tags.get(DEPLOYMENT_TAG)
+    if deployment and owner and owner != deployment:
+        raise DatalakeError(
+            message=f"The {what} belongs to the deployment {owner}, not to {deployment}, and is left alone; choose another name, or, if it "
+            f"shall change hands, set its tag {DEPLOYMENT_TAG} to {deployment} first."
+        )
+
 
 def new_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Those of a resource's tags that its successor can be created with: AWS's own can't be asked for, ours are of the past."""
-    return {key: value for key, value in tags.items() if not key.startswith(("aws:", RESERVED_PREFIX))}
+    """Those of a resource's tags that its successor can be created with: AWS's own can't be asked for, ours are of the past, but for whose
+    it is."""
+    past = ("aws:", RESERVED_PREFIX)
+    return {key: value for key, value in tags.items() if key == DEPLOYMENT_TAG or not key.startswith(past)}
 
 
-def planned_tags(current: dict[str, str], tags: dict[str, Any] | None, purge_tags: bool) -> dict[str, str]:
+def planned_tags(
+    current: dict[str, str], tags: dict[str, Any] | None, purge_tags: bool, deployment: str | None = None
+) -> dict[str, str]:
     """The tags after a run; `tags` None leaves them as they are.
 
     :param current: the resource's tags, as a flat dict.
     :param purge_tags: whether tags that aren't in `tags` go; those of AWS (aws:) and of the collection always stay.
+    :param deployment: whose the resource is, kept as a tag of the collection; None or empty adds no such tag.
     """
+    ours = {DEPLOYMENT_TAG: deployment} if deployment else {}
     if tags is None:
-        return current
+        return {**current, **ours}
     to_set, to_unset = compare_aws_tags(current, tags, purge_tags)
     gone = {key for key in to_unset if not key.startswith(RESERVED_PREFIX)}
-    return {**{k: v for k, v in current.items() if k not in gone}, **{k: to_text(v) for k, v in to_set.items()}}
+    kept = {key: value for key, value in current.items() if key not in gone}
+    return {**kept, **{key: to_text(value) for key, value in to_set.items()}, **ours}

@@ -13,10 +13,10 @@ description:
     managed policy that allows what that endpoint needs and no more.
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
-  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
+  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
     C(ListEntitiesForPolicy), C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
     C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
-    also C(ListRolePolicies), C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
+    also C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -120,6 +120,7 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.deployment
 attributes:
   check_mode:
     support: full
@@ -181,6 +182,10 @@ role:
       description: ARNs of all managed policies that the role has.
       type: list
       elements: str
+    inline_policies:
+      description: Names of all inline policies that the role has.
+      type: list
+      elements: str
     tags:
       description: The role's tags.
       type: dict
@@ -220,7 +225,11 @@ foreign:
       type: list
       elements: dict
     attached_policies:
-      description: ARNs of managed policies of the role that are not ours. Inline policies are not looked at.
+      description: ARNs of managed policies of the role that are not ours.
+      type: list
+      elements: str
+    inline_policies:
+      description: Names of the role's inline policies. The module makes none.
       type: list
       elements: str
 findings:
@@ -232,6 +241,7 @@ findings:
 
 from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
 
 ARGUMENT_SPEC = {
@@ -253,6 +263,7 @@ ARGUMENT_SPEC = {
     "purge_trust_statements": {"type": "bool", "default": False},
     "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
     **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
 }
 
 

@@ -301,6 +301,7 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.deployment
   - datalake.dms.waiting
 attributes:
   check_mode:
@@ -331,6 +332,7 @@ EXAMPLES = r"""
       timestamp_column_name: TIMESTAMP
     tags:
       team: data-platform
+    deployment: dev
   register: endpoint
 
 - name: Remove the endpoint
@@ -424,6 +426,7 @@ endpoint:
 from ansible_collections.datalake.dms.plugins.module_utils import _s3_endpoint, _s3_settings
 from ansible_collections.datalake.dms.plugins.module_utils._dms import WAIT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -447,6 +450,7 @@ ARGUMENT_SPEC = {
     },
     "iam_propagation_timeout": {"type": "int", "default": 300},
     **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
     **WAIT_SPEC,
 }
 

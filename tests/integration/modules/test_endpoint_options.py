@@ -29,6 +29,7 @@ WRONG = {
         "s3_settings.data_format=parquet and extra_connection_attributes",
         "give it once",
     ),
+    "deployment": ({"deployment": "dev 1"}, "deployment=dev 1", "choose another name"),
     "role to assume": ({"assume_role_arn": "deployer"}, "assume_role_arn=deployer", "give one like"),
     "negative wait": ({"wait_timeout": -1}, "wait_timeout=-1", "give"),
     "no pause": ({"poll_interval": 0}, "poll_interval=0", "give"),

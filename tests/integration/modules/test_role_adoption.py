@@ -133,6 +133,21 @@ def test_policy_of_others_stays_attached(lab, iam):
     assert len(result["role"]["attached_policies"]) == 2
 
 
+def test_what_others_added_is_listed_apart_and_stays(lab, iam):
+    lab.role()
+    attach(iam, POLICY)
+    put_inline(iam, POLICY)
+    result = lab.role(bucket_folder="raw/other")
+    foreign_arn = f"arn:aws:iam::{lab.lake_account}:policy/foreign"
+    assert result["foreign"] == {
+        "trust_statements": [],
+        "attached_policies": [foreign_arn],
+        "inline_policies": ["foreign"],
+    }
+    assert iam.list_role_policies(RoleName="dms-s3-crm")["PolicyNames"] == ["foreign"]
+    assert foreign_arn in lab.iam_role()["AttachedPolicies"]
+
+
 def test_policy_that_other_roles_use_stays(lab, iam, predicted):
     lab.role()
     iam.create_role(RoleName="other", AssumeRolePolicyDocument=document(BACKUP))

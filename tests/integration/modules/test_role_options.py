@@ -26,6 +26,7 @@ WRONG = {
     "no length": ({"trust_length_limit": 0}, "trust_length_limit=0", "1 to 4096"),
     "length": ({"trust_length_limit": 5000}, "trust_length_limit=5000", "1 to 4096"),
     "small length": ({"trust_length_limit": 100}, "the account's quota is 100", "trust_length_limit"),
+    "deployment": ({"deployment": "dev 1"}, "deployment=dev 1", "choose another name"),
     "role to assume": ({"assume_role_arn": "deployer"}, "assume_role_arn=deployer", "give one like"),
     "session": ({"assume_role_session_name": "a b"}, "assume_role_session_name=a b", "shorten or change it"),
 }

@@ -1,0 +1,19 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The option of `_tags.DEPLOYMENT_SPEC`."""
+
+    DOCUMENTATION = r"""
+options:
+  deployment:
+    description:
+      - Whose this is, kept as the tag C(datalake.dms:deployment) of whatever the module makes or takes over. No O(purge_tags) removes it.
+      - What has the tag of another deployment is refused, also with O(state=absent), so that two inventories never fight over one resource.
+      - At most 256 letters, digits or characters of V(_.:/=+@-). Without it nothing is tagged and nothing checked.
+    type: str
+"""

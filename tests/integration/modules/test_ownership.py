@@ -1,0 +1,103 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose endpoint, role and policy are: the tag datalake.dms:deployment, which no other deployment gets past."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+OWNER = "datalake.dms:deployment"
+
+
+def role_tags(lab):
+    return lab.iam_role()["Tags"], lab.policies()[lab.policy_arn]["Tags"]
+
+
+def endpoint_tags(lab, arn):
+    return {t["Key"]: t["Value"] for t in lab.client("dms", "dms").list_tags_for_resource(ResourceArn=arn)["TagList"]}
+
+
+def test_everything_new_is_tagged(lab, predicted):
+    prediction = predicted(lab.role, deployment="dev", tags={"team": "data"})
+    lab.role(deployment="dev", tags={"team": "data"})
+    assert role_tags(lab) == ({OWNER: "dev", "team": "data"},) * 2
+    assert prediction["role"]["tags"] == {OWNER: "dev", "team": "data"}
+    prediction = predicted(lab.endpoint, deployment="dev")
+    made = lab.endpoint(deployment="dev")
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+    assert prediction["endpoint"]["tags"] == made["endpoint"]["tags"] == {OWNER: "dev"}
+    lab.forget_calls()
+    assert lab.role(deployment="dev")["changed"] is lab.endpoint(deployment="dev")["changed"] is False
+    assert lab.writes() == []
+
+
+def test_existing_ones_are_tagged_too_and_that_is_a_change_of_tags(lab, predicted):
+    made = lab.working_endpoint()
+    assert predicted(lab.endpoint, deployment="dev")["differences"] == ["tags"]
+    lab.forget_calls()
+    result = lab.endpoint(deployment="dev")
+    assert (result["changed"], result["action"], result["differences"]) == (True, "none", ["tags"])
+    assert (result["diff"]["before"]["tags"], result["diff"]["after"]["tags"]) == ({}, {OWNER: "dev"})
+    assert lab.writes() == ["AddTagsToResource"]
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+    lab.forget_calls()
+    role = lab.role(deployment="dev")
+    assert role["diff"]["after"]["policy"]["tags"] == {OWNER: "dev"}
+    assert sorted(lab.writes()) == ["TagPolicy", "TagRole"]
+    assert role_tags(lab) == ({OWNER: "dev"},) * 2
+
+
+def test_tag_outlives_purging_and_creating_again(lab):
+    lab.working_endpoint(deployment="dev", role={"deployment": "dev"})
+    lab.role(deployment="dev", tags={})
+    assert role_tags(lab) == ({OWNER: "dev"},) * 2
+    made = lab.endpoint(deployment="dev", tags={}, compression_type="gzip")
+    assert made["action"] == "recreated"
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+    made = lab.endpoint(recreate=True)
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_endpoint_of_another_deployment_is_refused(lab, refused, state, check):
+    made = lab.working_endpoint(deployment="dev")
+    lab.task(made["endpoint"]["endpoint_arn"])
+    sentence = refused(lab.endpoint, check=check, deployment="test", state=state)
+    assert "The endpoint dev-crm belongs to the deployment dev, not to test" in sentence
+    assert "set its tag datalake.dms:deployment to test first" in sentence
+    assert len(lab.endpoints()) == 2  # And the task's source.
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_role_of_another_deployment_is_refused(lab, refused, state):
+    lab.role(deployment="dev")
+    assert "The role dms-s3-crm belongs to the deployment dev, not to test" in refused(
+        lab.role, deployment="test", state=state
+    )
+
+
+def test_policy_of_another_deployment_is_refused(lab, refused):
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    lab.client("lake", "iam").create_policy(
+        PolicyName="dms-s3-crm", PolicyDocument=json.dumps(document), Tags=[{"Key": OWNER, "Value": "dev"}]
+    )
+    assert "The policy dms-s3-crm belongs to the deployment dev, not to test" in refused(lab.role, deployment="test")
+    assert lab.role(deployment="dev")["changed"] is True
+
+
+def test_without_a_deployment_nobody_is_refused(lab):
+    made = lab.working_endpoint(deployment="dev", role={"deployment": "dev"})
+    assert lab.endpoint(deployment="")["changed"] is lab.role(deployment="")["changed"] is False
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+    assert lab.endpoint(state="absent")["changed"] is lab.role(state="absent")["changed"] is True
+
+
+def test_own_ones_are_removed(lab):
+    lab.working_endpoint(deployment="dev", role={"deployment": "dev"})
+    lab.endpoint(deployment="dev", state="absent")
+    lab.role(deployment="dev", state="absent")
+    assert (lab.endpoints(), lab.iam_role(), lab.policies()) == ([], None, {})
