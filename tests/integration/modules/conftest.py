@@ -22,13 +22,16 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _crossaccount_role,
     _module,
     _preflight,
+    _replacement,
     _s3_endpoint,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import (
     dms_connection_test,
     dms_crossaccount_role,
+    dms_endpoint_replacement,
     dms_preflight,
     dms_s3_endpoint,
 )
@@ -37,7 +40,7 @@ from embedded_aws import EmbeddedAWS
 
 REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
-LONGEST = 10
+LONGEST = 60
 READS = ("Describe", "Get", "List", "Head", "AssumeRole")
 _NUMBERS = itertools.count(1)
 
@@ -50,7 +53,7 @@ class Lab:
         self.aws, self.control = aws, aws.control
         self.region = REGION
         self.dms_account, self.lake_account = f"1{number:011}", f"2{number:011}"
-        self.bucket = f"lake-{number}"
+        self.bucket, self.journals = f"lake-{number}", f"journals-{number}"
         self.key_arn = f"arn:aws:kms:{REGION}:{self.lake_account}:key/11112222-3333-4444-5555-{number:012}"
         self.instance_arn = f"arn:aws:dms:{REGION}:{self.dms_account}:rep:dev"
         self.role_arn = f"arn:aws:iam::{self.lake_account}:role/dms-s3-crm"
@@ -70,7 +73,11 @@ class Lab:
 
     def _environment(self) -> dict[str, Any]:
         sides: dict[str, dict[str, Any]] = {
-            "dms": {"account_id": self.dms_account, "replication_instance_arn": self.instance_arn},
+            "dms": {
+                "account_id": self.dms_account,
+                "replication_instance_arn": self.instance_arn,
+                "journal_bucket_name": self.journals,
+            },
             "lake": {"account_id": self.lake_account, "bucket_name": self.bucket, "kms_key_arn": self.key_arn},
         }
         for side, arn in self.deployers.items():
@@ -98,6 +105,22 @@ class Lab:
         """dms_connection_test."""
         usual = {"endpoint_arn": endpoint_arn, "replication_instance_arn": self.instance_arn, **QUICK}
         return self._run("dms", _connection_test.ensure, dms_connection_test, check, {**usual, **options})
+
+    def replacement(self, state: str, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_endpoint_replacement, with every consent that a test does not take away."""
+        usual = {
+            "state": state,
+            "endpoint_identifier": "dev-crm",
+            "replace_tasks": True,
+            "source_log_retention": 86400,
+            "journal_bucket": self.journals,
+            "inventory_host": "crm",
+            "trusted_account_ids": [self.lake_account],
+            "run": current_run(),
+            "iam_propagation_timeout": 1,
+            **QUICK,
+        }
+        return self._run("dms", _replacement.ensure, dms_endpoint_replacement, check, {**usual, **options})
 
     def preflight(self, side: str, **options: Any) -> dict[str, Any]:
         """dms_preflight."""
@@ -178,19 +201,26 @@ class Lab:
         iam = self.client("dms", "iam")
         return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"])
 
-    def task(self, endpoint_arn: str, name: str = "copy") -> str:
-        """A replication task that writes to the endpoint."""
+    def task(self, endpoint_arn: str, name: str = "copy", source: dict[str, Any] | None = None, **more: Any) -> str:
+        """A replication task that writes to the endpoint, and is not started."""
         dms = self.client("dms", "dms")
-        source = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", EngineName="mysql")
+        source_options = {"EngineName": "mysql", **(source or {})}
+        made_source = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", **source_options)
+        usual = {"ReplicationInstanceArn": self.instance_arn, "MigrationType": "cdc", "TableMappings": "{}"}
         made = dms.create_replication_task(
             ReplicationTaskIdentifier=name,
-            SourceEndpointArn=source["Endpoint"]["EndpointArn"],
+            SourceEndpointArn=made_source["Endpoint"]["EndpointArn"],
             TargetEndpointArn=endpoint_arn,
-            ReplicationInstanceArn=self.instance_arn,
-            MigrationType="cdc",
-            TableMappings="{}",
+            **{**usual, **more},
         )
         return str(made["ReplicationTask"]["ReplicationTaskArn"])
+
+    def start(self, task_arn: str, how: str = "start-replication") -> None:
+        self.client("dms", "dms").start_replication_task(ReplicationTaskArn=task_arn, StartReplicationTaskType=how)
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The replication tasks by identifier."""
+        return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}
 
 
 CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}

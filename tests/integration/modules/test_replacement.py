@@ -1,0 +1,406 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""dms_endpoint_replacement: tasks are taken off an endpoint and put back at the position that they had reached."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+
+BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
+FULL = {"MigrationType": "full-load-and-cdc", "ResourceIdentifier": "copy"}
+SETTINGS = json.dumps({"Logging": {"EnableLogging": True}, "FullLoadSettings": {"TargetTablePrepMode": "DO_NOTHING"}})
+
+
+@pytest.fixture
+def endpoint_arn(lab):
+    return lab.working_endpoint()["endpoint"]["endpoint_arn"]
+
+
+@pytest.fixture
+def task(lab, endpoint_arn):
+    """A task past its full load, which replicates changes."""
+    arn = lab.task(endpoint_arn, ReplicationTaskSettings=SETTINGS, Tags=[{"Key": "team", "Value": "data"}], **FULL)
+    lab.start(arn)
+    return arn
+
+
+def recreate(lab, **settings):
+    """The endpoint, made again, with its new id in the trust."""
+    made = lab.endpoint(recreate=True, **settings)
+    lab.role(external_ids=[made["external_id"]])
+    return made
+
+
+def final_checkpoint(lab, name="copy"):
+    deleted = lab.control.state(lab.dms_account)["deleted_tasks"]
+    return [t["RecoveryCheckpoint"] for t in deleted if t["ReplicationTaskIdentifier"] == name][-1]
+
+
+def journals_left(lab):
+    return lab.control.state(lab.dms_account)["objects"][lab.journals]
+
+
+def test_task_goes_on_where_it_was_stopped(lab, task):
+    lab.switch(task_polls=2)
+    begun = lab.replacement("begun")
+    assert begun["steps"] == ["task copy: stopped, deleted, created again as cdc from its checkpoint, started"]
+    assert lab.tasks() == {}
+    recreate(lab, compression_type="gzip")
+    finished = lab.replacement("finished")
+    assert (finished["changed"], finished["outcome"]) == (True, "finished")
+    made = lab.tasks()["copy"]
+    assert made["ReplicationTaskArn"] == task
+    assert (made["Status"], made["MigrationType"]) == ("running", "cdc")
+    assert made["Starts"] == [["start-replication", final_checkpoint(lab)]]
+    assert made["Tags"] == {"team": "data", "datalake.dms:migration-type": "full-load-and-cdc"}
+    assert json.loads(made["ReplicationTaskSettings"])["FullLoadSettings"] == {"TargetTablePrepMode": "DO_NOTHING"}
+    assert journals_left(lab) == []
+
+
+def test_second_replacement_keeps_what_the_owner_declared(lab, task):
+    for _ in range(2):
+        lab.replacement("begun")
+        recreate(lab)
+        lab.replacement("finished")
+    made = lab.tasks()["copy"]
+    assert made["Tags"]["datalake.dms:migration-type"] == "full-load-and-cdc"
+    assert made["Starts"] == [["start-replication", final_checkpoint(lab)]]
+
+
+def test_only_tasks_that_ran_are_started(lab, endpoint_arn, task):
+    stopped, never = lab.task(endpoint_arn, "stopped"), lab.task(endpoint_arn, "never", CdcStartPosition="its-own")
+    lab.start(stopped)
+    lab.client("dms", "dms").stop_replication_task(ReplicationTaskArn=stopped)
+    assert never
+    lab.replacement("begun")
+    recreate(lab)
+    lab.replacement("finished")
+    made = lab.tasks()
+    assert {name: t["Status"] for name, t in made.items()} == {"copy": "running", "stopped": "ready", "never": "ready"}
+    assert made["stopped"]["CdcStartPosition"] == final_checkpoint(lab, "stopped")
+    assert made["never"]["CdcStartPosition"] == "its-own"
+
+
+def test_modification_needs_them_stopped_only(lab, task):
+    lab.replacement("begun", action="modified")
+    assert lab.tasks()["copy"]["Status"] == "stopped"
+    lab.replacement("finished")
+    made = lab.tasks()["copy"]
+    assert (made["Status"], made["MigrationType"]) == ("running", "full-load-and-cdc")
+    assert [kind for kind, _position in made["Starts"]] == ["start-replication", "resume-processing"]
+
+
+def test_arns_that_are_not_free_again_change(lab, task):
+    lab.switch(resource_identifier_reuse="refused")
+    lab.replacement("begun")
+    arn = recreate(lab)["endpoint"]["endpoint_arn"]
+    lab.replacement("finished")
+    made = lab.tasks()["copy"]
+    assert made["ReplicationTaskArn"] != task
+    assert made["TargetEndpointArn"] == arn
+
+
+@pytest.mark.parametrize("way", ["kept", "dropped"])
+def test_event_subscriptions_name_the_task_again(lab, endpoint_arn, task, way):
+    lab.switch(event_sources_on_task_delete=way)
+    lab.task(endpoint_arn, "other")
+    topic = f"arn:aws:sns:{lab.region}:{lab.dms_account}:alarms"
+    lab.client("dms", "dms").create_event_subscription(
+        SubscriptionName="alarms",
+        SnsTopicArn=topic,
+        SourceType="replication-task",
+        EventCategories=["failure"],
+        SourceIds=["copy"],
+        Enabled=True,
+        Tags=[{"Key": "team", "Value": "data"}],
+    )
+    before = lab.control.state(lab.dms_account)["event_subscriptions"]
+    lab.replacement("begun")
+    recreate(lab)
+    lab.replacement("finished")
+    told = lab.control.state(lab.dms_account)["event_subscriptions"]
+    assert [(s["SourceIdsList"], s["SnsTopicArn"], s["Tags"]) for s in told] == [(["copy"], topic, {"team": "data"})]
+    assert len(before) == 1
+
+
+def test_connection_is_tested_where_dms_wants_it_before_a_start(lab, task):
+    lab.replacement("begun")
+    recreate(lab)
+    lab.switch(start_needs_connection=True)
+    lab.replacement("finished")
+    assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_tasks_wait_where_the_connection_fails(lab, task):
+    lab.replacement("begun")
+    lab.endpoint(recreate=True)
+    with pytest.raises(DatalakeError) as error:
+        lab.replacement("finished", iam_propagation_timeout=0)
+    assert "not started, because its connection test from" in error.value.message
+    assert "the journal waits" in error.value.message
+    assert lab.tasks()["copy"]["Status"] == "ready"
+    assert len(journals_left(lab)) == 1
+
+
+# Before
+
+
+def test_check_mode_shows_all_and_writes_nothing(lab, task, predicted):
+    shown = predicted(lab.replacement, "begun")
+    assert shown["refusal"] is None
+    before, after = shown["diff"]["before"]["tasks"]["copy"], shown["diff"]["after"]["tasks"]["copy"]
+    assert (before["migration_type"], after["migration_type"]) == ("full-load-and-cdc", "cdc")
+    assert lab.replacement("begun")["steps"] == shown["steps"]
+
+
+def test_without_consent_the_tasks_are_listed(lab, task, refused, predicted):
+    for sentence in (
+        refused(lab.replacement, "begun", replace_tasks=False),
+        predicted(lab.replacement, "begun", replace_tasks=False)["refusal"],
+    ):
+        assert "task copy: stopped, deleted, created again as cdc" in sentence
+        assert "replace_tasks=true" in sentence
+    assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_cloudformation_is_refused_whatever_is_accepted(lab, task, refused):
+    lab.control.add_tags(lab.dms_account, lab.region, task, {"aws:cloudformation:stack-name": "prod"})
+    accept = ["no_checkpoint", "full_load", "postgresql_slot", "source_logs"]
+    assert "belongs to CloudFormation (prod)" in refused(lab.replacement, "begun", accept=accept)
+
+
+def no_checkpoint(lab):
+    lab.switch(recovery_checkpoint="absent")
+    return {}
+
+
+def full_load(lab):
+    lab.switch(full_load_polls=1000)
+    return {}
+
+
+def postgresql_slot(_lab):
+    return {"source": {"EngineName": "postgres"}}
+
+
+def source_logs(_lab):
+    return {}
+
+
+@pytest.mark.parametrize("prepare", [no_checkpoint, full_load, postgresql_slot, source_logs])
+def test_each_loss_has_a_consent_of_its_own(lab, endpoint_arn, refused, prepare):
+    consent = prepare.__name__
+    lab.start(lab.task(endpoint_arn, **FULL, **prepare(lab)))
+    retention = 0 if consent == "source_logs" else 86400
+    others = [c for c in ("no_checkpoint", "full_load", "postgresql_slot", "source_logs") if c != consent]
+    sentence = refused(lab.replacement, "begun", accept=others, source_log_retention=retention)
+    assert f"task copy: {'its' if consent in ('source_logs', 'postgresql_slot') else 'it'} " in sentence
+    assert f"(accept={consent} takes that)" in sentence
+    assert lab.replacement("begun", accept=[consent], source_log_retention=retention)["changed"] is True
+    recreate(lab)
+    lab.replacement("finished")
+    kept = consent in ("postgresql_slot", "source_logs")
+    assert lab.tasks()["copy"]["MigrationType"] == ("cdc" if kept else "full-load-and-cdc")
+    assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_position_that_is_gone_once_the_task_is_stopped_keeps_the_task(lab, task):
+    lab.switch(task_polls=50)
+
+    def lose_it_meanwhile():
+        while not lab.calls("StopReplicationTask"):
+            continue
+        lab.switch(recovery_checkpoint="absent")
+
+    meanwhile = threading.Thread(target=lose_it_meanwhile)
+    meanwhile.start()
+    with pytest.raises(DatalakeError) as error:
+        lab.replacement("begun")
+    meanwhile.join()
+    assert "Task copy showed no RecoveryCheckpoint once it was stopped" in error.value.message
+    lab.switch(recovery_checkpoint="shown")
+    lab.replacement("finished")
+    assert lab.tasks()["copy"]["Starts"][-1][0] == "resume-processing"
+
+
+def test_serverless_replications_are_named(lab, endpoint_arn, task, refused):
+    dms = lab.client("dms", "dms")
+    source = dms.create_endpoint(EndpointIdentifier="source-x", EndpointType="source", EngineName="mysql")
+    dms.create_replication_config(
+        ReplicationConfigIdentifier="without-servers",
+        SourceEndpointArn=source["Endpoint"]["EndpointArn"],
+        TargetEndpointArn=endpoint_arn,
+        ComputeConfig={"MaxCapacityUnits": 2},
+        ReplicationType="cdc",
+        TableMappings="{}",
+    )
+    assert "serverless replication without-servers" in refused(lab.replacement, "begun")
+
+
+def test_absent_endpoint_is_named(lab, refused):
+    assert "does not exist" in refused(lab.replacement, "begun")
+
+
+# The journal
+
+
+def test_without_a_journal_nothing_is_replaced(lab, task, refused):
+    assert "name a bucket of the DMS account in journal_bucket" in refused(
+        lab.replacement, "begun", journal_bucket=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (
+            lambda s3, name: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
+            "no versioning",
+        ),
+        (lambda s3, name: s3.delete_bucket_encryption(Bucket=name), "not encrypted with SSE-KMS"),
+        (lambda s3, name: s3.delete_public_access_block(Bucket=name), "does not block public access"),
+    ],
+)
+def test_bucket_that_is_not_fit_is_refused(lab, task, refused, spoil, what):
+    spoil(lab.client("dms", "s3"), lab.journals)
+    assert what in refused(lab.replacement, "begun")
+    assert what in refused(lab.replacement, "begun", check=True)
+
+
+def test_bucket_of_another_account_is_refused(lab, task, refused):
+    assert "AccessDenied" in refused(lab.replacement, "begun", journal_bucket=lab.bucket)
+
+
+def test_local_journal_does_where_everything_is_local(lab, task, tmp_path):
+    here = {"journal_bucket": None, "journal_path": str(tmp_path / "journals")}
+    lab.replacement("begun", **here)
+    (kept,) = (path for path in (tmp_path / "journals").rglob("*.json"))
+    assert kept.stat().st_mode & 0o077 == 0
+    recreate(lab)
+    lab.replacement("finished", **here)
+    assert list((tmp_path / "journals").rglob("*.json")) == []
+    assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_journal_holds_no_secret(lab):
+    made = lab.endpoint(extra_connection_attributes="apiToken=very-secret-text;someFlag=true")
+    lab.task(made["endpoint"]["endpoint_arn"])
+    lab.replacement("begun")
+    (key,) = journals_left(lab)
+    text = lab.client("dms", "s3").get_object(Bucket=lab.journals, Key=key)["Body"].read().decode()
+    assert "someFlag=true" in text
+    assert "secret" not in text.lower()
+
+
+def test_another_run_is_refused_with_the_holders_name(lab, task, refused):
+    lab.replacement("begun", run=BOB)
+    for state in ("resumed", "begun", "finished"):
+        assert "is being replaced by bob@desk (run b1" in refused(lab.replacement, state)
+        assert "bob@desk" in refused(lab.replacement, state, check=True)
+
+
+def test_lock_that_expired_or_was_freed_is_taken_over(lab, task):
+    lab.replacement("begun", run=BOB)
+    assert lab.replacement("released")["changed"] is False
+    assert lab.replacement("unlocked", check=True)["changed"] is True
+    freed = lab.replacement("unlocked")
+    assert (freed["changed"], freed["replacement"]["owner"]) == (True, "bob@desk")
+    assert lab.replacement("unlocked")["changed"] is False
+    taken = lab.replacement("resumed")
+    assert (taken["changed"], taken["replacement"]["tasks"]) == (True, ["copy"])
+    assert lab.replacement("resumed")["changed"] is False
+    assert lab.replacement("released")["changed"] is True
+
+
+def test_lock_of_a_dead_run_of_this_machine_is_taken_over(lab, task):
+    lab.replacement("begun", run={**current_run(), "id": "dead", "started": "1"})
+    recreate(lab)
+    assert lab.replacement("finished")["changed"] is True
+
+
+def test_nothing_is_resumed_where_nothing_was_begun(lab, task):
+    for state in ("resumed", "finished", "released", "unlocked"):
+        result = lab.replacement(state)
+        assert (result["changed"], result["replacement"]) == (False, None)
+
+
+def test_journal_that_somebody_wrote_is_not_believed(lab, task, refused):
+    lab.replacement("begun")
+    s3 = lab.client("dms", "s3")
+    (key,) = journals_left(lab)
+    journal = json.loads(s3.get_object(Bucket=lab.journals, Key=key)["Body"].read())
+    journal["endpoint"]["s3_settings"]["service_access_role_arn"] = "arn:aws:iam::999988887777:role/theirs"
+    s3.put_object(Bucket=lab.journals, Key=key, Body=json.dumps(journal).encode())
+    assert "it names arn:aws:iam::999988887777:role/theirs" in refused(lab.replacement, "finished")
+
+
+def test_endpoint_whose_role_is_of_a_third_account_cannot_be_journaled(lab, task, refused):
+    sentence = refused(lab.replacement, "begun", trusted_account_ids=[])
+    assert f"it names {lab.role_arn}, which is of none of the accounts in trusted_account_ids" in sentence
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "reset_before", "error500"])
+@pytest.mark.parametrize("operation", ["PutObject", "DeleteObject"])
+def test_lost_answers_of_s3_do_no_harm(lab, task, operation, kind):
+    lab.fault("s3", operation, kind)
+    lab.replacement("begun")
+    recreate(lab)
+    lab.replacement("finished")
+    assert journals_left(lab) == []
+
+
+@pytest.mark.parametrize(
+    "operation", ["StopReplicationTask", "DeleteReplicationTask", "CreateReplicationTask", "StartReplicationTask"]
+)
+def test_lost_answers_of_dms_do_no_harm(lab, task, operation):
+    lab.switch(task_polls=1)
+    lab.fault("dms", operation, "reset_after")
+    lab.replacement("begun")
+    recreate(lab)
+    lab.replacement("finished")
+    made = lab.tasks()["copy"]
+    assert made["Starts"] == [["start-replication", final_checkpoint(lab)]]
+
+
+def test_task_that_somebody_made_meanwhile_is_left_alone(lab, task):
+    lab.replacement("begun")
+    other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"]
+    recreate(lab)
+    dms = lab.client("dms", "dms")
+    dms.create_replication_task(
+        ReplicationTaskIdentifier="copy",
+        SourceEndpointArn=next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE"),
+        TargetEndpointArn=other,
+        ReplicationInstanceArn=lab.instance_arn,
+        MigrationType="cdc",
+        TableMappings="{}",
+    )
+    with pytest.raises(DatalakeError) as error:
+        lab.replacement("finished")
+    assert f"copy was made by somebody else for {other}" in error.value.message
+
+
+def test_rolled_back_is_told(lab, task):
+    lab.replacement("begun")
+    recreate(lab)
+    assert lab.replacement("finished")["outcome"] == "rolled_back"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"lock_timeout": 0}, "lock_timeout=0 must be at least 1"),
+        ({"source_log_retention": -1}, "source_log_retention=-1"),
+        ({"journal_path": "/tmp/x"}, "journal_bucket and journal_path are both given"),
+        ({"endpoint_identifier": "-x"}, "endpoint_identifier=-x"),
+        ({"poll_interval": 0}, "poll_interval=0"),
+    ],
+)
+def test_wrong_options_are_named(lab, refused, options, sentence):
+    assert sentence in refused(lab.replacement, "begun", **options)

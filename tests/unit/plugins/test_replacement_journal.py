@@ -1,0 +1,153 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: whose it is, and what of it is believed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ansible_collections.datalake.dms.plugins.module_utils import _replacement_journal as journals
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+
+NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+DMS, LAKE, STRANGER = "111122223333", "444455556666", "999988887777"
+ARN = f"arn:aws:dms:eu-central-1:{DMS}"
+SCOPE = journals.Scope("crm", "dms.eu-central-1.amazonaws.com", DMS, "eu-central-1", "dev-crm")
+ALICE = {"owner": "alice@laptop", "id": "a1", "machine": "m1", "pid": 7, "started": "99"}
+BOB = {**ALICE, "owner": "bob@desk", "id": "b1", "machine": "m2"}
+
+
+def journal(lock=None, **parts):
+    task = {
+        "identifier": "copy",
+        "arn": f"{ARN}:task:copy",
+        "request": {"SourceEndpointArn": f"{ARN}:endpoint:source", "ReplicationInstanceArn": f"{ARN}:rep:dev"},
+        "tags": {},
+        "declared_type": "cdc",
+        "running": True,
+        "has_run": True,
+        "loaded": True,
+        "checkpoint": "checkpoint:V1#1",
+    }
+    subscription = {
+        "name": "alarms",
+        "topic_arn": f"arn:aws:sns:eu-central-1:{DMS}:alarms",
+        "event_categories": ["failure"],
+        "source_ids": ["copy"],
+        "enabled": True,
+    }
+    endpoint = {
+        "endpoint_arn": f"{ARN}:endpoint:dev-crm",
+        "s3_settings": {"service_access_role_arn": f"arn:aws:iam::{LAKE}:role/dms", "bucket_name": "lake"},
+    }
+    lock = lock or journals.new_lock(ALICE, NOW, 60)
+    made = journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], lock, NOW)
+    return {**made, **parts}
+
+
+def read(text, scope=SCOPE):
+    return journals.read_journal(text if isinstance(text, str) else json.dumps(text), scope, [LAKE])
+
+
+def test_journal_is_read_as_it_was_written():
+    assert read(journal()) == journal()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not JSON"),
+        ("[]", "format"),
+        (journal(format=2), "another version"),
+        (journal(action="destroyed"), "no action"),
+        (journal(tasks=None), "no endpoint, tasks"),
+        (journal(accept=None), "accept"),
+        (journal(tasks=[{"identifier": "copy"}]), "tasks are incomplete"),
+        (journal(event_subscriptions=[{}]), "event_subscriptions are incomplete"),
+        (journal(lock={"owner": "x", "id": "y", "expires": "tomorrow"}), "no time"),
+        (journal(lock={"owner": "x"}), "lock"),
+        (journal(endpoint={}), "no endpoint_arn"),
+    ],
+)
+def test_what_is_no_journal_is_not_believed(text, why):
+    with pytest.raises(DatalakeError, match=f"The journal of dev-crm is not believed: .*{why}"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", "erp"),
+        ("api_host", "127.0.0.1"),
+        ("account_id", STRANGER),
+        ("region", "us-east-1"),
+        ("endpoint_identifier", "dev-erp"),
+    ],
+)
+def test_journal_of_something_else_is_not_believed(name, value):
+    other = journals.Scope(**{**journal()["scope"], name: value})
+    with pytest.raises(DatalakeError, match=f"written for another {name};"):
+        read(journal(), other)
+
+
+def with_arn(place, arn):
+    changed = journal()
+    if place == "endpoint":
+        changed["endpoint"]["endpoint_arn"] = arn
+    elif place == "role":
+        changed["endpoint"]["s3_settings"]["service_access_role_arn"] = arn
+    elif place == "task":
+        changed["tasks"][0]["arn"] = arn
+    elif place == "topic":
+        changed["event_subscriptions"][0]["topic_arn"] = arn
+    else:
+        changed["tasks"][0]["request"][place] = arn
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("place", "arn"),
+    [
+        ("endpoint", f"arn:aws:dms:eu-central-1:{LAKE}:endpoint:dev-crm"),
+        ("role", f"arn:aws:iam::{STRANGER}:role/dms"),
+        ("role", f"arn:aws-cn:iam::{LAKE}:role/dms"),
+        ("task", f"arn:aws:dms:eu-central-1:{STRANGER}:task:copy"),
+        ("task", f"arn:aws:dms:us-east-1:{DMS}:task:copy"),
+        ("topic", f"arn:aws:sns:eu-central-1:{STRANGER}:alarms"),
+        ("SourceEndpointArn", f"arn:aws:dms:eu-central-1:{STRANGER}:endpoint:source"),
+        ("ReplicationInstanceArn", f"arn:aws:dms:eu-central-1:{LAKE}:rep:dev"),
+    ],
+)
+def test_arns_of_others_are_not_believed(place, arn):
+    with pytest.raises(DatalakeError, match=f"it names {arn};"):
+        read(with_arn(place, arn))
+
+
+@pytest.mark.parametrize("place", ["role", "topic"])
+@pytest.mark.parametrize("account", [DMS, LAKE])
+def test_roles_and_topics_of_both_accounts_are_believed(place, account):
+    arn = {"role": f"arn:aws:iam::{account}:role/x", "topic": f"arn:aws:sns:eu-central-1:{account}:x"}[place]
+    assert read(with_arn(place, arn))
+
+
+def test_lock_of_another_run_is_respected_until_it_expires():
+    with pytest.raises(DatalakeError) as error:
+        journals.check_lock(journal(), BOB, NOW + timedelta(seconds=59))
+    for part in ("dev-crm", "alice@laptop", "run a1", "2026-11-21T14:01:00Z", "playbooks/unlock.yml --limit crm"):
+        assert part in error.value.message
+    journals.check_lock(journal(), BOB, NOW + timedelta(seconds=60))
+
+
+def test_own_lock_is_no_obstacle():
+    journals.check_lock(journal(), ALICE, NOW)
+
+
+def test_lock_of_a_process_of_this_machine_that_is_gone_is_free():
+    here = current_run()
+    alive = journal(lock=journals.new_lock(here, NOW, 60))
+    dead = journal(lock=journals.new_lock({**here, "started": "1"}, NOW, 60))
+    assert [journals.is_free(of, NOW) for of in (alive, dead)] == [False, True]
