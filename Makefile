@@ -63,7 +63,7 @@ molecule: setup  ## Run all molecule scenarios
 sanity: setup  ## Run ansible-test sanity
 	$(BIN)/python tests/tools/sanity.py
 
-crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (half an hour; CRASH=--sample)
+crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (an hour; CRASH=--sample)
 	$(BIN)/python tests/tools/crash.py $(CRASH)
 
 build: setup  ## Build the collection's tarball into build/

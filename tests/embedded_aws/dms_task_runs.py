@@ -119,6 +119,7 @@ def _forget(dms: Dms, task: Task) -> None:
             "ReplicationTaskIdentifier": shape["ReplicationTaskIdentifier"],
             "ReplicationTaskArn": task.arn,
             "RecoveryCheckpoint": shape.get("RecoveryCheckpoint"),
+            "CdcStartPosition": shape.get("CdcStartPosition"),
             "Starts": task.starts,
         }
     )

@@ -5,7 +5,7 @@
 """The crash matrix: disturb a run at each call of AWS that it makes, in each way, run it again, and compare the end with an undisturbed one.
 
 `crash.py` takes every call and every way; `crash.py --sample` every call, each in one of the ways by turns. A case is a host with accounts of its
-own, so that all cases of a scenario go through one play.
+own, so that all cases of a scenario go through one play; only a run that is killed is one of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +41,39 @@ CHANGED = {
     }
 }
 
-# A scenario: the undisturbed run before, if any, and the run that is disturbed, each a playbook and variables.
-SCENARIOS: dict[str, tuple[tuple[str, dict[str, Any]] | None, tuple[str, dict[str, Any]]]] = {
-    "first deployment": (None, ("deploy", {})),
-    "update": (("deploy", {}), ("deploy", CHANGED)),
-    "removal": (("deploy", {}), ("remove", {})),
+Run = tuple[str, dict[str, Any]]
+"""A playbook and its variables."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run that is disturbed, and what comes before and after it.
+
+    `before`: an undisturbed run; `host`: more variables of each host; `prepare`: called for each case once that is done; `check`: called for each
+    case at its end, says what is wrong with it in a sentence, None if nothing is. The check of the end state leaves out how tasks were started and
+    which were deleted, and where they are.
+    """
+
+    run: Run
+    before: Run | None = None
+    host: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[EmbeddedAWS, Case], None] | None = None
+    check: Callable[[EmbeddedAWS, Case], str | None] | None = None
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "first deployment": Scenario(run=("deploy", {})),
+    "update": Scenario(before=("deploy", {}), run=("deploy", CHANGED)),
+    "removal": Scenario(before=("deploy", {}), run=("remove", {})),
 }
 
-# Once: botocore tries again. From there on: the run is dead, before the call took effect or after it.
+# Once: botocore tries again. From there on: the run is dead, before the call took effect or after it. Killed: so is its process, with no chance to
+# tidy up.
 ONCE = {"request lost": "reset_before", "answer lost": "reset_after", "throttled": "throttle", "500": "error500"}
 DEAD = {"dead before": None, "dead after": "reset_after"}
-WAYS = (*ONCE, *DEAD)
+KILLED = {"killed before": "kill_before", "killed after": "kill_after"}
+WAYS = (*ONCE, *DEAD, *KILLED)
+KILLED_AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -78,6 +103,8 @@ class Matrix:
 
     def __init__(self, aws: EmbeddedAWS, folder: Path):
         self._aws, self._folder = aws, folder
+        self._log = folder / "log"
+        self._log.touch()
         self._numbers = itertools.count(1)
         self.cases = 0
         self.failed: list[str] = []
@@ -85,52 +112,100 @@ class Matrix:
         state.mkdir()
         (state / "server.json").write_text(json.dumps({"url": aws.url, "environ": aws.environ}))
 
-    def run(self, scenario: str, sample: bool) -> None:
+    def run(self, name: str, sample: bool) -> None:
         """All cases of a scenario; what ends otherwise than the undisturbed one is added to `failed`."""
-        calm = Case(scenario, next(self._numbers))
+        scenario, calm = SCENARIOS[name], Case(name, next(self._numbers))
         self._prepare([calm])
         self._aws.control.clear_journal()
-        self._play(SCENARIOS[scenario][1])
+        self._play([calm], scenario.run)
         calls = [call["account"] for call in self._aws.control.journal() if call["account"] in calm.accounts]
         expected = self._state(calm)
         sides = [calm.accounts.index(account) for account in calls]
         ways = itertools.cycle(WAYS)
         chosen = [(k, way) for k in range(len(sides)) for way in ([next(ways)] if sample else WAYS)]
-        cases = [Case(scenario, next(self._numbers), k, way) for k, way in chosen]
+        cases = [Case(name, next(self._numbers), k, way) for k, way in chosen]
         self._prepare(cases)
-        for case in cases:
-            self._disturb(case, sides)
-        broken = self._play(SCENARIOS[scenario][1])
-        self._aws.control.clear_faults()
+        broken = self._disturbed(cases, sides)
         self.failed += [f"{case}: a trust was open meanwhile" for case in cases if self._open_trusts(case)]
-        self._play(SCENARIOS[scenario][1])
+        self._play(cases, scenario.run)
         self.failed += [f"{case}: another end state" for case in cases if self._state(case) != expected]
+        if scenario.check:
+            checked = [(case, scenario.check(self._aws, case)) for case in (calm, *cases)]
+            self.failed += [f"{case}: {wrong}" for case, wrong in checked if wrong]
         self.cases += len(cases)
-        print(f"{scenario}: {len(calls)} calls, {len(cases)} cases, of which {broken} broke off", flush=True)
+        print(f"{name}: {len(calls)} calls, {len(cases)} cases, of which {broken} broke off", flush=True)
 
     def _prepare(self, cases: list[Case]) -> None:
-        hosts = {case.host: {"scenario": 90, "pair": case.number} for case in cases}
-        (self._folder / "hosts.json").write_text(json.dumps({"s3_endpoints": {"hosts": hosts}}))
-        self._ansible(SHARED / "prepare.yml", {})
-        before = SCENARIOS[cases[0].scenario][0]
-        if before:
-            self._play(before)
+        """Make the accounts of cases of one scenario, and all that is there before its run."""
+        scenario = SCENARIOS[cases[0].scenario]
+        self._ansible(cases, SHARED / "prepare.yml", {})
+        if scenario.before:
+            self._play(cases, scenario.before)
+        if scenario.prepare:
+            for case in cases:
+                scenario.prepare(self._aws, case)
 
-    def _play(self, run: tuple[str, dict[str, Any]]) -> int:
-        """Run a playbook over the hosts that were prepared last; how many of them failed."""
+    def _disturbed(self, cases: list[Case], sides: list[int]) -> int:
+        """Run the cases, each disturbed in its way; how many of them broke off."""
+        killed = [case for case in cases if case.way in KILLED]
+        in_one_play = [case for case in cases if case.way not in KILLED]
+        for case in in_one_play:
+            self._disturb(case, sides)
+        broken = self._play(in_one_play, SCENARIOS[cases[0].scenario].run) if in_one_play else 0
+        with ThreadPoolExecutor(KILLED_AT_A_TIME) as at_a_time:
+            statuses = list(at_a_time.map(lambda case: self._kill(case, sides), killed))
+        self.failed += [
+            f"{case}: its run was not killed"
+            for case, status in zip(killed, statuses, strict=True)
+            if status != -signal.SIGKILL
+        ]
+        self._aws.control.clear_faults()
+        return broken + len(killed)
+
+    def _kill(self, case: Case, sides: list[int]) -> int:
+        """Run a case in a process of its own, which is killed; its exit status."""
+        command = self._command([case], *self._playbook(SCENARIOS[case.scenario].run))
+        # The shell becomes ansible-playbook once it has read a line, so that the fault knows its process before it can call anything.
+        waiting = ["sh", "-c", 'read -r _ && exec "$@"', "sh", *command]
+        with (
+            self._log.open("ab") as log,
+            subprocess.Popen(
+                waiting, cwd=CHECKOUT, env=self._environ(), stdin=subprocess.PIPE, stdout=log, stderr=log
+            ) as run,
+        ):
+            side = sides[case.call]
+            self._fault(case.accounts[side], sides[: case.call].count(side), kind=KILLED[str(case.way)], pid=run.pid)
+            run.communicate(b"go\n")
+        return run.returncode
+
+    def _play(self, cases: list[Case], run: Run) -> int:
+        """Run a playbook over the cases' hosts; how many of them failed."""
+        return self._ansible(cases, *self._playbook(run))
+
+    def _playbook(self, run: Run) -> tuple[Path, dict[str, Any]]:
         playbook, variables = run
-        return self._ansible(CHECKOUT / "playbooks" / f"{playbook}.yml", variables)
+        return CHECKOUT / "playbooks" / f"{playbook}.yml", variables
 
-    def _ansible(self, playbook: Path, variables: dict[str, Any]) -> int:
-        """Run a playbook over the hosts; how many failed. What counts is what they leave behind."""
-        inventories = ["-i", str(SHARED / "inventory"), "-i", str(self._folder / "hosts.json")]
-        command = [str(ANSIBLE_PLAYBOOK), *inventories, str(playbook)]
-        command += ["-e", json.dumps({"s3_endpoint_poll_interval": 0.05, **variables})]
-        environ = {**os.environ, **self._aws.environ, "MOLECULE_EPHEMERAL_DIRECTORY": str(self._folder)}
-        ended = subprocess.run(command, cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=False)
-        with (self._folder / "log").open("a") as log:
+    def _ansible(self, cases: list[Case], playbook: Path, variables: dict[str, Any]) -> int:
+        """Run a playbook over the cases' hosts; how many failed. What counts is what they leave behind."""
+        command = self._command(cases, playbook, variables)
+        ended = subprocess.run(command, cwd=CHECKOUT, env=self._environ(), capture_output=True, text=True, check=False)
+        with self._log.open("a") as log:
             log.write(ended.stdout + ended.stderr)
         return len(re.findall(r"\bfailed=[1-9]", ended.stdout))
+
+    def _command(self, cases: list[Case], playbook: Path, variables: dict[str, Any]) -> list[str]:
+        """The command for a playbook over the cases' hosts, with an inventory of just these."""
+        hosts = {case.host: {"scenario": 90, "pair": case.number, **SCENARIOS[case.scenario].host} for case in cases}
+        inventory = self._folder / f"hosts_{cases[0].number}_{len(cases)}.json"
+        inventory.write_text(json.dumps({"s3_endpoints": {"hosts": hosts}}))
+        command = [str(ANSIBLE_PLAYBOOK), "-i", str(SHARED / "inventory"), "-i", str(inventory), str(playbook)]
+        return [*command, "-e", json.dumps({"s3_endpoint_poll_interval": 0.05, **variables})]
+
+    def _environ(self) -> dict[str, str]:
+        # A killed run leaves its temporary files, which go with the folder.
+        temporary = {"ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"), "TMPDIR": str(self._folder)}
+        return {**os.environ, **self._aws.environ, "MOLECULE_EPHEMERAL_DIRECTORY": str(self._folder), **temporary}
 
     def _disturb(self, case: Case, sides: list[int]) -> None:
         """Inject the faults of a case; `sides` has for each call of the undisturbed run the index of its account."""
@@ -155,17 +230,33 @@ class Matrix:
 
     def _state(self, case: Case) -> str:
         """What both accounts hold, without what differs from host to host and from run to run."""
-        text = json.dumps([self._aws.control.state(account) for account in case.accounts], sort_keys=True, indent=1)
+        held = []
+        for account in case.accounts:
+            for kind, resources in sorted(self._aws.control.state(account).items()):
+                if kind in _HISTORY:
+                    continue
+                # The order in which resources were made again says nothing.
+                each = resources if isinstance(resources, list) else [resources]
+                held += [kind, *sorted(self._as_of_any(case, resource) for resource in each)]
+        return "\n".join(held)
+
+    def _as_of_any(self, case: Case, resource: dict[str, Any]) -> str:
+        """A resource as it would be for any other case."""
+        text = json.dumps(
+            {name: value for name, value in resource.items() if name not in _HISTORY}, sort_keys=True, indent=1
+        )
         text = re.sub(rf"\b{case.host.replace('_', '-')}\b", "HOST", text)
         for index, account in enumerate(case.accounts):
             text = text.replace(account, f"ACCOUNT{index}")
-        text = re.sub(rf"\blake-90-{case.number}\b", "BUCKET", text)
+        text = re.sub(rf"\b([a-z]+)-90-{case.number}\b", r"\1-HOST", text)
         return _VARYING.sub("VARYING", text)
 
 
 _DEAD = "User: deployer is not authorized to perform: anything any more"
+_HISTORY = ("deleted_tasks", "Starts")
 _VARYING = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-zA-Z]{12,}|AROA\w+|\d{4}-\d\d-\d\dT[\w:/.+-]+|\"v\d+\"|\b\d{10}\.\d+\b"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-zA-Z]{12,}|AROA\w+|\d{4}-\d\d-\d\d[T ][\w:/.+-]+|\"v\d+\"|\b\d{10}\.\d+\b"
+    r"|(?<=\"ElapsedTimeMillis\": )\d+|checkpoint:V1#[^\"]+"
 )
 
 
@@ -179,7 +270,7 @@ def main() -> int:
         for scenario in chosen.scenario or SCENARIOS:
             matrix.run(scenario, chosen.sample)
         if matrix.failed:
-            print((Path(folder) / "log").read_text()[-20000:], *matrix.failed, sep="\n")
+            print((Path(folder) / "log").read_text(errors="replace")[-20000:], *matrix.failed, sep="\n")
     print(f"crash matrix: {matrix.cases} cases, {len(matrix.failed)} failed")
     return 1 if matrix.failed or not matrix.cases else 0
 

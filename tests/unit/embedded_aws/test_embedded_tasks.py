@@ -224,6 +224,7 @@ def test_what_stays_of_a_deleted_task(cloud: Any) -> None:
             "ReplicationTaskIdentifier": "copy",
             "ReplicationTaskArn": task,
             "RecoveryCheckpoint": checkpoint,
+            "CdcStartPosition": None,
             "Starts": [["start-replication", None]],
         }
     ]
