@@ -229,12 +229,10 @@ def models_are_parsed_once():
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def botocore_pauses_are_short():
-    """Whether it tries again is tested here, not how long it waits before."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0.01)
-        yield
+@pytest.fixture(autouse=True)
+def botocore_pauses(monkeypatch):
+    """Short ones: whether it tries again is tested here, not how long it waits before."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0.01)
 
 
 # One server at a time can run in a process, and other tests have theirs.
