@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import short_resource_identifier
+# Not from where botocore is imported too: each worker reads this file anew.
+from ansible_collections.datalake.dms.plugins.module_utils._arns import short_resource_identifier
 
 DOCUMENTATION = r"""
 name: resource_identifier

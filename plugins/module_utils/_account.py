@@ -19,11 +19,12 @@ try:
     import botocore.config
     import botocore.credentials
     import botocore.exceptions
+    import botocore.loaders
     import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_arn, partition_of
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
@@ -135,7 +136,7 @@ class Account:
     @staticmethod
     @AWSErrorHandler.common_error_handler("set up an AWS session")
     def _base_session(connection: dict[str, Any]) -> botocore.session.Session:
-        session = botocore.session.Session(profile=connection.get("profile_name"))
+        session = _new_session(connection.get("profile_name"))
         if connection.get("aws_access_key_id"):
             session.set_credentials(
                 connection["aws_access_key_id"], connection["aws_secret_access_key"], connection["aws_session_token"]
@@ -160,11 +161,37 @@ class Account:
             role_arn=self._assume_role_arn,
             extra_args=_assume_role_arguments(params),
         )
-        session = botocore.session.Session(profile=self._session.get_config_variable("profile"))
+        session = _new_session(self._session.get_config_variable("profile"))
         session.register_component(
             "credential_provider", botocore.credentials.CredentialResolver([_AssumedRole(fetcher)])
         )
         return session
+
+
+@functools.cache
+def _models(data_path: str | None) -> botocore.loaders.Loader:
+    """botocore's loader, one for a process, as it parses each model once: that takes longer than all else that a session does."""
+    return botocore.loaders.create_loader(data_path)
+
+
+def _new_session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _models(session.get_config_variable("data_path")))
+    return session
+
+
+def load_models(*services: str) -> None:
+    """Have botocore parse its models of services now, in a process from which those that use them are forked. Nothing is called."""
+    if not HAS_BOTO3:
+        return
+    # Keys that nobody has, as botocore would look for others in many places.
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    try:
+        session = _new_session(None)
+        for service in services:
+            session.create_client(service, region_name="us-east-1", **keys)
+    except botocore.exceptions.BotoCoreError:
+        return  # What is wrong with the configuration is said by the tasks, which read it again.
 
 
 def assume_role_problem(params: dict[str, Any]) -> str | None:

@@ -9,7 +9,11 @@ Stricter than amazon.aws's parse_aws_arn, which finds an ARN anywhere in a text:
 
 from __future__ import annotations
 
+import hashlib
 import re
+
+# CreateEndpoint.ResourceIdentifier: at most 31 characters.
+RESOURCE_IDENTIFIER_LENGTH = 31
 
 _PARTITION = r"arn:aws(?:-[a-z]+)*"
 _PATTERNS = {
@@ -41,3 +45,12 @@ def account_of(arn: str | None) -> str | None:
 def partition_of(arn: str) -> str:
     """The partition of an ARN: aws, aws-cn, aws-us-gov, …"""
     return arn.split(":")[1]
+
+
+def short_resource_identifier(name: str) -> str:
+    """A resource identifier out of a name: the name, or its beginning and a hash where it is longer than 31 characters."""
+    name = name.lower()
+    if len(name) <= RESOURCE_IDENTIFIER_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: RESOURCE_IDENTIFIER_LENGTH - 9].rstrip('-')}-{digest}"

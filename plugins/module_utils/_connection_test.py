@@ -136,8 +136,9 @@ def failed_to_assume_role(message: str | None) -> bool:
 
 
 def is_denied(message: str | None) -> bool:
-    """Whether a LastFailureMessage may be due to a change of IAM that DMS has not seen yet."""
-    return failed_to_assume_role(message) or bool(message and _DENIED.search(message))
+    """Whether a LastFailureMessage may be due to a change of IAM that DMS has not seen yet; a policy that says Deny is not."""
+    denied = failed_to_assume_role(message) or bool(message and _DENIED.search(message))
+    return denied and "explicit deny" not in str(message).lower()
 
 
 def failure_hint(message: str | None) -> str:

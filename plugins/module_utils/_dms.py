@@ -172,11 +172,18 @@ def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, *
 
 
 class _PropagationRetry(AWSRetry):
-    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied."""
+    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied.
+
+    Nor what botocore retries itself (throttling, 5xx): it would begin anew with each try.
+    """
 
     @staticmethod
     def status_code_from_exception(error: Any) -> str:
         return PROPAGATION if denial(error) == PROPAGATION else error_code(error)
+
+    @staticmethod
+    def found(response_code: str, catch_extra_error_codes: Any = None) -> bool:
+        return response_code in (catch_extra_error_codes or ())
 
 
 def retry_while(

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
-from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
+from ansible_collections.datalake.dms.plugins.module_utils._arns import RESOURCE_IDENTIFIER_LENGTH, account_of
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     DesiredSettings,
@@ -27,9 +26,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG, new_tags
-
-# CreateEndpoint.ResourceIdentifier: at most 31 characters.
-RESOURCE_IDENTIFIER_LENGTH = 31
 
 # CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
@@ -149,15 +145,6 @@ def resource_identifier(endpoint_arn: str) -> str | None:
     """The tail of an endpoint's ARN, where it can be asked for again; None for the longer ones that AWS makes up."""
     tail = endpoint_arn.rsplit(":", 1)[-1]
     return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
-
-
-def short_resource_identifier(name: str) -> str:
-    """A resource identifier out of a name: the name, or its beginning and a hash where it is longer than 31 characters."""
-    name = name.lower()
-    if len(name) <= RESOURCE_IDENTIFIER_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: RESOURCE_IDENTIFIER_LENGTH - 9].rstrip('-')}-{digest}"
 
 
 def complete(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:

@@ -27,6 +27,7 @@ KNOWN_AFTER_CREATION = "(known after creation)"
 # Kinds of an AccessDenied*, as `denial` tells them apart.
 PASS_ROLE = "pass_role"
 ORGANIZATION = "organization"
+EXPLICIT = "explicit"
 CALLER = "caller"
 PROPAGATION = "propagation"
 
@@ -71,7 +72,8 @@ def error_message(error: BaseException | None) -> str:
 def denial(error: BaseException | None) -> str | None:
     """Which kind of refusal an AccessDenied* is; None where the error is something else.
 
-    `pass_role` and `organization` never go away by waiting, nor does `caller` (the caller's own IAM permissions).
+    `pass_role`, `organization` and `explicit` (a policy that says Deny) never go away by waiting, nor does `caller` (the caller's own
+    IAM permissions).
     `propagation` may: DMS can't use the role (yet), because IAM changes take a while to be seen everywhere.
     """
     code, message = error_code(error), error_message(error).lower()
@@ -79,6 +81,8 @@ def denial(error: BaseException | None) -> str | None:
         return None
     if "service control policy" in message or "resource control policy" in message:
         return ORGANIZATION
+    if "explicit deny" in message:
+        return EXPLICIT
     if "not authorized to perform" in message and not (code == "AccessDeniedFault" and "sts:assumerole" in message):
         return CALLER
     return PASS_ROLE if "cross-account passrole" in message.replace("pass role", "passrole") else PROPAGATION
@@ -129,6 +133,7 @@ def _advice_for_fault(cause: BaseException | None) -> str:
             "account and have the bucket policy admit it"
         ),
         ORGANIZATION: "a policy of the AWS organization denies it: ask its administrator",
+        EXPLICIT: "a policy denies it explicitly, whatever others allow: look at the one that AWS names here",
         CALLER: "the caller lacks this IAM permission: grant it to the credentials or to the role in assume_role_arn",
         PROPAGATION: (
             "DMS can't use the role in service_access_role_arn: check that it exists and that its trust admits "

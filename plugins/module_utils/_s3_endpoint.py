@@ -27,9 +27,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import
     Plan,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
-    CALLER,
-    ORGANIZATION,
-    PASS_ROLE,
     PROPAGATION,
     DatalakeError,
     DmsErrorHandler,
@@ -303,7 +300,7 @@ def _create_when_role_is_ready(job: _Job, request: dict[str, Any]) -> dict[str, 
         try:
             return dict(job.client.create_endpoint(**arguments)["Endpoint"])
         except is_boto3_error_code(_MAY_STAND_ALL_THE_SAME) as error:
-            made = None if denial(error) in (PASS_ROLE, ORGANIZATION, CALLER) else _standing(job)
+            made = _standing(job) if denial(error) in (None, PROPAGATION) else None
             if made is None:
                 raise
             return made

@@ -19,8 +19,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
+from ansible_collections.datalake.dms.plugins.module_utils._account import load_models
 from ansible_collections.datalake.dms.plugins.module_utils._module import Ensure, full_argument_spec, outcome
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
+
+# Ansible imports this once, before it forks a worker for each task of each host.
+load_models("dms", "iam", "kms", "s3", "sts")
 
 
 class InProcessAction(ActionBase):

@@ -36,11 +36,12 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_s3_endpoint,
 )
 from botocore.loaders import JSONFileLoader
+from botocore.retries.standard import ExponentialBackoff
 from embedded_aws import EmbeddedAWS
 
 REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
-LONGEST = 60
+LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
 READS = ("Describe", "Get", "List", "Head", "AssumeRole")
 _NUMBERS = itertools.count(1)
 
@@ -256,6 +257,12 @@ def models_are_parsed_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
         yield
+
+
+@pytest.fixture(autouse=True)
+def botocore_pauses(monkeypatch):
+    """Short ones: whether it tries again is tested here, not how long it waits before."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0.01)
 
 
 # One server at a time can run in a process, and other tests have theirs.

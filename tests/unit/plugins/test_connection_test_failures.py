@@ -67,6 +67,7 @@ def test_hint(message, words):
         ("AccessDenied: x", True),
         ("403 Forbidden", True),
         ("is not authorized to perform: s3:PutObject", True),
+        ("is not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy", False),
         ("NoSuchBucket", False),
         ("timed out", False),
         (None, False),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.filter.resource_identifier import FilterModule
+from ansible_collections.datalake.dms.plugins.module_utils._arns import short_resource_identifier
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
     create_request,
     plan_endpoint,
     resource_identifier,
-    short_resource_identifier,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import DesiredSettings

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     CALLER,
+    EXPLICIT,
     ORGANIZATION,
     PASS_ROLE,
     PROPAGATION,
@@ -49,6 +50,17 @@ def wrapped(error):
             f"{NOT_AUTHORIZED} iam:PassRole on resource: arn:aws:iam::1:role/x {SCP}",
             ORGANIZATION,
         ),
+        (
+            "AccessDeniedException",
+            f"{NOT_AUTHORIZED} dms:CreateEndpoint with an explicit deny in a session policy",
+            EXPLICIT,
+        ),
+        (
+            "AccessDeniedFault",
+            f"{NOT_AUTHORIZED} sts:AssumeRole with an explicit deny in a resource-based policy",
+            EXPLICIT,
+        ),
+        ("AccessDeniedFault", f"{NOT_AUTHORIZED} sts:AssumeRole", PROPAGATION),
         ("ResourceNotFoundFault", "pass role", None),
         ("ThrottlingException", "", None),
     ],
@@ -89,6 +101,10 @@ def test_finished_sentence_stays():
         (fault("LimitExceeded", "no"), "a quota of the account"),
         (fault("AccessDeniedException", "Cross-account pass role is not allowed"), "AWS Support must allow-list"),
         (fault("AccessDeniedException", f"{NOT_AUTHORIZED} x {SCP}"), "ask its administrator"),
+        (
+            fault("AccessDeniedException", f"{NOT_AUTHORIZED} dms:X with an explicit deny in a y"),
+            "denies it explicitly",
+        ),
         (fault("AccessDeniedException", f"{NOT_AUTHORIZED} dms:X"), "grant it"),
         (fault("AccessDeniedFault", "not configured properly"), "bootstrap_trust=source_account"),
         (botocore.exceptions.NoRegionError(), "set region"),
