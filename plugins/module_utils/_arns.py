@@ -18,6 +18,7 @@ RESOURCE_IDENTIFIER_LENGTH = 31
 _PARTITION = r"arn:aws(?:-[a-z]+)*"
 _PATTERNS = {
     "role": re.compile(rf"{_PARTITION}:iam::(\d{{12}}):role/[\w+=,.@/-]+", re.ASCII),
+    "policy": re.compile(rf"{_PARTITION}:iam::(\d{{12}}):policy/[\w+=,.@/-]+", re.ASCII),
     "key": re.compile(rf"{_PARTITION}:kms:[a-z0-9-]+:(\d{{12}}):key/[\w-]+", re.ASCII),
     "endpoint": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):endpoint:[\w-]+", re.ASCII),
     "rep": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):rep:[\w-]+", re.ASCII),
@@ -27,7 +28,7 @@ _PATTERNS = {
 
 
 def is_arn(text: str | None, kind: str) -> bool:
-    """Whether a text is the full ARN of that kind: "role" (IAM), "key" (KMS; an alias isn't one), "endpoint" or "rep" (DMS)."""
+    """Whether a text is the full ARN of that kind: "role" or "policy" (IAM), "key" (KMS; an alias isn't one), "endpoint" or "rep" (DMS)."""
     return bool(_PATTERNS[kind].fullmatch(text or ""))
 
 

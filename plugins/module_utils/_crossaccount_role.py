@@ -51,7 +51,7 @@ def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State
     """Role and policy as they are (GetRole, ListAttachedRolePolicies, ListRolePolicies, GetPolicy, GetPolicyVersion)."""
     return {
         "role": read_role(client, params["role_name"]),
-        "policy": _read_policy(client, _role_plan.policy_arn(identity, params)),
+        "policy": read_policy(client, _role_plan.policy_arn(identity, params)),
     }
 
 
@@ -101,7 +101,8 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     return {**_role_plan.outcome(before, after), **nothing, "warnings": warnings}
 
 
-def _read_policy(client: Any, arn: str) -> dict[str, Any] | None:
+def read_policy(client: Any, arn: str) -> dict[str, Any] | None:
+    """A managed policy with the document in force (GetPolicy, GetPolicyVersion); None where there is none."""
     try:
         policy = iam.get_iam_managed_policy_by_arn(client, arn)
     except is_ansible_aws_error_code("NoSuchEntity"):
@@ -216,7 +217,7 @@ def _create_policy(client: Any, policy: dict[str, Any]) -> None:
             Tags=ansible_dict_to_boto3_tag_list(policy["tags"]),
         )
     except is_boto3_error_code("EntityAlreadyExists"):
-        made = _read_policy(client, policy["arn"])
+        made = read_policy(client, policy["arn"])
         _refuse_somebody_elses(f"policy {name}", made and made["document"], policy["document"])
 
 

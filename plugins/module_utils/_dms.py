@@ -52,6 +52,9 @@ def check_waiting(params: dict[str, Any]) -> None:
 # DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
 VISIBLE_LOOKS = 6
 
+# The most records in a page of a Describe call, and how many resources are asked for their tags at once. AWS names no limit for the latter.
+PAGE_SIZE = 100
+
 # The longest pause between two tries of a call that waits for IAM (seconds).
 MAX_PAUSE = 15
 
@@ -220,6 +223,34 @@ def describe_endpoint(client: Any, identifier: str) -> dict[str, Any] | None:
     """The endpoint of an identifier; None where AWS answers ResourceNotFoundFault or an empty list."""
     found = client.describe_endpoints(Filters=filters(endpoint_id=identifier))["Endpoints"]
     return found[0] if found else None
+
+
+@DmsErrorHandler.list_error_handler("describe the endpoints", [])
+def list_endpoints(client: Any, **wanted: str | list[str]) -> list[dict[str, Any]]:
+    """All endpoints that pass the filters, such as engine_name; the values of one filter are alternatives."""
+    pages = client.get_paginator("describe_endpoints").paginate(
+        Filters=filters(**wanted), PaginationConfig={"PageSize": PAGE_SIZE}
+    )
+    return list(pages.build_full_result()["Endpoints"])
+
+
+def list_tags_of(client: Any, arns: list[str]) -> dict[str, dict[str, str]]:
+    """The tags of many resources by their ARN, a page of them in a call; a resource that is gone by now has none."""
+    tags: dict[str, dict[str, str]] = {}
+    for start in range(0, len(arns), PAGE_SIZE):
+        page = arns[start : start + PAGE_SIZE]
+        together = _list_tags_together(client, page)
+        # Where one of them is gone, AWS refuses the whole page.
+        tags |= {arn: list_tags(client, arn) for arn in page} if together is None else together
+    return tags
+
+
+@DmsErrorHandler.list_error_handler("list the endpoints' tags")
+def _list_tags_together(client: Any, arns: list[str]) -> dict[str, dict[str, str]]:
+    tags: dict[str, dict[str, str]] = {arn: {} for arn in arns}
+    for tag in client.list_tags_for_resource(ResourceArnList=arns)["TagList"]:
+        tags[tag["ResourceArn"]][tag["Key"]] = tag["Value"]
+    return tags
 
 
 @DmsErrorHandler.list_error_handler("list the tags", {})

@@ -62,11 +62,16 @@ def check_identifiers(identifier: str, tail: str | None) -> None:
         )
 
 
+def is_s3_target(endpoint: dict[str, Any]) -> bool:
+    """Whether an endpoint is of the kind that this collection manages."""
+    return endpoint.get("EngineName") == "s3" and endpoint.get("EndpointType", "").lower() == "target"
+
+
 def check_kind(endpoint: dict[str, Any] | None) -> None:
     """
     :raises DatalakeError: the identifier belongs to an endpoint of another kind, which is none of our business.
     """
-    if endpoint and (endpoint.get("EngineName") != "s3" or endpoint.get("EndpointType", "").lower() != "target"):
+    if endpoint and not is_s3_target(endpoint):
         raise DatalakeError(
             message=f"The endpoint {endpoint['EndpointIdentifier']} exists as {endpoint.get('EndpointType', '').lower()} of engine "
             f"{endpoint.get('EngineName')}, not as S3 target, and is left alone; choose another endpoint_identifier."

@@ -120,6 +120,12 @@ def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [s for s in as_list(document.get("Statement")) if s.get("Sid") != STATEMENT_SID]
 
 
+def admits_dms(document: dict[str, Any]) -> bool:
+    """Whether a trust names the DMS service, in whatever form and with whatever condition."""
+    allowed = [s for s in as_list(document.get("Statement")) if s.get("Effect") == "Allow"]
+    return any(_DMS_SERVICE.fullmatch(service) for s in allowed for service in _services(s.get("Principal")))
+
+
 def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> None:
     """What can be known to be wrong before any call.
 

@@ -27,6 +27,9 @@ from .wire import Answer, AwsError, Call
 
 __all__ = ["MotoApplication", "MotoRequestHandler"]
 
+# GetAccountAuthorizationDetails of moto leaves the names of managed policies out: it looks for them under the answer's name.
+ManagedPolicy.policy_name = property(lambda policy: policy.name)  # type: ignore[attr-defined]
+
 
 class MotoApplication:
     """moto's server application, as a function from a call to an answer."""

@@ -20,9 +20,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 from ansible_collections.datalake.dms.plugins.module_utils import (
     _connection_test,
     _crossaccount_role,
+    _endpoint_info,
     _module,
     _preflight,
     _replacement,
+    _role_info,
     _s3_endpoint,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
@@ -32,8 +34,10 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_connection_test,
     dms_crossaccount_role,
     dms_endpoint_replacement,
+    dms_crossaccount_role_info,
     dms_preflight,
     dms_s3_endpoint,
+    dms_s3_endpoint_info,
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -47,7 +51,7 @@ _NUMBERS = itertools.count(1)
 
 
 class Lab:
-    """A DMS account and a data-lake account, and the four modules."""
+    """A DMS account and a data-lake account, and the modules."""
 
     def __init__(self, aws: EmbeddedAWS):
         number = next(_NUMBERS)
@@ -127,6 +131,14 @@ class Lab:
         """dms_preflight."""
         usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
         return self._run(side, _preflight.ensure, dms_preflight, False, {**usual, **options})
+
+    def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
+        """The endpoints of dms_s3_endpoint_info."""
+        return list(self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)["endpoints"])
+
+    def roles_info(self, **options: Any) -> list[dict[str, Any]]:
+        """The roles of dms_crossaccount_role_info."""
+        return list(self._run("lake", _role_info.ensure, dms_crossaccount_role_info, False, options)["roles"])
 
     def _run(self, side: str, ensure: Any, module: Any, check: bool, options: dict[str, Any]) -> dict[str, Any]:
         caller = {"assume_role_arn": self.deployers[side], "assume_role_external_id": EXTERNAL_ID}

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: dms_s3_endpoint_info
+version_added: "0.1.0"
+short_description: Read all S3 target endpoints of AWS DMS in an account
+description:
+  - Reads the target endpoints of engine C(s3) of an account and region, with their tags.
+  - Uses DMS C(DescribeEndpoints) and C(ListTagsForResource), each once for 100 endpoints and once at least for the former. An endpoint that
+    is removed between the two costs one more call for each of its hundred.
+author:
+  - Contributors to the datalake.dms project (!UNKNOWN)
+options:
+  endpoint_identifiers:
+    description:
+      - Reads these only, whatever their case. One that does not exist is left out; an empty list reads none.
+    type: list
+    elements: str
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datalake.dms.assume_role
+attributes:
+  check_mode:
+    support: full
+    description: Does in check mode what it always does.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Read all S3 target endpoints
+  datalake.dms.dms_s3_endpoint_info:
+    assume_role_arn: arn:aws:iam::111122223333:role/dms-deployer
+    region: eu-central-1
+  register: survey
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ survey.endpoints | map(attribute='endpoint_identifier') }}"
+"""
+
+RETURN = r"""
+endpoints:
+  description: The endpoints by their identifier, each as RV(datalake.dms.dms_s3_endpoint#module:endpoint).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    endpoint_arn:
+      description: ARN of the endpoint.
+      type: str
+      sample: arn:aws:dms:eu-central-1:111122223333:endpoint:dev-crm
+    endpoint_identifier:
+      description: Identifier of the endpoint.
+      type: str
+    external_id:
+      description: The C(ExternalId) that AWS gave; missing or null for a role in the same account.
+      type: str
+    status:
+      description: Status of the endpoint.
+      type: str
+      sample: active
+    s3_settings:
+      description: All settings, as AWS spells their values.
+      type: dict
+    extra_connection_attributes:
+      description: As AWS returns them, which is with the settings.
+      type: str
+    tags:
+      description: The endpoint's tags.
+      type: dict
+"""
+
+from ansible_collections.datalake.dms.plugins.module_utils import _endpoint_info
+from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+
+ARGUMENT_SPEC = {"endpoint_identifiers": {"type": "list", "elements": "str"}}
+
+
+def main() -> None:
+    run_module(_endpoint_info.ensure, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
