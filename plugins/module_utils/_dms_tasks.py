@@ -29,12 +29,6 @@ def describe_tasks(client: Any, identifiers: list[str]) -> list[dict[str, Any]]:
     return list(pages.build_full_result()["ReplicationTasks"])
 
 
-@DmsErrorHandler.list_error_handler("describe the source endpoint")
-def describe_endpoint_by_arn(client: Any, arn: str) -> dict[str, Any] | None:
-    found = client.describe_endpoints(Filters=_dms.filters(endpoint_arn=arn))["Endpoints"]
-    return found[0] if found else None
-
-
 @DmsErrorHandler.common_error_handler("wait for the replication tasks")
 def wait_for_tasks(client: Any, waiter: str, identifiers: list[str], params: dict[str, Any]) -> None:
     """Wait for tasks with one of _dms's waiters."""

@@ -251,18 +251,19 @@ def _look_at_tasks(
     job: _Job, endpoint: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], dict[str, list[_replication_tasks.Risk]]]:
     """The entries of the tasks that use the endpoint, and what speaks against touching them, by identifier."""
-    entries, found = [], {}
-    sources: dict[str, dict[str, Any] | None] = {}
+    tasks = _dms.list_tasks(job.client, endpoint["EndpointArn"], settings=True)
+    tags = _dms.list_tags_of(job.client, [task["ReplicationTaskArn"] for task in tasks])
+    arns = sorted({task["SourceEndpointArn"] for task in tasks})
+    sources = _dms.list_endpoints(job.client, endpoint_arn=arns) if arns else []
+    source_of = {source["EndpointArn"]: source for source in sources}
     pause, retention = longest_pause(job.params), job.params["source_log_retention"]
-    for task in _dms.list_tasks(job.client, endpoint["EndpointArn"], settings=True):
-        tags = _dms.list_tags(job.client, task["ReplicationTaskArn"])
-        arn = task["SourceEndpointArn"]
-        if arn not in sources:
-            sources[arn] = _dms_tasks.describe_endpoint_by_arn(job.client, arn)
-        entry = _replication_tasks.entry_of(task, tags)
+    entries, found = [], {}
+    for task in tasks:
+        own_tags, source = tags[task["ReplicationTaskArn"]], source_of.get(task["SourceEndpointArn"])
+        entry = _replication_tasks.entry_of(task, own_tags)
         entries.append(entry)
         found[entry["identifier"]] = _replication_tasks.risks(
-            entry, task, tags, sources[arn], job.params["action"], pause, retention
+            entry, task, own_tags, source, job.params["action"], pause, retention
         )
     return entries, found
 
@@ -356,10 +357,9 @@ def _stop(job: _Job, entries: list[dict[str, Any]]) -> None:
         if task["Status"] in (_replication_tasks.RUNNING, "starting"):
             _dms_tasks.stop_task(job.client, task["ReplicationTaskArn"])
     _dms_tasks.wait_for_tasks(job.client, "tasks_idle", names, job.params)
+    tags = _dms.list_tags_of(job.client, [task["ReplicationTaskArn"] for task in standing.values()])
     stopped = {
-        task["ReplicationTaskIdentifier"]: _replication_tasks.entry_of(
-            task, _dms.list_tags(job.client, task["ReplicationTaskArn"])
-        )
+        task["ReplicationTaskIdentifier"]: _replication_tasks.entry_of(task, tags[task["ReplicationTaskArn"]])
         for task in _dms_tasks.describe_tasks(job.client, names)
     }
     tasks = (job.journal or {})["tasks"]

@@ -122,6 +122,7 @@ class Application:
         self._world.propagation.before_change(changed)
         answer = self._moto.answer(call, account)
         self._world.propagation.after_change(changed)
+        self._world.remember_trusts(changed)
         return answer
 
     def _throttle(self, call: Call, account: str) -> None:

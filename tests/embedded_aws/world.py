@@ -23,7 +23,7 @@ from .dms_backend import Dms
 from .faults import Faults, TokenBuckets
 from .identity import Sessions
 from .journal import Journal
-from .propagation import Propagation
+from .propagation import Propagation, RoleKey
 from .switches import Switches
 
 
@@ -41,6 +41,7 @@ class World:
         self._switches: dict[str, Switches] = {}
         self._dms: dict[tuple[str, str], Dms] = {}
         self._account_external_ids: dict[str, str] = {}
+        self._trusts: dict[str, list[dict[str, Any]]] = {}
         self.reset()
 
     def switches_of(self, account: str) -> Switches:
@@ -67,6 +68,7 @@ class World:
         self._switches.clear()
         self._dms.clear()
         self._account_external_ids.clear()
+        self._trusts.clear()
         self._automation = landscape.DEFAULT_AUTOMATION
         self.seed(self._landscape_at_start)
 
@@ -91,6 +93,13 @@ class World:
         dms_responses.check_taggable(dms, arn)
         dms.tag(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
 
+    def remember_trusts(self, changed: list[RoleKey]) -> None:
+        """Keep each trust that a role ever had, for who asks whether one was open for a moment."""
+        for key in changed:
+            view, known = moto_seams.role_view(key), self._trusts.setdefault(key[1], [])
+            if view and view["Trust"] not in known:
+                known.append(view["Trust"])
+
     @property
     def environ(self) -> dict[str, str]:
         """The automation's credentials as environment variables."""
@@ -103,7 +112,7 @@ class World:
         """DMS resources of all regions, IAM roles, customer policies and objects of an account; it counts as no poll.
 
         Tasks have their Starts, a list of (type, position); deleted_tasks are what dms_task_runs keeps of each; objects
-        are the keys that exist now, by bucket.
+        are the keys that exist now, by bucket; trusts are all that its roles ever had.
         """
         regions = [dms for (owner, _), dms in self._dms.items() if owner == account]
         return {
@@ -128,6 +137,7 @@ class World:
             "deleted_tasks": [task for dms in regions for task in dms.deleted_tasks],
             "replication_instances": [instance.shape for dms in regions for instance in dms.instances.values()],
             "replication_configs": [config.shape for dms in regions for config in dms.configs.values()],
+            "trusts": self._trusts.get(account, []),
             "roles": moto_seams.role_views(account),
             "policies": moto_seams.customer_policy_views(account),
             "objects": moto_seams.object_keys(account),

@@ -33,8 +33,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._run_identity import 
 from ansible_collections.datalake.dms.plugins.modules import (
     dms_connection_test,
     dms_crossaccount_role,
-    dms_endpoint_replacement,
     dms_crossaccount_role_info,
+    dms_endpoint_replacement,
     dms_preflight,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
