@@ -21,7 +21,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, error_message
 
 # S3's answers to a condition that does not hold, and to two conditional requests at once (S3 user guide, "Conditional writes").
 _NOT_AS_EXPECTED = ["PreconditionFailed", "412"]
@@ -34,6 +34,9 @@ _NOT_CONFIGURED = {
     "encryption": "is not encrypted with SSE-KMS by default",
     "public_access": "does not block public access",
 }
+
+
+_DENIED = ["AccessDenied", "403", "AllAccessDisabled"]
 
 
 class SomebodyElsesJournal(Exception):
@@ -120,6 +123,16 @@ class S3Store:
             answer = self._client.get_object(**self._place)
         except is_boto3_error_code(_MISSING):
             return None
+        except is_boto3_error_code("NoSuchBucket") as error:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} does not exist; create it first, or correct its name."
+            ) from error
+        except is_boto3_error_code(_DENIED) as error:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} can't be read ({error_message(error)}); it must belong to account "
+                f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, without which S3 "
+                "denies what is merely absent."
+            ) from error
         return answer["Body"].read().decode(), answer["ETag"]
 
     def create(self, text: str) -> str:

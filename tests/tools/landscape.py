@@ -25,6 +25,7 @@ def environment(inventory: Path) -> dict[str, Any]:
         "dms": {
             **_side(names, "dms"),
             "replication_instance_arn": names["s3_endpoint_replication_instance_arn"],
+            "journal_bucket_name": names["s3_endpoint_journal_bucket"],
         },
         "lake": {
             **_side(names, "lake"),

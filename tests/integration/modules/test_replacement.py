@@ -274,7 +274,15 @@ def test_bucket_that_is_not_fit_is_refused(lab, task, refused, spoil, what):
 
 
 def test_bucket_of_another_account_is_refused(lab, task, refused):
-    assert "AccessDenied" in refused(lab.replacement, "begun", journal_bucket=lab.bucket)
+    sentence = refused(lab.replacement, "begun", journal_bucket=lab.bucket)
+    assert f"journal_bucket={lab.bucket} can't be read" in sentence
+    assert f"it must belong to account {lab.dms_account}" in sentence
+
+
+def test_missing_bucket_is_named(lab, task, refused):
+    assert "journal_bucket=no-such-bucket does not exist" in refused(
+        lab.replacement, "begun", journal_bucket="no-such-bucket"
+    )
 
 
 def test_local_journal_does_where_everything_is_local(lab, task, tmp_path):
