@@ -52,7 +52,7 @@ def play(aws):
         command = [
             BIN / "ansible-playbook",
             *("-i", f"inventories/{name}"),
-            f"playbooks/{playbook}.yml",
+            CHECKOUT / "playbooks" / f"{playbook}.yml",
             *arguments,
         ]
         ended = subprocess.run(

@@ -17,9 +17,7 @@ class ActionModule(ActionBase):
         result, name = super().run(tmp, task_vars), self._task.args["name"]
         names = {n: self._templar.template(task_vars[n]) for n in task_vars if n.startswith("s3_endpoint_")}
         dms = self._client(names)
-        found = dms.describe_endpoints(
-            Filters=[{"Name": "endpoint-id", "Values": [names["s3_endpoint_identifier"]]}]
-        )
+        found = dms.describe_endpoints(Filters=[{"Name": "endpoint-id", "Values": [names["s3_endpoint_identifier"]]}])
         source = {"EngineName": "mysql", **self._task.args.get("source", {})}
         made = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", **source)
         task = dms.create_replication_task(

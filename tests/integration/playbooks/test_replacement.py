@@ -1,0 +1,195 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Endpoints that tasks use, changed with deploy.yml as a user does: previewed first, and in prod in growing batches."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+REGION = "eu-central-1"
+QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
+CONSENT = ("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400")
+CHANGE = ("-e", "s3_endpoint_bucket_folder=raw/elsewhere")
+READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+
+
+@pytest.fixture
+def client(aws, inventories):
+    """A DMS client of an environment's DMS account."""
+
+    def make(name):
+        names = next(iter(inventories[name].values()))
+        credentials = {
+            k.lower(): v for k, v in aws.environ.items() if k in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        }
+        sts = boto3.client("sts", region_name=REGION, endpoint_url=aws.url, **credentials)
+        given = sts.assume_role(
+            RoleArn=names["s3_endpoint_dms_assume_role_arn"],
+            RoleSessionName="by-hand",
+            ExternalId=names["s3_endpoint_dms_assume_role_external_id"],
+        )["Credentials"]
+        keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+        return boto3.Session(*keys).client("dms", endpoint_url=aws.url)
+
+    return make
+
+
+def run_a_task(dms, identifier, instance):
+    """A running task that writes to the endpoint."""
+    found = dms.describe_endpoints(Filters=[{"Name": "endpoint-id", "Values": [identifier]}])["Endpoints"][0]
+    source = dms.create_endpoint(EndpointIdentifier=f"source-{identifier}", EndpointType="source", EngineName="mysql")
+    made = dms.create_replication_task(
+        ReplicationTaskIdentifier=f"copy-{identifier}",
+        SourceEndpointArn=source["Endpoint"]["EndpointArn"],
+        TargetEndpointArn=found["EndpointArn"],
+        ReplicationInstanceArn=instance,
+        MigrationType="cdc",
+        TableMappings='{"rules": []}',
+    )["ReplicationTask"]["ReplicationTaskArn"]
+    dms.start_replication_task(ReplicationTaskArn=made, StartReplicationTaskType="start-replication")
+
+
+def dms_account(inventories, name):
+    return next(iter(inventories[name].values()))["s3_endpoint_dms_account_id"]
+
+
+def writes(aws, account):
+    """The operations that wrote to DMS in an account since the journal was cleared."""
+    made = [c["operation"] for c in aws.control.journal() if c["account"] == account and c["service"] == "dms"]
+    return [operation for operation in made if not operation.startswith(READS)]
+
+
+def test_preview_tells_what_the_run_then_does(aws, play, client, inventories):
+    one = (*QUICK, "--limit", "crm")
+    assert play("dev", "deploy", *one)[0] == 0
+    instance = inventories["dev"]["crm"]["s3_endpoint_replication_instance_arn"]
+    run_a_task(client("dev"), "dev-crm", instance)
+    aws.control.clear_journal()
+
+    status, said, _changed = play("dev", "deploy", *one, *CHANGE, "--check", "--diff")
+    assert status != 0
+    for told in (
+        "task copy-dev-crm: stopped, deleted, created again as cdc from its checkpoint, started",
+        "if that is meant, set replace_tasks=true",
+        '"bucket_folder": "raw/crm"',
+        '"bucket_folder": "raw/elsewhere"',
+        "AWS does not modify an endpoint whose role is in another account",
+        "(its RecoveryCheckpoint, once it is stopped)",
+        ":example-lake-dev/raw/elsewhere/*",
+    ):
+        assert told in said, told
+    status, said, foretold = play("dev", "deploy", *one, *CHANGE, *CONSENT, "--check", "--diff")
+    assert (status, "(its RecoveryCheckpoint, once it is stopped)" in said) == (0, True), said
+    assert [c for c in aws.control.journal() if not c["operation"].startswith(READS)] == []
+
+    status, said, changed = play("dev", "deploy", *one, *CHANGE, *CONSENT)
+    # Only a run can tell whether AWS gives another ExternalId, and then takes the old one away.
+    assert (status, changed) == (0, foretold + 1), said
+    account = dms_account(inventories, "dev")
+    assert writes(aws, account) == [
+        "StopReplicationTask",
+        "DeleteReplicationTask",
+        "DeleteEndpoint",
+        "CreateEndpoint",
+        "TestConnection",
+        "AddTagsToResource",
+        "CreateReplicationTask",
+        "StartReplicationTask",
+    ]
+    (task,) = aws.control.state(account)["tasks"]
+    assert task["Status"] == "running"
+    assert play("dev", "deploy", *one, *CHANGE)[::2] == (0, 0)
+    status, said, _changed = play("dev", "remove", *one)
+    assert status != 0
+    assert "in use by task copy-dev-crm (running)" in said
+
+
+HOSTS = ["billing", "crm", "erp", "hr", "legacy_files", "logistics"]
+
+
+def test_prod_goes_in_growing_batches_and_stops_at_the_first_failure(aws, play, inventories):
+    some = (*QUICK, "--limit", ",".join(HOSTS))
+    status, said, _changed = play("prod", "deploy", *some)
+    assert status == 0, said
+    account = dms_account(inventories, "prod")
+    aws.control.clear_journal()
+    aws.control.add_fault(
+        service="dms", operation="CreateEndpoint", account=account, kind="error", code="ResourceQuotaExceededFault"
+    )
+    status, said, _changed = play("prod", "deploy", *some, *CHANGE)
+    assert status != 0
+    assert "prod-billing could not be replaced, and endpoint and tasks are as they were before" in said
+    assert said.count("was not begun, because billing could not be replaced") == 1
+    assert writes(aws, account).count("DeleteEndpoint") == 1
+    assert play("prod", "verify", *some)[0] == 0
+
+    aws.control.clear_journal()
+    status, said, _changed = play("prod", "deploy", *some, *CHANGE)
+    assert status == 0, said
+    assert said.count("PLAY [Replace endpoints of a protected environment]") == 3
+    assert writes(aws, account).count("CreateEndpoint") == len(HOSTS)
+
+
+def test_elsewhere_one_failure_leaves_the_others_alone(aws, play, inventories):
+    some = (*QUICK, "--limit", "billing,erp,hr")
+    assert play("test", "deploy", *some)[0] == 0
+    account = dms_account(inventories, "test")
+    aws.control.clear_journal()
+    aws.control.add_fault(
+        service="dms", operation="CreateEndpoint", account=account, kind="error", code="ResourceQuotaExceededFault"
+    )
+    status, said, _changed = play("test", "deploy", *some, *CHANGE)
+    assert status != 0
+    assert said.count("endpoint recreated, connection successful") == 2
+    assert said.count("could not be replaced, and endpoint and tasks are as they were before") >= 1
+    assert len(aws.control.state(account)["endpoints"]) == 3
+
+
+def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, client, inventories, tmp_path):
+    one = (*QUICK, "--limit", "pricing")
+    assert play("dev", "deploy", *one)[0] == 0
+    instance = inventories["dev"]["pricing"]["s3_endpoint_replication_instance_arn"]
+    run_a_task(client("dev"), "dev-pricing", instance)
+    # Another run, on another machine, that begins and dies.
+    begin = tmp_path / "begin.yml"
+    begin.write_text(
+        """
+- hosts: s3_endpoints
+  gather_facts: false
+  tasks:
+    - datalake.dms.dms_endpoint_replacement:
+        state: begun
+        endpoint_identifier: dev-pricing
+        replace_tasks: true
+        source_log_retention: 86400
+        journal_bucket: "{{ s3_endpoint_journal_bucket }}"
+        inventory_host: "{{ inventory_hostname }}"
+        trusted_account_ids: ["{{ s3_endpoint_lake_account_id }}"]
+        poll_interval: 0.1
+        region: "{{ s3_endpoint_region }}"
+        assume_role_arn: "{{ s3_endpoint_dms_assume_role_arn }}"
+        assume_role_external_id: "{{ s3_endpoint_dms_assume_role_external_id }}"
+        run: {owner: bob@desk, id: b1, machine: elsewhere, pid: 7, started: "99"}
+"""
+    )
+    status, said, _changed = play("dev", begin.with_suffix(""), "--limit", "pricing")
+    assert status == 0, said
+    for playbook in ("deploy", "remove", "verify"):
+        status, said, _changed = play("dev", playbook, *one)
+        assert status != 0
+        assert "is being replaced by bob@desk (run b1" in said
+    status, said, changed = play("dev", "unlock", *one)
+    assert (status, changed) == (0, 1), said
+    assert "the lock of bob@desk is free" in said
+    status, said, _changed = play("dev", "remove", *one)
+    assert "was interrupted" in said
+    status, said, _changed = play("dev", "verify", *one)
+    assert (status != 0, "was interrupted" in said) == (True, True)
+    status, said, _changed = play("dev", "deploy", *one)
+    assert status == 0, said
+    assert "the interrupted replacement was rolled back" in said
+    tasks = aws.control.state(dms_account(inventories, "dev"))["tasks"]
+    assert [t["Status"] for t in tasks if t["ReplicationTaskIdentifier"] == "copy-dev-pricing"] == ["running"]
+    assert play("dev", "verify", *one)[0] == 0
