@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix lint unit molecule sanity crash build clean
+.PHONY: help python setup demo test matrix lint unit molecule sanity crash throttle build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -65,6 +65,9 @@ sanity: setup  ## Run ansible-test sanity
 
 crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (an hour; CRASH=--sample)
 	$(BIN)/python tests/tools/crash.py $(CRASH)
+
+throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)
+	$(BIN)/python tests/tools/throttle.py
 
 build: setup  ## Build the collection's tarball into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

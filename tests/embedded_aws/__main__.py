@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -143,8 +144,8 @@ def _running_server(state_dir: Path) -> dict[str, Any] | None:
     try:
         recorded = _recorded(state_dir)
         return recorded if Control(recorded["url"]).pid() == recorded["pid"] else None
-    except (OSError, ValueError, KeyError):
-        return None
+    except (OSError, HTTPException, ValueError, KeyError):
+        return None  # also where it ends in the middle of its answer
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> bool:

@@ -9,19 +9,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from embedded_aws import EmbeddedAWS
 from landscape import environment
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+from playbook import CHECKOUT, run_playbook
 
 # The embedded AWS is quick; and it is meant, also for prod.
 QUICK = ["-e", "s3_endpoint_poll_interval=0.2", "-e", "s3_endpoint_allow_endpoint_url=true"]
@@ -53,19 +47,10 @@ def show(name: str, aws: EmbeddedAWS) -> bool:
 
 def play(name: str, playbook: str, aws: EmbeddedAWS, unchanged: bool = False) -> bool:
     """Run a playbook as a user would; whether it succeeded, and changed nothing where nothing may change."""
-    command = [str(ANSIBLE_PLAYBOOK), "-i", f"inventories/{name}", f"playbooks/{playbook}.yml", *QUICK]
-    print("$", " ".join(["ansible-playbook", *command[1:]]), flush=True)
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, env={**os.environ, **aws.environ}, stdout=subprocess.PIPE, text=True
-    ) as run:
-        changed = 0
-        for line in run.stdout or ():
-            print(line, end="", flush=True)
-            recap = re.search(r"\bok=\d+ +changed=(\d+)", line)
-            changed += int(recap[1]) if recap else 0
-    if run.returncode == 0 and not (unchanged and changed):
+    ended = run_playbook(aws, f"inventories/{name}", playbook, *QUICK, echo=True)
+    if ended.status == 0 and not (unchanged and ended.changed):
         return True
-    print(f"{playbook}.yml ended with status {run.returncode}, changed={changed}.", file=sys.stderr)
+    print(f"{playbook}.yml ended with status {ended.status}, changed={ended.changed}.", file=sys.stderr)
     return False
 
 

@@ -17,7 +17,11 @@ ANSIBLE_INVENTORY = Path(sys.executable).with_name("ansible-inventory")
 
 def environment(inventory: Path) -> dict[str, Any]:
     """The entry of an embedded AWS's landscape for the environment of an inventory directory."""
-    hosts = _hosts(inventory)
+    return environment_of(hosts_of(inventory))
+
+
+def environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The same, of the hosts of an inventory with their variables."""
     names = next(iter(hosts.values()))
     return {
         "name": names["s3_endpoint_environment"],
@@ -35,16 +39,17 @@ def environment(inventory: Path) -> dict[str, Any]:
     }
 
 
+def hosts_of(inventory: Path) -> dict[str, dict[str, Any]]:
+    """The hosts of an inventory with their variables."""
+    listed = subprocess.run(
+        [ANSIBLE_INVENTORY, "-i", inventory, "--list"], check=True, capture_output=True, text=True
+    ).stdout
+    return dict(json.loads(listed)["_meta"]["hostvars"])
+
+
 def _side(names: dict[str, Any], side: str) -> dict[str, Any]:
     return {
         "account_id": names[f"s3_endpoint_{side}_account_id"],
         "assume_role_arn": names[f"s3_endpoint_{side}_assume_role_arn"],
         "assume_role_external_id": names[f"s3_endpoint_{side}_assume_role_external_id"],
     }
-
-
-def _hosts(inventory: Path) -> dict[str, dict[str, Any]]:
-    listed = subprocess.run(
-        [ANSIBLE_INVENTORY, "-i", inventory, "--list"], check=True, capture_output=True, text=True
-    ).stdout
-    return dict(json.loads(listed)["_meta"]["hostvars"])

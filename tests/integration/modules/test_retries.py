@@ -124,6 +124,16 @@ def test_fault_that_passes_is_tried_again(lab, operation, kind):
     assert run()["changed"] is False
 
 
+@pytest.mark.parametrize("operation", CALLS)
+def test_call_that_is_throttled_again_and_again_gets_through(lab, operation):
+    """As it happens where many hosts share what AWS allows an account, see _RETRIES."""
+    run = CALLS[operation](lab)
+    lab.fault(service(operation), operation, "throttle", count=20)
+    lab.forget_calls()
+    assert run()["changed"] is True
+    assert lab.calls(operation) == [operation] * 21
+
+
 @pytest.mark.parametrize("kind", ["throttle", "error500", "error503", "reset_before"])
 @pytest.mark.parametrize("operation", CALLS)
 def test_fault_that_stays_ends_after_the_attempts_of_botocore(lab, operation, kind):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -20,27 +19,24 @@ BIN = Path(sys.executable).parent
 ENVIRONMENTS = ("dev", "test", "prod")
 
 
-def listed(name):
-    """The hosts of an inventory with their variables."""
-    command = [BIN / "ansible-inventory", "-i", f"inventories/{name}", "--list"]
-    shown = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
-    return json.loads(shown)["_meta"]["hostvars"]
-
-
-@pytest.fixture(scope="module")
-def inventories():
-    return {name: listed(name) for name in ENVIRONMENTS}
-
-
-@pytest.fixture(scope="module")
-def aws(inventories):
+@pytest.fixture(scope="session")
+def landscape():
     sys.path.insert(0, str(CHECKOUT / "tests" / "tools"))
     import landscape  # a script, no package
 
+    return landscape
+
+
+@pytest.fixture(scope="session")
+def inventories(landscape):
+    return {name: landscape.hosts_of(CHECKOUT / "inventories" / name) for name in ENVIRONMENTS}
+
+
+# One server at a time can run in a process, and other tests have theirs.
+@pytest.fixture(scope="module")
+def aws(landscape, inventories):
     with EmbeddedAWS() as running:
-        running.control.seed(
-            {"environments": [landscape.environment(CHECKOUT / "inventories" / name) for name in ENVIRONMENTS]}
-        )
+        running.control.seed({"environments": [landscape.environment_of(hosts) for hosts in inventories.values()]})
         yield running
 
 
