@@ -95,6 +95,12 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     if before["policy"] and _attached_elsewhere(client, before["policy"]["arn"], params["role_name"]):
         after["policy"] = before["policy"]
         warnings.append(f"policy {_role_plan.policy_name(params)} is attached to other roles too and stays.")
+    elif _role_plan.is_strangers_policy(before, params["deployment"]):
+        after["policy"] = before["policy"]
+        warnings.append(
+            f"policy {_role_plan.policy_name(params)} is neither attached to the role nor tagged as of deployment {params['deployment']} "
+            "and stays."
+        )
     if not check_mode:
         _remove(client, before, after, params["role_name"])
     nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "foreign": _role_plan.foreign(after)}
@@ -158,10 +164,12 @@ def _remove(client: Any, before: State, after: State, role_name: str) -> None:
     if before["role"]:
         for arn in before["role"]["attached_policies"]:
             iam.detach_iam_role_policy(client, arn, role_name)
-        _delete_role(client, role_name)
     if before["policy"] and not after["policy"]:
         _prune_versions(client, before["policy"]["arn"], keep=0)
         _delete_policy(client, before["policy"]["arn"])
+    if before["role"]:
+        # Last of all: a run that is killed before leaves the role, and by it whoever looks for what is left over finds the policy.
+        _delete_role(client, role_name)
 
 
 def _update_role(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:

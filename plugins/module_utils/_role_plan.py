@@ -15,7 +15,12 @@ from ansible_collections.datalake.dms.plugins.module_utils import _trust
 from ansible_collections.datalake.dms.plugins.module_utils._account import Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
-from ansible_collections.datalake.dms.plugins.module_utils._tags import check_deployment, check_owner, planned_tags
+from ansible_collections.datalake.dms.plugins.module_utils._tags import (
+    DEPLOYMENT_TAG,
+    check_deployment,
+    check_owner,
+    planned_tags,
+)
 
 # What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
 State = dict[str, Any]
@@ -54,6 +59,13 @@ def check_owners(before: State, deployment: str | None) -> None:
     for kind in ("role", "policy"):
         if before[kind]:
             check_owner(f"{kind} {before[kind][f'{kind}_name']}", before[kind]["tags"], deployment)
+
+
+def is_strangers_policy(before: State, deployment: str | None) -> bool:
+    """Whether nothing but its name speaks for a policy being ours: with a deployment, it must be attached to the role or have the tag."""
+    if not deployment or not before["policy"] or before["policy"]["tags"].get(DEPLOYMENT_TAG) == deployment:
+        return False
+    return before["policy"]["arn"] not in (before["role"] or {}).get("attached_policies", [])
 
 
 def plan_state(

@@ -25,7 +25,7 @@ options:
       - V(present) makes role and policy what the options say; V(absent) removes the policy with its versions, the attachment and
         the role.
       - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
-        that other roles use too stays.
+        that other roles use too stays. With O(deployment), so does a policy that is neither attached to the role nor tagged.
       - With V(present), a policy that says something else and is attached to other roles is refused.
     type: str
     choices: [present, absent]

@@ -50,14 +50,19 @@ def test_existing_ones_are_tagged_too_and_that_is_a_change_of_tags(lab, predicte
     assert role_tags(lab) == ({OWNER: "dev"},) * 2
 
 
-def test_tag_outlives_purging_and_creating_again(lab):
-    lab.working_endpoint(deployment="dev", role={"deployment": "dev"})
+def test_tag_outlives_purging(lab):
+    lab.role(deployment="dev")
     lab.role(deployment="dev", tags={})
     assert role_tags(lab) == ({OWNER: "dev"},) * 2
+
+
+def test_tag_outlives_creating_again(lab):
+    lab.role()
+    lab.endpoint(deployment="dev")
     made = lab.endpoint(deployment="dev", tags={}, compression_type="gzip")
     assert made["action"] == "recreated"
     assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
-    made = lab.endpoint(recreate=True)
+    made = lab.endpoint(compression_type="gzip", recreate=True)
     assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
 
 
@@ -101,3 +106,28 @@ def test_own_ones_are_removed(lab):
     lab.endpoint(deployment="dev", state="absent")
     lab.role(deployment="dev", state="absent")
     assert (lab.endpoints(), lab.iam_role(), lab.policies()) == ([], None, {})
+
+
+def test_policy_that_only_has_the_name_stays(lab, predicted):
+    """A role left over whose policy was taken away, and somebody's policy of the same name beside it."""
+    lab.role(deployment="dev", policy_name="ours")
+    iam = lab.client("lake", "iam")
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    iam.detach_role_policy(RoleName="dms-s3-crm", PolicyArn=lab.policy_arn.replace("dms-s3-crm", "ours"))
+    iam.create_policy(PolicyName="dms-s3-crm", PolicyDocument=json.dumps(document))
+    prediction = predicted(lab.role, deployment="dev", state="absent")
+    result = lab.role(deployment="dev", state="absent")
+    assert prediction == result
+    assert result["warnings"] == [
+        "policy dms-s3-crm is neither attached to the role nor tagged as of deployment dev and stays."
+    ]
+    assert lab.iam_role() is None
+    assert lab.policy_arn in lab.policies()
+
+
+def test_removal_leaves_the_role_to_the_end(lab):
+    """A run that is killed in between leaves the role, by which the policy is found again."""
+    lab.role(deployment="dev")
+    lab.forget_calls()
+    lab.role(deployment="dev", state="absent")
+    assert lab.writes() == ["DetachRolePolicy", "DeletePolicy", "DeleteRole"]

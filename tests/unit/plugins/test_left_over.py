@@ -1,0 +1,192 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is left over: made by a deployment, and declared by no host."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.datalake.dms.plugins.filter.left_over import FilterModule as LeftOver
+from ansible_collections.datalake.dms.plugins.filter.left_over_names import FilterModule as Names
+
+left_over = LeftOver().filters()["left_over"]
+left_over_names = Names().filters()["left_over_names"]
+
+DMS, LAKE, REGION = "111122223333", "444455556666", "eu-central-1"
+OURS = {"datalake.dms:deployment": "dev"}
+ANOTHERS = {"datalake.dms:deployment": "test"}
+
+
+def role_arn(name, account=LAKE):
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def policy_arn(name):
+    return f"arn:aws:iam::{LAKE}:policy/{name}"
+
+
+def endpoint(name="dev-old", role="old", account=DMS, region=REGION, tags=OURS, **more):
+    return {
+        "endpoint_identifier": name,
+        "endpoint_arn": f"arn:aws:dms:{region}:{account}:endpoint:{name}",
+        "engine_name": "s3",
+        "endpoint_type": "TARGET",
+        "status": "active",
+        "s3_settings": {"service_access_role_arn": role_arn(role)},
+        "tags": tags,
+        **more,
+    }
+
+
+def trust(service="dms.amazonaws.com"):
+    return {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+
+
+def role(name="old", policies=({"name": "old", "tags": OURS},), tags=OURS, service="dms.amazonaws.com", **more):
+    return {
+        "role_name": name,
+        "arn": role_arn(name),
+        "path": "/",
+        "assume_role_policy_document": trust(service),
+        "attached_policies": [policy_arn(p["name"]) for p in policies],
+        "inline_policies": [],
+        "policies": [
+            {"policy_name": p["name"], "arn": policy_arn(p["name"]), "document": {}, "tags": p["tags"]}
+            for p in policies
+        ],
+        "tags": tags,
+        **more,
+    }
+
+
+def declaration(identifier="dev-crm", name="crm", account=DMS, region=REGION, lake=LAKE):
+    return {
+        "endpoint_identifier": identifier,
+        "dms_account_id": account,
+        "region": region,
+        "role_name": name,
+        "lake_account_id": lake,
+    }
+
+
+def found(endpoints, roles, *declared):
+    """Identifier and role name of each entry."""
+    entries = left_over(endpoints, roles, "dev", list(declared) or [declaration()])
+    return [(entry["endpoint_identifier"], entry["role_name"]) for entry in entries]
+
+
+def test_endpoint_with_its_role():
+    (entry,) = left_over([endpoint()], [role()], "dev", [declaration()])
+    assert entry == {
+        "deployment": "dev",
+        "endpoint_identifier": "dev-old",
+        "endpoint_arn": f"arn:aws:dms:{REGION}:{DMS}:endpoint:dev-old",
+        "role_name": "old",
+        "role_arn": role_arn("old"),
+        "path": "/",
+        "policy_names": ["old"],
+        "foreign_policies": [],
+        "text": f"endpoint dev-old (arn:aws:dms:{REGION}:{DMS}:endpoint:dev-old), role old ({role_arn('old')}), policy old",
+    }
+
+
+def test_role_whose_endpoint_is_gone():
+    (entry,) = left_over([], [role()], "dev", [declaration()])
+    assert (entry["endpoint_identifier"], entry["endpoint_arn"], entry["role_name"]) == (None, None, "old")
+    assert entry["text"] == f"role old ({role_arn('old')}), whose endpoint is gone, policy old"
+
+
+def test_endpoint_whose_role_is_gone():
+    (entry,) = left_over([endpoint()], [], "dev", [declaration()])
+    assert (entry["endpoint_identifier"], entry["role_name"], entry["path"]) == ("dev-old", None, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tags": {}},
+        {"tags": {"team": "data"}},
+        {"tags": ANOTHERS},
+        {"engine_name": "mysql"},
+        {"endpoint_type": "SOURCE"},
+        {"status": "deleting"},
+    ],
+    ids=str,
+)
+def test_endpoint_that_is_not_left_over(other):
+    assert found([endpoint(**other)], []) == []
+
+
+@pytest.mark.parametrize(
+    "other", [{"tags": {}}, {"tags": None}, {"tags": ANOTHERS}, {"service": "ec2.amazonaws.com"}], ids=str
+)
+def test_role_that_is_not_left_over(other):
+    assert found([], [role(**other)]) == []
+    assert found([endpoint()], [role(**other)]) == [("dev-old", None)]
+
+
+def test_no_deployment_owns_nothing():
+    assert left_over([endpoint(tags={"datalake.dms:deployment": ""})], [], "", [declaration()]) == []
+
+
+@pytest.mark.parametrize("name", ["dev-crm", "DEV-CRM"])
+def test_declared_endpoint_stays(name):
+    assert found([endpoint("dev-crm", "crm")], [role("crm")], declaration(name)) == []
+
+
+def test_declared_role_stays_though_its_endpoint_is_not_there():
+    assert found([], [role("crm")]) == []
+
+
+@pytest.mark.parametrize("elsewhere", [{"account": "999988887777"}, {"region": "eu-west-1"}])
+def test_identifier_that_is_declared_elsewhere_is_another_endpoint(elsewhere):
+    assert found([endpoint("dev-crm", "old", **elsewhere)], []) == [("dev-crm", None)]
+
+
+def test_role_name_that_is_declared_in_another_account_is_another_role():
+    assert found([], [role("crm")], declaration(lake="999988887777")) == [(None, "crm")]
+
+
+@pytest.mark.parametrize("user", [{}, {"tags": {}}, {"tags": ANOTHERS}], ids=str)
+def test_role_that_another_endpoint_uses_stays(user):
+    """Declared or somebody else's: what stands there would break."""
+    user = endpoint("dev-crm", "old", **user)
+    assert found([user], [role()]) == []
+    assert found([user, endpoint()], [role()]) == [("dev-old", None)]
+
+
+def test_role_that_two_of_them_use_waits_until_they_are_gone():
+    both = [endpoint("dev-a"), endpoint("dev-b", region="eu-west-1")]
+    assert found(both, [role()]) == [("dev-a", None), ("dev-b", None)]
+    assert found([], [role()]) == [(None, "old")]
+
+
+def test_what_was_read_twice_is_one():
+    assert found([endpoint(), endpoint()], [role(), role()]) == [("dev-old", "old")]
+
+
+@pytest.mark.parametrize("tags", [{}, None, ANOTHERS], ids=str)
+def test_policy_without_the_tag_is_foreign(tags):
+    (entry,) = left_over([], [role(policies=[{"name": "old", "tags": tags}])], "dev", [])
+    assert (entry["policy_names"], entry["foreign_policies"]) == ([], [policy_arn("old")])
+
+
+def test_what_others_gave_to_the_role_is_told():
+    given = role(inline_policies=["by-hand"])
+    given["attached_policies"].append("arn:aws:iam::aws:policy/ReadOnlyAccess")
+    (entry,) = left_over([], [given], "dev", [])
+    assert entry["policy_names"] == ["old"]
+    assert entry["foreign_policies"] == ["arn:aws:iam::aws:policy/ReadOnlyAccess", "by-hand"]
+    assert "which has policies of others (arn:aws:iam::aws:policy/ReadOnlyAccess, by-hand)" in entry["text"]
+
+
+def test_entries_are_sorted_and_named():
+    account = "999988887777"
+    endpoints = [endpoint("dev-b", "b"), endpoint("dev-a", "a"), endpoint("dev-b", "c", account=account)]
+    entries = left_over(endpoints, [role("dev-aa")], "dev", [])
+    assert left_over_names(entries) == [
+        "dev-a",
+        "dev-aa",
+        f"arn:aws:dms:{REGION}:{DMS}:endpoint:dev-b",
+        f"arn:aws:dms:{REGION}:{account}:endpoint:dev-b",
+    ]
