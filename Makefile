@@ -10,6 +10,8 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 endif
 VENV := $(if $(PYTHON),$(shell $(PYTHON) tests/tools/environment.py --where 2>/dev/null))
 BIN := $(VENV)/bin
+# The playbooks' tests take longest, so they come first; who has nothing to do takes from the other.
+PYTEST = $(BIN)/pytest -n 2 --dist worksteal
 
 # What the tools start in their turn (molecule: ansible-playbook) comes from the same environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -23,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix lint unit molecule sanity crash throttle build clean
+.PHONY: help python setup demo test matrix lint unit plugins molecule sample sanity crash throttle build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -38,12 +40,12 @@ setup: python  ## Make or refresh the environment (.venv/<python>)
 demo: setup  ## Show the collection at work against the embedded AWS
 	@$(BIN)/python tests/tools/demo.py $(ENVIRONMENTS)
 
-test: lint unit molecule sanity  ## Run every check on one Python
+test: lint unit molecule sample sanity  ## Run every check on one Python
 	@$(BIN)/python tests/tools/passed.py
 	@echo "All checks passed on $$($(BIN)/python --version)."
 
 matrix: python  ## Run the tests on every supported Python that is installed (but where `make test` just passed)
-	@$(PYTHON) tests/tools/matrix.py $(MAKE) unit molecule
+	@$(PYTHON) tests/tools/matrix.py $(MAKE) plugins molecule
 
 lint: setup  ## Check style, types, changelog and documentation
 	$(BIN)/ruff check
@@ -55,13 +57,19 @@ lint: setup  ## Check style, types, changelog and documentation
 	GIT_CEILING_DIRECTORIES=$(CURDIR) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 
 unit: setup  ## Run the unit and integration tests
-	$(BIN)/pytest -n 2 tests/unit tests/integration
+	$(PYTEST) tests/integration tests/unit
+
+plugins: setup  ## Run them without those of the embedded AWS and of the tools
+	$(PYTEST) tests/integration tests/unit/plugins
 
 molecule: setup  ## Run all molecule scenarios
 	$(BIN)/molecule test --all --workers 2
 
 sanity: setup  ## Run ansible-test sanity
 	$(BIN)/python tests/tools/sanity.py
+
+sample: setup  ## Take a sample of the crash matrix: disturb runs at each call that changes something
+	$(BIN)/python tests/tools/crash.py --sample
 
 crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (an hour; CRASH=--sample)
 	$(BIN)/python tests/tools/crash.py $(CRASH)

@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
-
 DOCUMENTATION = r"""
 name: current_run
 version_added: "0.1.0"
@@ -50,6 +45,11 @@ _raw:
       description: When that process was started, in the kernel's ticks; null where the system does not tell.
       type: str
 """
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 
 
 class LookupModule(LookupBase):

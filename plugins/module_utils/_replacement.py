@@ -414,11 +414,15 @@ def _put_back(job: _Job, entries: list[dict[str, Any]], endpoint_arn: str) -> No
 def _restore_subscriptions(job: _Job, subscriptions: list[dict[str, Any]], identifiers: set[str]) -> None:
     """See to it that the event subscriptions name the tasks as they did; whether AWS drops a deleted task there, nobody knows."""
     for subscription in subscriptions:
-        ours = sorted(identifiers & set(subscription["source_ids"]))
+        sources = identifiers & set(subscription["source_ids"])
         standing = _dms_tasks.describe_subscription(job.client, subscription["name"])
-        if standing and set(ours) <= set(standing["source_ids"]):
+        if standing and sources <= set(standing["source_ids"]):
             continue
-        wanted = {**subscription, **(standing or {}), "source_ids": ours}
+        if not standing:
+            # A run that died in between deleted it, with the tasks of other endpoints.
+            others = _dms_tasks.describe_tasks(job.client, subscription["source_ids"])
+            sources |= {task["ReplicationTaskIdentifier"] for task in others}
+        wanted = {**subscription, **(standing or {}), "source_ids": sorted(sources)}
         _dms_tasks.make_subscription_again(job.client, wanted, subscription.get("tags", {}), job.params)
 
 

@@ -9,6 +9,7 @@ import json
 import threading
 
 import pytest
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 
@@ -127,6 +128,29 @@ def test_event_subscriptions_name_the_task_again(lab, endpoint_arn, task, way):
     told = lab.control.state(lab.dms_account)["event_subscriptions"]
     assert [(s["SourceIdsList"], s["SnsTopicArn"], s["Tags"]) for s in told] == [(["copy"], topic, {"team": "data"})]
     assert len(before) == 1
+
+
+def test_event_subscription_that_a_dead_run_deleted_names_the_tasks_of_others_too(lab, endpoint_arn, task):
+    lab.switch(event_sources_on_task_delete="dropped")
+    lab.task(
+        lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"], "other"
+    )
+    lab.client("dms", "dms").create_event_subscription(
+        SubscriptionName="alarms",
+        SnsTopicArn=f"arn:aws:sns:{lab.region}:{lab.dms_account}:alarms",
+        SourceType="replication-task",
+        EventCategories=["failure"],
+        SourceIds=["copy", "other"],
+    )
+    lab.replacement("begun")
+    recreate(lab)
+    lab.fault("dms", "CreateEventSubscription", "error", code="AccessDeniedException")
+    with pytest.raises(AnsibleAWSError):
+        lab.replacement("finished")
+    assert lab.control.state(lab.dms_account)["event_subscriptions"] == []
+    lab.replacement("finished")
+    (told,) = lab.control.state(lab.dms_account)["event_subscriptions"]
+    assert sorted(told["SourceIdsList"]) == ["copy", "other"]
 
 
 def test_connection_is_tested_where_dms_wants_it_before_a_start(lab, task):

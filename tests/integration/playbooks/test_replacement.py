@@ -132,26 +132,6 @@ def test_prod_goes_in_growing_batches_and_stops_at_the_first_failure(aws, play, 
     ]
     assert (len(replaced), len(aws.control.state(account)["endpoints"])) == (2, 8)
 
-    status, said, _changed = play("prod", "deploy", *some, *CHANGE)
-    assert status == 0, said
-    assert said.count("endpoint recreated, connection successful") == 6
-
-
-def test_elsewhere_one_failure_leaves_the_others_alone(aws, play, inventories):
-    some = (*QUICK, "--limit", "billing,erp,hr")
-    assert play("test", "deploy", *some)[0] == 0
-    account = dms_account(inventories, "test")
-    aws.control.add_fault(
-        service="dms", operation="CreateEndpoint", account=account, kind="error", code="ResourceQuotaExceededFault"
-    )
-    status, said, _changed = play("test", "deploy", *some, *CHANGE)
-    assert status != 0
-    assert said.count("endpoint recreated, connection successful") == 2
-    folders = sorted(
-        e["S3Settings"]["BucketFolder"] == "raw/elsewhere" for e in aws.control.state(account)["endpoints"]
-    )
-    assert folders == [False, True, True]
-
 
 def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, client, inventories, tmp_path):
     one = (*QUICK, "--limit", "pricing")
