@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix lint unit plugins molecule sample sanity crash throttle build clean
+.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -40,12 +40,18 @@ setup: python  ## Make or refresh the environment (.venv/<python>)
 demo: setup  ## Show the collection at work against the embedded AWS
 	@$(BIN)/python tests/tools/demo.py $(ENVIRONMENTS)
 
-test: lint unit molecule sample sanity  ## Run every check on one Python
+test: checks unit molecule sample  ## Run every check on one Python
 	@$(BIN)/python tests/tools/passed.py
 	@echo "All checks passed on $$($(BIN)/python --version)."
 
-matrix: python  ## Run the tests on every supported Python that is installed (but where `make test` just passed)
-	@$(PYTHON) tests/tools/matrix.py $(MAKE) plugins molecule
+matrix: python  ## Run what depends on it on every supported Python (but where `make test` just passed)
+	@$(PYTHON) tests/tools/matrix.py $(MAKE) compat smoke
+
+# Neither keeps two cores busy.
+checks: setup
+	@log=$$(mktemp); $(MAKE) --no-print-directory lint >$$log 2>&1 & lint=$$!; \
+	$(MAKE) --no-print-directory sanity; sanity=$$?; \
+	wait $$lint; lint=$$?; cat $$log; rm $$log; test $$lint -eq 0 && test $$sanity -eq 0
 
 lint: setup  ## Check style, types, changelog and documentation
 	$(BIN)/ruff check
@@ -59,8 +65,11 @@ lint: setup  ## Check style, types, changelog and documentation
 unit: setup  ## Run the unit and integration tests
 	$(PYTEST) tests/integration tests/unit
 
-plugins: setup  ## Run them without those of the embedded AWS and of the tools
-	$(PYTEST) tests/integration tests/unit/plugins
+compat: setup  ## Run the tests that depend on the version of Python
+	$(PYTEST) -m "not once" tests/integration tests/unit/plugins
+
+smoke: setup  ## Run the molecule scenarios that depend most on the version of ansible-core
+	$(BIN)/molecule test -s handshake -s replacement --workers 2
 
 molecule: setup  ## Run all molecule scenarios
 	$(BIN)/molecule test --all --workers 2
@@ -71,7 +80,7 @@ sanity: setup  ## Run ansible-test sanity
 sample: setup  ## Take a sample of the crash matrix: disturb runs at each call that changes something
 	$(BIN)/python tests/tools/crash.py --sample
 
-crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (an hour; CRASH=--sample)
+crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (hours; CRASH=--each-call: half an hour)
 	$(BIN)/python tests/tools/crash.py $(CRASH)
 
 throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ENDPOINTS = [f"dev-{number}" for number in range(8)]
 # Endpoints and bucket are AWS's (200 and 8), scaled down so that some seconds are enough.
 BUCKET = {"burst": 10, "refill": 12}

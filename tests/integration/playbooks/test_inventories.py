@@ -15,6 +15,8 @@ QUICK = (
     *("-e", "s3_endpoint_allow_endpoint_url=true"),
 )
 
+pytestmark = pytest.mark.once
+
 
 def accounts(hosts):
     names = next(iter(hosts.values()))

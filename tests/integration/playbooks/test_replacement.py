@@ -10,6 +10,8 @@ import re
 import boto3
 import pytest
 
+pytestmark = pytest.mark.once
+
 REGION = "eu-central-1"
 QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
 CONSENT = ("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400")
