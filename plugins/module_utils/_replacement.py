@@ -201,7 +201,8 @@ def _begin(job: _Job) -> dict[str, Any]:
         _dms_tasks.wait_for_tasks(client, "tasks_settled", known, job.params)
     entries, found = _look_at_tasks(job, endpoint)
     entries = _with_journaled(entries, (job.journal or {}).get("tasks", []))
-    refusals = _refusals(job, endpoint, entries, found, resumed)
+    journal = _new_journal(job, endpoint, entries)
+    refusals = _refusals(job, journal, found, resumed)
     diff = _diff(entries, action)
     steps = [_replication_tasks.steps(entry, action) for entry in entries]
     if job.check_mode:
@@ -209,9 +210,9 @@ def _begin(job: _Job) -> dict[str, Any]:
     if refusals:
         raise DatalakeError(message=" ".join(refusals))
     if resumed:
-        job.save(action=action, tasks=entries)
+        job.save(action=action, tasks=entries, event_subscriptions=journal["event_subscriptions"])
     else:
-        job.create(_new_journal(job, endpoint, entries))
+        job.create(journal)
     live = [entry["identifier"] for entry in entries if entry["identifier"] in found]
     _stop(job, [entry for entry in entries if entry["identifier"] in live])
     if action == RECREATED:
@@ -279,17 +280,19 @@ def _with_journaled(entries: list[dict[str, Any]], journaled: list[dict[str, Any
 
 
 def _refusals(
-    job: _Job,
-    endpoint: dict[str, Any],
-    entries: list[dict[str, Any]],
-    found: dict[str, list[_replication_tasks.Risk]],
-    resumed: bool,
+    job: _Job, journal: dict[str, Any], found: dict[str, list[_replication_tasks.Risk]], resumed: bool
 ) -> list[str]:
-    """Why the replacement must not begin, as sentences."""
+    """Why the replacement must not begin, as sentences.
+
+    :param journal: what would be journaled. :param found: see _look_at_tasks. :param resumed: whether it has begun already.
+    :raises DatalakeError: serverless replications use the endpoint, or the bucket is not fit for journals.
+    """
+    entries, endpoint_arn = journal["tasks"], journal["endpoint"]["endpoint_arn"]
     plan = Plan(job.params["action"], ("it is to be replaced",))
-    configs = _dms.list_replication_configs(job.client, endpoint["EndpointArn"])
+    configs = _dms.list_replication_configs(job.client, endpoint_arn)
     # Serverless replications are none that we could put back.
-    _endpoint_plan.refuse_users(endpoint, plan, _endpoint_plan.users_in_the_way(plan, [], configs))
+    users = _endpoint_plan.users_in_the_way(plan, [], configs)
+    _endpoint_plan.refuse_users({"EndpointIdentifier": job.identifier}, plan, users)
     refusals = [_replication_tasks.refusal(job.identifier, found, job.accept)]
     if entries and not job.params["replace_tasks"] and not resumed:
         would = "; ".join(_replication_tasks.steps(entry, job.params["action"]) for entry in entries)
@@ -300,7 +303,7 @@ def _refusals(
         refusals.append(_no_journal(job.identifier) if entries else None)
     elif not resumed:
         job.store.check()
-    stranger = _replacement_journal.stranger_in(_new_journal(job, endpoint, entries), job.params["trusted_account_ids"])
+    stranger = _replacement_journal.stranger_in(journal, job.params["trusted_account_ids"])
     if stranger:
         refusals.append(
             f"The endpoint {job.identifier} and its tasks can't be journaled, because {stranger}, which is of none of the accounts in "
@@ -331,14 +334,21 @@ def _new_journal(job: _Job, endpoint: dict[str, Any], entries: list[dict[str, An
 
 
 def _subscriptions_of(job: _Job, identifiers: set[str]) -> list[dict[str, Any]]:
-    """The event subscriptions that name one of the tasks, with their tags."""
+    """The event subscriptions that name one of the tasks, with their tags; those that were journaled are as they were then."""
     if not identifiers:
         return []
-    return [
-        {**subscription, "tags": _dms.list_tags(job.client, _subscription_arn(job, subscription["name"]))}
+    standing = {
+        subscription["name"]: {
+            **subscription,
+            "tags": _dms.list_tags(job.client, _subscription_arn(job, subscription["name"])),
+        }
         for subscription in _dms_tasks.list_subscriptions(job.client)
         if identifiers & set(subscription["source_ids"])
-    ]
+    }
+    journaled = {
+        subscription["name"]: subscription for subscription in (job.journal or {}).get("event_subscriptions", [])
+    }
+    return list({**standing, **journaled}.values())
 
 
 def _subscription_arn(job: _Job, name: str) -> str:

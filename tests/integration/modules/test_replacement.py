@@ -11,6 +11,7 @@ import threading
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._journal_stores import is_loopback
 from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 
 BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
@@ -318,6 +319,34 @@ def test_local_journal_does_where_everything_is_local(lab, task, tmp_path):
     lab.replacement("finished", **here)
     assert list((tmp_path / "journals").rglob("*.json")) == []
     assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_local_journal_is_refused_where_calls_go_to_aws(lab, refused, tmp_path):
+    sentence = refused(
+        lab.replacement,
+        "begun",
+        journal_bucket=None,
+        journal_path=str(tmp_path),
+        endpoint_url="https://dms.eu-central-1.amazonaws.com",
+    )
+    assert "no safe place while calls go to dms.eu-central-1.amazonaws.com; name a bucket" in sentence
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("dms.eu-central-1.amazonaws.com", False),
+        ("", False),
+    ],
+)
+def test_loopback(host, expected):
+    assert is_loopback(host) is expected
 
 
 def test_journal_holds_no_secret(lab):
