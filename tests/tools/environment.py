@@ -39,11 +39,25 @@ def _recipe(python: pythons.Python) -> str:
 def _install(python: pythons.Python) -> None:
     """From scratch each time, so that nothing is left of a half-made one or of an earlier list of requirements."""
     venv = folder(python)
-    print(f"Installing tests/requirements.txt into .venv/{python.version}: about a minute, once.", flush=True)
+    print(f"Installing tests/requirements.txt into .venv/{python.version}: a quarter of a minute, once.", flush=True)
     subprocess.run([python.executable, "-m", "venv", "--clear", str(venv)], check=True)
     # --no-compile: most of the files that `ansible` brings are never imported.
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-compile"]
-    subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+    subprocess.run([*pip, "uv"], check=True)
+    # It takes a sixth of pip's time, but knows nothing of pip's configuration, such as an index of one's own. Certificates are the system's.
+    uv = [
+        str(venv / "bin" / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--system-certs",
+        "--python",
+        str(venv / "bin" / "python"),
+    ]
+    requirements = ["--requirement", str(REQUIREMENTS)]
+    if subprocess.run([*uv, *requirements], check=False).returncode:
+        print("uv could not install them; trying again with pip.", flush=True)
+        subprocess.run([*pip, *requirements], check=True)
 
 
 def _link(collections: Path) -> None:

@@ -228,6 +228,19 @@ class Lab:
         )
         return str(made["ReplicationTask"]["ReplicationTaskArn"])
 
+    def serverless(self, endpoint_arn: str, name: str = "without-servers") -> None:
+        """A serverless replication that writes to the endpoint."""
+        dms = self.client("dms", "dms")
+        source = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", EngineName="mysql")
+        dms.create_replication_config(
+            ReplicationConfigIdentifier=name,
+            SourceEndpointArn=source["Endpoint"]["EndpointArn"],
+            TargetEndpointArn=endpoint_arn,
+            ComputeConfig={"MaxCapacityUnits": 2},
+            ReplicationType="cdc",
+            TableMappings="{}",
+        )
+
     def start(self, task_arn: str, how: str = "start-replication") -> None:
         self.client("dms", "dms").start_replication_task(ReplicationTaskArn=task_arn, StartReplicationTaskType=how)
 

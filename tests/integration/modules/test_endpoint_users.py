@@ -8,25 +8,12 @@ from __future__ import annotations
 import pytest
 
 
-def serverless(lab, endpoint_arn):
-    dms = lab.client("dms", "dms")
-    source = dms.create_endpoint(EndpointIdentifier="source-serverless", EndpointType="source", EngineName="mysql")
-    dms.create_replication_config(
-        ReplicationConfigIdentifier="without-servers",
-        SourceEndpointArn=source["Endpoint"]["EndpointArn"],
-        TargetEndpointArn=endpoint_arn,
-        ComputeConfig={"MaxCapacityUnits": 2},
-        ReplicationType="cdc",
-        TableMappings="{}",
-    )
-
-
 @pytest.fixture
 def used(lab):
     arn = lab.endpoint()["endpoint"]["endpoint_arn"]
     lab.task(arn, "copy-one")
     lab.task(arn, "copy-two")
-    serverless(lab, arn)
+    lab.serverless(arn)
     return arn
 
 

@@ -255,16 +255,7 @@ def test_position_that_is_gone_once_the_task_is_stopped_keeps_the_task(lab, task
 
 
 def test_serverless_replications_are_named(lab, endpoint_arn, task, refused):
-    dms = lab.client("dms", "dms")
-    source = dms.create_endpoint(EndpointIdentifier="source-x", EndpointType="source", EngineName="mysql")
-    dms.create_replication_config(
-        ReplicationConfigIdentifier="without-servers",
-        SourceEndpointArn=source["Endpoint"]["EndpointArn"],
-        TargetEndpointArn=endpoint_arn,
-        ComputeConfig={"MaxCapacityUnits": 2},
-        ReplicationType="cdc",
-        TableMappings="{}",
-    )
+    lab.serverless(endpoint_arn)
     assert "serverless replication without-servers" in refused(lab.replacement, "begun")
 
 
