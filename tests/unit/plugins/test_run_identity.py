@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -32,9 +31,18 @@ def run_of(process):
     return {**current_run(), "pid": process.pid, "started": _run_identity.process_started(process.pid)}
 
 
+# In a process of its own: pytest's has threads, beside which a fork may hang.
+WORKER = """
+import multiprocessing
+from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(pool.apply(current_run) == current_run())
+"""
+
+
 def test_run_is_the_same_in_its_workers():
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        assert pool.apply(current_run) == current_run()
+    ended = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, check=True)
+    assert ended.stdout == "True\n"
 
 
 def test_process_is_alive_until_it_ends(child):
