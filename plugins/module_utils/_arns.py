@@ -22,8 +22,6 @@ _PATTERNS = {
     "key": re.compile(rf"{_PARTITION}:kms:[a-z0-9-]+:(\d{{12}}):key/[\w-]+", re.ASCII),
     "endpoint": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):endpoint:[\w-]+", re.ASCII),
     "rep": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):rep:[\w-]+", re.ASCII),
-    "task": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):task:[\w-]+", re.ASCII),
-    "topic": re.compile(rf"{_PARTITION}:sns:[a-z0-9-]+:(\d{{12}}):[\w.-]+", re.ASCII),
 }
 
 

@@ -214,7 +214,7 @@ def _begin(job: _Job) -> dict[str, Any]:
     else:
         job.create(journal)
     live = [entry["identifier"] for entry in entries if entry["identifier"] in found]
-    _stop(job, [entry for entry in entries if entry["identifier"] in live])
+    _stop(job, live)
     if action == RECREATED:
         for entry in entries:
             _dms_tasks.delete_task(client, entry["arn"])
@@ -356,18 +356,17 @@ def _subscription_arn(job: _Job, name: str) -> str:
     return f"arn:{identity.partition}:dms:{job.scope.region}:{identity.account_id}:es:{name}"
 
 
-def _stop(job: _Job, entries: list[dict[str, Any]]) -> None:
-    """Stop the tasks, and journal their positions, which move until then.
+def _stop(job: _Job, names: list[str]) -> None:
+    """Stop the tasks of these identifiers, and journal their positions, which move until then.
 
     :raises DatalakeError: a task has no position once it is stopped, though its owner did not consent to that.
     """
-    names = [entry["identifier"] for entry in entries]
-    standing = {task["ReplicationTaskIdentifier"]: task for task in _dms_tasks.describe_tasks(job.client, names)}
-    for task in standing.values():
+    standing = _dms_tasks.describe_tasks(job.client, names)
+    for task in standing:
         if task["Status"] in (_replication_tasks.RUNNING, "starting"):
             _dms_tasks.stop_task(job.client, task["ReplicationTaskArn"])
     _dms_tasks.wait_for_tasks(job.client, "tasks_idle", names, job.params)
-    tags = _dms.list_tags_of(job.client, [task["ReplicationTaskArn"] for task in standing.values()])
+    tags = _dms.list_tags_of(job.client, [task["ReplicationTaskArn"] for task in standing])
     stopped = {
         task["ReplicationTaskIdentifier"]: _replication_tasks.entry_of(task, tags[task["ReplicationTaskArn"]])
         for task in _dms_tasks.describe_tasks(job.client, names)
