@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils import iam
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
-from ansible_collections.datalake.dms.plugins.module_utils import _trust
+from ansible_collections.datalake.dms.plugins.module_utils import _trust, _validation
 from ansible_collections.datalake.dms.plugins.module_utils._account import Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
@@ -106,6 +106,17 @@ def plan_state(
 def outcome(before: State, after: State) -> dict[str, Any]:
     """What every result has: whether anything changes, and what."""
     return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
+
+
+def policies_to_write(before: State, after: State) -> list[_validation.Policy]:
+    """The documents that a run writes; not those that stay as they are."""
+    role, policy = after["role"], after["policy"]
+    trust_stands = (before["role"] or {}).get("assume_role_policy_document") == role["assume_role_policy_document"]
+    policy_stands = (before["policy"] or {}).get("document") == policy["document"]
+    return [
+        *([] if trust_stands else [_validation.trust_policy(role["role_name"], role["assume_role_policy_document"])]),
+        *([] if policy_stands else [_validation.identity_policy(policy["policy_name"], policy["document"])]),
+    ]
 
 
 # What the options mean

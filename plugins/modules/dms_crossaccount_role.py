@@ -17,6 +17,7 @@ description:
     C(ListEntitiesForPolicy), C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
     C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
     also C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
+  - Access Analyzer C(ValidatePolicy) looks at a policy before it is written.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -121,6 +122,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.deployment
+  - datalake.dms.validation
 attributes:
   check_mode:
     support: full
@@ -232,6 +234,25 @@ foreign:
       description: Names of the role's inline policies. The module makes none.
       type: list
       elements: str
+policy_findings:
+  description: What IAM Access Analyzer found in the policies that are written, less O(validation_exceptions).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    policy:
+      description: Which policy.
+      type: str
+      sample: trust of role dms-s3-dev-crm
+    finding_type:
+      description: V(ERROR), V(SECURITY_WARNING), V(WARNING) or V(SUGGESTION).
+      type: str
+    issue_code:
+      description: The issue code, as O(validation_exceptions) takes it.
+      type: str
+    details:
+      description: What Access Analyzer says.
+      type: str
 findings:
   description: A sentence for each trust statement that was found to admit DMS without C(sts:ExternalId). Closed now, unless in check mode.
   returned: success
@@ -243,6 +264,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
+from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -264,6 +286,7 @@ ARGUMENT_SPEC = {
     "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
     **TAGS_SPEC,
     **DEPLOYMENT_SPEC,
+    **VALIDATION_SPEC,
 }
 
 

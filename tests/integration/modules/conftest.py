@@ -46,7 +46,7 @@ from embedded_aws import EmbeddedAWS
 REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
 LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
-READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 _NUMBERS = itertools.count(1)
 
 
