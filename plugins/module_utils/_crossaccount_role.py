@@ -42,7 +42,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     _role_plan.check_options(params)
     client = account.client("iam")
     before = read_state(client, account.identity, params)
-    _role_plan.check_owners(before, params["deployment"])
+    _role_plan.check_owners(before, params)
     if params["state"] == "absent":
         return _ensure_absent(client, before, params, check_mode)
     return _ensure_present(client, before, account, params, check_mode)
@@ -104,8 +104,7 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     elif _role_plan.is_strangers_policy(before, params["deployment"]):
         after["policy"] = before["policy"]
         warnings.append(
-            f"policy {_role_plan.policy_name(params)} is neither attached to the role nor tagged as of deployment {params['deployment']} "
-            "and stays."
+            f"policy {_role_plan.policy_name(params)} is not tagged as of deployment {params['deployment']} and stays."
         )
     if not check_mode:
         _remove(client, before, after, params["role_name"])

@@ -26,7 +26,9 @@ options:
       - V(present) makes role and policy what the options say; V(absent) removes the policy with its versions, the attachment and
         the role.
       - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
-        that other roles use too stays. With O(deployment), so does a policy that is neither attached to the role nor tagged.
+        that other roles use too stays.
+      - With O(deployment), V(absent) removes a role only where it has that deployment's tag, is under O(path) and trusts DMS, and a policy only
+        where it has the tag and is under O(path).
       - With V(present), a policy that says something else and is attached to other roles is refused.
     type: str
     choices: [present, absent]

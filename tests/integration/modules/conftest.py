@@ -132,9 +132,13 @@ class Lab:
         usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
         return self._run(side, _preflight.ensure, dms_preflight, False, {**usual, **options})
 
+    def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
+        """dms_s3_endpoint_info."""
+        return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
     def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
         """The endpoints of dms_s3_endpoint_info."""
-        return list(self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)["endpoints"])
+        return list(self.run_endpoints_info(**options)["endpoints"])
 
     def roles_info(self, **options: Any) -> list[dict[str, Any]]:
         """The roles of dms_crossaccount_role_info."""
