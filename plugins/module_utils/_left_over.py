@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, role_path
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG
 from ansible_collections.datalake.dms.plugins.module_utils._trust import admits_dms
 
@@ -37,6 +38,8 @@ def left_over(
     names = {(d["lake_account_id"], d["role_name"].lower()) for d in declared}
     ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
     ours = {arn: r for arn, r in ours.items() if admits_dms(r["assume_role_policy_document"])}
+    # The account's service roles have no endpoint, and other deployments need them too.
+    ours = {arn: r for arn, r in ours.items() if r["role_name"] not in SERVICE_ROLES}
     ours = {arn: r for arn, r in ours.items() if (account_of(arn), r["role_name"].lower()) not in names}
     users = Counter(_role_of(endpoint) for endpoint in standing.values())
     pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]

@@ -26,6 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _replacement,
     _role_info,
     _s3_endpoint,
+    _service_roles,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
@@ -38,6 +39,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_preflight,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
+    dms_service_roles,
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -135,6 +137,10 @@ class Lab:
     def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint_info."""
         return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
+    def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_service_roles."""
+        return self._run("dms", _service_roles.ensure, dms_service_roles, check, options)
 
     def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
         """The endpoints of dms_s3_endpoint_info."""
