@@ -131,7 +131,7 @@ ARGUMENT_SPEC = {
     "roles": {"type": "list", "elements": "str", "choices": list(SERVICE_ROLES), "default": USUAL_ROLES},
     "regions": {"type": "list", "elements": "str", "default": []},
     "tags": TAGS_SPEC["tags"],
-    **DEPLOYMENT_SPEC,
+    "deployment": DEPLOYMENT_SPEC["deployment"],
 }
 
 
