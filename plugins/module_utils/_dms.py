@@ -311,6 +311,21 @@ def describe_connection(client: Any, endpoint_arn: str, replication_instance_arn
     return found[0] if found else None
 
 
+@DmsErrorHandler.list_error_handler("list the connections", [])
+def list_connections(client: Any, **wanted: str) -> list[dict[str, Any]]:
+    """All connections that pass the filters, such as replication_instance_arn."""
+    pages = client.get_paginator("describe_connections").paginate(
+        Filters=filters(**wanted), PaginationConfig={"PageSize": PAGE_SIZE}
+    )
+    return list(pages.build_full_result()["Connections"])
+
+
+@DmsErrorHandler.common_error_handler("look at the quotas of DMS")
+def account_quotas(client: Any) -> list[dict[str, Any]]:
+    """DescribeAccountAttributes: AccountQuotaName, Used and Max of each quota."""
+    return list(client.describe_account_attributes()["AccountQuotas"])
+
+
 @DmsErrorHandler.list_error_handler("describe the replication instance")
 def describe_instance(client: Any, arn: str) -> dict[str, Any] | None:
     found = client.describe_replication_instances(Filters=filters(replication_instance_arn=arn))["ReplicationInstances"]

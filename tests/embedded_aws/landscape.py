@@ -18,6 +18,10 @@ DEFAULT_AUTOMATION = {
     # Long, since Ansible masks every occurrence of a secret in its output.
     "secret_access_key": "embedded-aws-secret-key-of-the-automation-user",
 }
+SERVICE_ROLES = {
+    "dms-vpc-role": "AmazonDMSVPCManagementRole",
+    "dms-cloudwatch-logs-role": "AmazonDMSCloudWatchLogsRole",
+}
 AUTOMATION_USER = "automation"
 ACCOUNT_ID = re.compile(r"\d{12}")
 
@@ -89,6 +93,8 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
         if role_arn:
             external_id = environment[side].get("assume_role_external_id")
             moto_seams.put_role(role_arn, automation_trust(partition, automation_account, external_id))
+    if environment["dms"].get("prepared"):
+        _seed_service_roles(partition, environment["dms"]["account_id"])
     lake = environment["lake"]
     if lake.get("bucket_name") and not moto_seams.bucket_view(lake["bucket_name"]):
         ownership = lake.get("ownership", "BucketOwnerEnforced")
@@ -100,6 +106,15 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
         moto_seams.protect_bucket(journal)
     if lake.get("kms_key_arn"):
         moto_seams.create_key(lake["kms_key_arn"])
+
+
+def _seed_service_roles(partition: str, account: str) -> None:
+    """The roles that DMS wants in each account (DMS User Guide, "Creating the IAM roles to use with AWS DMS")."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name, policy in SERVICE_ROLES.items():
+        role = f"arn:{partition}:iam::{account}:role/{name}"
+        moto_seams.put_role(role, {"Version": "2012-10-17", "Statement": [statement]})
+        moto_seams.attach_aws_policy(partition, account, name, f"arn:{partition}:iam::aws:policy/service-role/{policy}")
 
 
 def automation_trust(partition: str, account: str, external_id: str | None) -> dict[str, Any]:

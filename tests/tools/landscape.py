@@ -30,6 +30,7 @@ def environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
             **_side(names, "dms"),
             "replication_instance_arn": names["s3_endpoint_replication_instance_arn"],
             "journal_bucket_name": names["s3_endpoint_journal_bucket"],
+            "prepared": True,
         },
         "lake": {
             **_side(names, "lake"),

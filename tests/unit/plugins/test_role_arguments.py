@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles/s3_endpoint"
-ENTRY_POINTS = ["main", "verify", "remove", "unlock", "declare", "left_over", "prune"]
+ENTRY_POINTS = ["main", "verify", "remove", "unlock", "declare", "left_over", "prune", "preflight"]
 TYPES = {"str": str, "bool": bool, "int": int, "float": float, "dict": dict, "list": list}
 TYPES |= {"path": str, "raw": object}
 

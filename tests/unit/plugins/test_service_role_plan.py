@@ -171,6 +171,11 @@ def test_interrupted_removal_can_go_on():
 
 def test_no_service_role_is_left_over_by_an_inventory():
     made = {**planned(VPC, deployment="lake-dev"), "policies": []}
-    declared = {"deployment": "lake-dev", "role_path": "/", "role_name": "dms-s3-erp", "lake_account_id": "444455556666"}
+    declared = {
+        "deployment": "lake-dev",
+        "role_path": "/",
+        "role_name": "dms-s3-erp",
+        "lake_account_id": "444455556666",
+    }
     assert left_over([], [made], "lake-dev", [declared]) == []
     assert len(left_over([], [{**made, "role_name": "dms-s3-crm"}], "lake-dev", [declared])) == 1
