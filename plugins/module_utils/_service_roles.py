@@ -23,7 +23,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import Datala
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import Role
 from ansible_collections.datalake.dms.plugins.module_utils._tags import check_deployment
 
-Roles = dict[str, Role | None]
+# Role by name, None where there is none.
+Roles = dict[str, Any]
 
 # IAM refuses two changes of one role at the same time.
 _one_by_one = _dms.retry_while(["ConcurrentModification"], timeout=30, first_pause=0.5)
