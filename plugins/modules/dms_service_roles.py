@@ -17,6 +17,7 @@ description:
   - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies) to read, and C(CreateRole), C(TagRole), C(UpdateAssumeRolePolicy),
     C(AttachRolePolicy) to write; to remove C(DetachRolePolicy), C(DeleteRole), and DMS C(DescribeReplicationInstances),
     C(DescribeReplicationTasks), C(DescribeReplicationConfigs).
+  - Access Analyzer C(ValidatePolicy) looks at a trust before it is written.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -59,6 +60,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.validation
 attributes:
   check_mode:
     support: full
@@ -90,6 +92,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+policy_findings:
+  description: What IAM Access Analyzer found in the trusts that are written, as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
+  returned: success
+  type: list
+  elements: dict
 roles:
   description: Each role by its name, as it is, or in check mode as it would be; null where there is none.
   returned: success
@@ -125,6 +132,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -132,6 +140,7 @@ ARGUMENT_SPEC = {
     "regions": {"type": "list", "elements": "str", "default": []},
     "tags": TAGS_SPEC["tags"],
     "deployment": DEPLOYMENT_SPEC["deployment"],
+    **VALIDATION_SPEC,
 }
 
 

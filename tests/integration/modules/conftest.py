@@ -27,6 +27,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _role_info,
     _s3_endpoint,
     _service_roles,
+    _validation,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
@@ -36,6 +37,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_crossaccount_role,
     dms_crossaccount_role_info,
     dms_endpoint_replacement,
+    dms_policy_validation,
     dms_preflight,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
@@ -137,6 +139,10 @@ class Lab:
     def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint_info."""
         return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
+    def policy_validation(self, **options: Any) -> dict[str, Any]:
+        """dms_policy_validation."""
+        return self._run("lake", _validation.ensure, dms_policy_validation, False, options)
 
     def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_service_roles."""
