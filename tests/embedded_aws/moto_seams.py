@@ -23,6 +23,7 @@ from moto.s3.models import FakeKey
 from werkzeug.test import run_wsgi_app
 
 from .arns import account_of, partition_of, region_of, resource_of
+from .policy_documents import without_principal
 from .wire import Answer, AwsError, Call
 
 __all__ = ["MotoApplication", "MotoRequestHandler"]
@@ -127,7 +128,9 @@ def policy_exists(partition: str, account: str, policy_arn: str) -> bool:
 
 
 def principal_exists(arn: str) -> bool:
-    """Whether the user or role with that ARN exists in its account."""
+    """Whether the user or role with that ARN exists in its account; a unique id is that of a deleted one."""
+    if not arn.startswith("arn:"):
+        return False
     backend = iam_backends[account_of(arn)][partition_of(arn)]
     principals: list[Role | User] = [*backend.roles.values(), *backend.users.values()]
     return any(principal.arn == arn for principal in principals)
@@ -301,6 +304,26 @@ def create_key(arn: str) -> None:
     del backend.keys[key.id]
     key.id, key.arn = resource_of(arn).removeprefix("key/"), arn
     backend.keys[key.id] = key
+
+
+def show_unique_id(arn: str, unique_id: str) -> None:
+    """A role is deleted: the policies of all buckets and keys that name it show its unique id from now on."""
+    backends: Any = get_backend("s3")
+    places = set(backends.bucket_accounts.values())
+    buckets = [b for partition, account in places for b in backends[account][partition].buckets.values()]
+    stores: list[Any] = [bucket for bucket in buckets if bucket.policy]
+    stores += [
+        key
+        for regions in list(get_backend("kms").values())
+        for backend in list(regions.values())
+        for key in backend.keys.values()
+    ]
+    for store in stores:
+        document = json.loads(store.policy)
+        shown = without_principal(document, arn, unique_id)
+        if shown != document:
+            text = json.dumps(shown)
+            store.policy = text.encode() if isinstance(store.policy, bytes) else text
 
 
 # --- EC2 ---------------------------------------------------------------------------------------------------------
