@@ -92,7 +92,7 @@ def check_options(params: dict[str, Any]) -> None:
         raise DatalakeError(
             message=f"role_arn={params['role_arn']} is not the ARN of an IAM role; give one like arn:aws:iam::111122223333:role/name."
         )
-    for option, least in (("settle_time", 0.01), ("iam_propagation_timeout", 0)):
+    for option, least in (("settle_time", 0.1), ("iam_propagation_timeout", 0)):
         if params[option] < least:
             raise DatalakeError(message=f"{option}={params[option]} must be at least {least}; give seconds.")
     check_deployment(params["deployment"])

@@ -154,7 +154,8 @@ def read_policy(store: PolicyStore) -> Policy | None:
 def bring_about(merges: list[tuple[PolicyStore, Merge]], patience: Patience) -> None:
     """Make each policy what its `merge` makes of it, and see that it stays so.
 
-    :raises DatalakeError: others keep undoing it, or deleted roles of others are in the way. AnsibleAWSError: a call failed.
+    :raises DatalakeError: others keep undoing it, calls take too long, or deleted roles of others are in the way. AnsibleAWSError: a call
+        failed.
     """
 
     @_UntilSettled.exponential_backoff(retries=_ROUNDS, delay=patience.settle_time, backoff=1, max_delay=None)
@@ -168,6 +169,11 @@ def bring_about(merges: list[tuple[PolicyStore, Merge]], patience: Patience) -> 
         settle()
     except _NotSettled as error:
         policies = " and the ".join(store.what for store, _merge in merges)
+        if isinstance(error.__cause__, _StaleRead):
+            raise DatalakeError(
+                message=f"The {policies} could not be written within {patience.settle_time / 2:g} seconds after it was read, {_ROUNDS} times; give a "
+                "longer settle_time (seconds)."
+            ) from error
         raise DatalakeError(
             message=f"The {policies} was written {_ROUNDS} times and does not stay as written, because something else keeps writing it; find out "
             "in CloudTrail what that is, and run again."
@@ -213,8 +219,9 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
 
     try:
         return bool(write())
-    except _StaleRead:
-        return True  # Not sent; the next round reads it again.
+    except _StaleRead as error:
+        # Not sent; the next round reads it again.
+        raise _NotSettled from error
 
 
 def _refuse_dead_principals(store: PolicyStore, policy: Policy | None) -> None:

@@ -61,7 +61,8 @@ options:
     type: str
   settle_time:
     description:
-      - How long after a write the policy is looked at again, in seconds. A policy that was read longer than half of that ago is not sent.
+      - How long after a write the policy is looked at again, in seconds, at least 0.1.
+      - A policy that was read longer than half of that ago is not sent.
       - All who write the bucket's policy with this collection should have the same.
     type: float
     default: 10.0

@@ -232,6 +232,20 @@ def bucket_view(name: str) -> dict[str, Any] | None:
     return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy}
 
 
+def bucket_policies(account: str) -> dict[str, dict[str, Any]]:
+    """The policies of the account's buckets that have one, by bucket."""
+    backends: Any = get_backend("s3")
+    names = [name for name, (_partition, owner) in list(backends.bucket_accounts.items()) if owner == account]
+    policies = {name: (bucket_view(name) or {})["Policy"] for name in names}
+    return {name: policy for name, policy in policies.items() if policy}
+
+
+def put_bucket_policy(name: str, policy: dict[str, Any]) -> None:
+    backends: Any = get_backend("s3")
+    partition, account = backends.bucket_accounts[name]
+    backends[account][partition].put_bucket_policy(name, json.dumps(policy).encode())
+
+
 def object_etag(bucket: str, key: str) -> str | None:
     """The ETag, without quotes, of the object that exists now; None if there is none or it was deleted."""
     backends: Any = get_backend("s3")
@@ -291,6 +305,18 @@ def key_view(reference: str, account: str, region: str) -> dict[str, Any] | None
         "Enabled": key.enabled and key.key_state == "Enabled",
         "Policy": json.loads(key.policy),
     }
+
+
+def key_policies(account: str) -> dict[str, dict[str, Any]]:
+    """The policies of the account's keys in all regions, by ARN."""
+    backends = [
+        backend
+        for owner, regions in list(get_backend("kms").items())
+        if owner == account
+        for backend in regions.values()
+    ]
+    keys = [key for backend in backends for key in backend.keys.values()]
+    return {key.arn: json.loads(key.policy) for key in keys}
 
 
 def create_key(arn: str) -> None:

@@ -104,7 +104,7 @@ class Lab:
     def bucket_access(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_bucket_access."""
         usual = {"role_arn": f"arn:aws:iam::{self.dms_account}:role/dms-s3-crm", "bucket_name": self.bucket}
-        usual |= {"bucket_folder": "raw/crm", "settle_time": 0.05, "iam_propagation_timeout": 1}
+        usual |= {"bucket_folder": "raw/crm", "settle_time": 0.2, "iam_propagation_timeout": 1}
         return self._run("lake", _bucket_access.ensure, dms_bucket_access, check, {**usual, **options})
 
     def endpoint(self, check: bool = False, **options: Any) -> dict[str, Any]:

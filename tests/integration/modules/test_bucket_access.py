@@ -298,6 +298,14 @@ def test_policy_that_was_read_too_long_ago_is_not_sent(lab, role, foreign, monke
     assert lab.bucket_policy() == [foreign, theirs, result["bucket_statement"]]
 
 
+def test_calls_that_take_too_long_are_told(lab, role, foreign):
+    lab.fault("s3", "GetBucketPolicy", "delay", "lake", seconds=0.1, count=None)
+    with pytest.raises(AnsibleAWSError) as error:
+        lab.bucket_access(settle_time=0.1)
+    assert "could not be written within 0.05 seconds after it was read" in explain(error.value)
+    assert lab.bucket_policy() == [foreign]
+
+
 def test_somebody_who_keeps_overwriting_it_is_told(lab, role, foreign, monkeypatch):
     put_bucket_policy = _resource_policies.BucketPolicy.write
 
@@ -307,7 +315,7 @@ def test_somebody_who_keeps_overwriting_it_is_told(lab, role, foreign, monkeypat
 
     monkeypatch.setattr(_resource_policies.BucketPolicy, "write", then_overwritten)
     with pytest.raises(AnsibleAWSError) as error:
-        lab.bucket_access(settle_time=0.01)
+        lab.bucket_access(settle_time=0.1)
     assert "was written 10 times and does not stay as written" in explain(error.value)
 
 
