@@ -49,8 +49,8 @@ class FilterModule:
 
 def _of_hosts(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     told = [
-        (str(host["inventory_hostname"]), host["__s3_endpoint_needs"])
+        (str(host["inventory_hostname"]), host["__s3_endpoint_told_accounts"])
         for host in hosts
-        if "__s3_endpoint_needs" in host
+        if "__s3_endpoint_told_accounts" in host
     ]
     return accounts(told)
