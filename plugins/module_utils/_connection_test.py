@@ -11,6 +11,7 @@ remembers both: `datalake.dms:connection-tested` = `<UTC time>/<fingerprint>`.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -28,6 +29,17 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     DmsErrorHandler,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._tags import RESERVED_PREFIX
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "endpoint_arn": {"type": "str", "required": True},
+    "replication_instance_arn": {"type": "str"},
+    "test": {"type": "str", "choices": ["when_needed", "always"], "default": "when_needed"},
+    "max_age": {"type": "int", "default": 0},
+    "change_token": {"type": "str", "no_log": False},
+    "iam_propagation_timeout": {"type": "int", "default": 0},
+    **_dms.WAIT_SPEC,
+}
 
 TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 
@@ -114,6 +126,24 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     return _result(
         params, connection["Status"], connection, tested=True, needed=True, tag_before=tag, tag_after=tag_after
     )
+
+
+def change_token(
+    role: dict[str, Any], settings: dict[str, Any], external_ids: list[str], statements: list[Any] | None = None
+) -> str:
+    """What changes with whatever the connection depends on; the test remembers it. Pure.
+
+    :param role: the result of dms_crossaccount_role. :param settings: the endpoint's, as dms_s3_endpoint returns them.
+    :param external_ids: those that the endpoint has. :param statements: of dms_bucket_access, where bucket and key admit the role.
+    """
+    things = [
+        role["policy"]["document"],
+        role["role"]["permissions_boundary"],
+        settings,
+        external_ids,
+        *(statements or []),
+    ]
+    return json.dumps(things, sort_keys=True)
 
 
 def test_needed(

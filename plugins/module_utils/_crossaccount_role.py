@@ -25,6 +25,32 @@ from ansible_collections.datalake.dms.plugins.module_utils import _role_plan, _t
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._role_plan import State
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC, TAGS_SPEC
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "role_name": {"type": "str", "required": True},
+    "policy_name": {"type": "str"},
+    "path": {"type": "str", "default": "/"},
+    "permissions_boundary": {"type": "str"},
+    "bucket_name": {"type": "str"},
+    "bucket_folder": {"type": "str"},
+    "server_side_encryption_kms_key_id": {"type": "str"},
+    "glue_catalog_generation": {"type": "bool", "default": False},
+    "canned_acl_for_objects": {"type": "str"},
+    "external_ids": {"type": "list", "elements": "str", "default": []},
+    "purge_external_ids": {"type": "bool", "default": False},
+    "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
+    "source_account": {"type": "str"},
+    "source_arn": {"type": "str"},
+    "service_principals": {"type": "list", "elements": "str", "default": [_trust.DMS_PRINCIPAL]},
+    "purge_trust_statements": {"type": "bool", "default": False},
+    "trust_length_limit": {"type": "int", "default": _trust.TRUST_LENGTH},
+    **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
+    **_validation.VALIDATION_SPEC,
+}
 
 # IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
 # request that botocore therefore sends twice.

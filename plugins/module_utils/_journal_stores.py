@@ -68,9 +68,9 @@ def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
     :raises DatalakeError: a local folder, and calls that go to AWS.
     """
     dms = account.client("dms").meta
-    place = f"{dms.region_name}/{params['endpoint_identifier'].lower()}.json"
     if params["journal_bucket"]:
-        return S3Store(account, params["journal_bucket"], f"{params['journal_prefix'].strip('/')}/{place}".lstrip("/"))
+        key = object_key(params["journal_prefix"], dms.region_name, params["endpoint_identifier"])
+        return S3Store(account, params["journal_bucket"], key)
     if not params["journal_path"]:
         return None
     host = api_host(account)
@@ -79,7 +79,13 @@ def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
             message=f"journal_path={params['journal_path']} is a folder of this machine, which is no safe place while calls go to {host}; name "
             "a bucket of the DMS account in journal_bucket."
         )
+    place = object_key("", dms.region_name, params["endpoint_identifier"])
     return FileStore(Path(params["journal_path"]) / account.identity.account_id / place)
+
+
+def object_key(prefix: str, region: str, endpoint_identifier: str) -> str:
+    """Where an endpoint's journal is, in a bucket or a folder. Pure."""
+    return f"{prefix.strip('/')}/{region}/{endpoint_identifier.lower()}.json".lstrip("/")
 
 
 def api_host(account: Account) -> str:

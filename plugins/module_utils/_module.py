@@ -30,11 +30,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import s
 
 Ensure = Callable[[Account, dict[str, Any], bool], dict[str, Any]]
 
-TAGS_SPEC: dict[str, dict[str, Any]] = {
-    "tags": {"type": "dict", "aliases": ["resource_tags"]},
-    "purge_tags": {"type": "bool", "default": True},
-}
-
 
 def full_argument_spec(argument_spec: Mapping[str, Any]) -> dict[str, Any]:
     """A module's own options, those of assuming a role, and amazon.aws's connection options."""

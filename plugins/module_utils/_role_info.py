@@ -63,7 +63,7 @@ def _read_policies(client: Any, role: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _by_account(client: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """GetAccountAuthorizationDetails tells everything in one go, but for the tags of policies."""
-    details = _account_details(client)
+    details = account_details(client)
     own = [policy for policy in details["Policies"] if is_arn(policy["Arn"], "policy")]
     policies = {policy["Arn"]: _policy_view_without_tags(policy) for policy in own}
     roles = [_role_view_of_details(role) for role in details["RoleDetailList"]]
@@ -88,7 +88,8 @@ def _list_roles(client: Any, path_prefix: str) -> list[dict[str, Any]]:
 
 
 @IAMErrorHandler.common_error_handler("read the account's authorization details")
-def _account_details(client: Any) -> dict[str, Any]:
+def account_details(client: Any) -> dict[str, Any]:
+    """RoleDetailList and Policies of GetAccountAuthorizationDetails, all pages."""
     pages = client.get_paginator("get_account_authorization_details").paginate(
         Filter=["Role", "LocalManagedPolicy"], PaginationConfig=_PAGE
     )

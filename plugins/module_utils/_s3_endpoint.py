@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
-from ansible_collections.datalake.dms.plugins.module_utils import _dms, _endpoint_plan
+from ansible_collections.datalake.dms.plugins.module_utils import _dms, _endpoint_plan, _s3_settings
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
@@ -41,12 +41,41 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     snake_settings,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._tags import (
+    DEPLOYMENT_SPEC,
+    TAGS_SPEC,
     check_deployment,
     check_owner,
     check_required,
     new_tags,
     planned_tags,
 )
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "endpoint_identifier": {"type": "str", "required": True},
+    "resource_identifier": {"type": "str"},
+    "s3_settings": {"type": "dict", "options": _s3_settings.argument_spec()},
+    "extra_connection_attributes": {"type": "str"},
+    "settings_conflicts": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+    "exact": {"type": "bool", "default": False},
+    "recreate": {"type": "bool", "default": False},
+    "in_use": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
+    "predecessor": {
+        "type": "dict",
+        "options": {
+            "endpoint_arn": {"type": "str", "required": True},
+            "external_id": {"type": "str"},
+            "s3_settings": {"type": "dict"},
+            "extra_connection_attributes": {"type": "str"},
+            "tags": {"type": "dict"},
+        },
+    },
+    "iam_propagation_timeout": {"type": "int", "default": 300},
+    **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
+    **_dms.WAIT_SPEC,
+}
 
 # Faults of CreateEndpoint after which the endpoint may stand.
 _MAY_STAND_ALL_THE_SAME = [

@@ -20,6 +20,12 @@ RESERVED_PREFIX = "datalake.dms:"
 # over one resource.
 DEPLOYMENT_TAG = f"{RESERVED_PREFIX}deployment"
 
+# The options of amazon.aws's fragment `tags`.
+TAGS_SPEC: dict[str, dict[str, Any]] = {
+    "tags": {"type": "dict", "aliases": ["resource_tags"]},
+    "purge_tags": {"type": "bool", "default": True},
+}
+
 # The options of each module that makes something.
 DEPLOYMENT_SPEC: dict[str, dict[str, Any]] = {
     "deployment": {"type": "str"},

@@ -109,18 +109,9 @@ failed_to_assume_role:
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils import _connection_test
-from ansible_collections.datalake.dms.plugins.module_utils._dms import WAIT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
 
-ARGUMENT_SPEC = {
-    "endpoint_arn": {"type": "str", "required": True},
-    "replication_instance_arn": {"type": "str"},
-    "test": {"type": "str", "choices": ["when_needed", "always"], "default": "when_needed"},
-    "max_age": {"type": "int", "default": 0},
-    "change_token": {"type": "str", "no_log": False},
-    "iam_propagation_timeout": {"type": "int", "default": 0},
-    **WAIT_SPEC,
-}
+ARGUMENT_SPEC = _connection_test.ARGUMENT_SPEC
 
 
 def main() -> None:

@@ -270,34 +270,9 @@ findings:
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
-from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
-from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
-from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
-from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
 
-ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "role_name": {"type": "str", "required": True},
-    "policy_name": {"type": "str"},
-    "path": {"type": "str", "default": "/"},
-    "permissions_boundary": {"type": "str"},
-    "bucket_name": {"type": "str"},
-    "bucket_folder": {"type": "str"},
-    "server_side_encryption_kms_key_id": {"type": "str"},
-    "glue_catalog_generation": {"type": "bool", "default": False},
-    "canned_acl_for_objects": {"type": "str"},
-    "external_ids": {"type": "list", "elements": "str", "default": []},
-    "purge_external_ids": {"type": "bool", "default": False},
-    "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
-    "source_account": {"type": "str"},
-    "source_arn": {"type": "str"},
-    "service_principals": {"type": "list", "elements": "str", "default": [DMS_PRINCIPAL]},
-    "purge_trust_statements": {"type": "bool", "default": False},
-    "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
-    **TAGS_SPEC,
-    **DEPLOYMENT_SPEC,
-    **VALIDATION_SPEC,
-}
+ARGUMENT_SPEC = _crossaccount_role.ARGUMENT_SPEC
 
 
 def main() -> None:

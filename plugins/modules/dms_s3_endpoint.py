@@ -423,36 +423,10 @@ endpoint:
       type: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _s3_endpoint, _s3_settings
-from ansible_collections.datalake.dms.plugins.module_utils._dms import WAIT_SPEC
-from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
-from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils import _s3_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
 
-ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "endpoint_identifier": {"type": "str", "required": True},
-    "resource_identifier": {"type": "str"},
-    "s3_settings": {"type": "dict", "options": _s3_settings.argument_spec()},
-    "extra_connection_attributes": {"type": "str"},
-    "settings_conflicts": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
-    "exact": {"type": "bool", "default": False},
-    "recreate": {"type": "bool", "default": False},
-    "in_use": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
-    "predecessor": {
-        "type": "dict",
-        "options": {
-            "endpoint_arn": {"type": "str", "required": True},
-            "external_id": {"type": "str"},
-            "s3_settings": {"type": "dict"},
-            "extra_connection_attributes": {"type": "str"},
-            "tags": {"type": "dict"},
-        },
-    },
-    "iam_propagation_timeout": {"type": "int", "default": 300},
-    **TAGS_SPEC,
-    **DEPLOYMENT_SPEC,
-    **WAIT_SPEC,
-}
+ARGUMENT_SPEC = _s3_endpoint.ARGUMENT_SPEC
 
 
 def main() -> None:

@@ -129,9 +129,9 @@ findings:
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
-from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
-from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC, TAGS_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {

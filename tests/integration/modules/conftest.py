@@ -29,6 +29,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _role_info,
     _s3_endpoint,
     _service_roles,
+    _survey,
     _validation,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
@@ -45,6 +46,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_s3_endpoint,
     dms_s3_endpoint_info,
     dms_service_roles,
+    dms_survey,
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -148,6 +150,34 @@ class Lab:
     def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint_info."""
         return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
+    def survey(self, hosts: list[dict[str, Any]]) -> dict[str, Any]:
+        """dms_survey."""
+        return self._run("dms", _survey.ensure, dms_survey, False, {"hosts": hosts})
+
+    def surveyed_host(
+        self, name: str = "crm", endpoint: str = "dev-crm", account_wide: bool = True, **more: Any
+    ) -> dict[str, Any]:
+        """A host of dms_survey; `more`: its settings, its tags, and options of role and test."""
+        tagging = {"tags": more.get("tags", {"team": "data"}), "deployment": "dev"}
+        settings = {**self.s3_settings, **more.get("settings", {})}
+        sides = {
+            side: {"region": self.region, "assume_role_arn": arn, "assume_role_external_id": EXTERNAL_ID}
+            for side, arn in self.deployers.items()
+        }
+        return {
+            "name": name,
+            **sides,
+            "endpoint": {"endpoint_identifier": endpoint, "s3_settings": settings, **tagging, **QUICK},
+            "role": {"role_name": "dms-s3-crm", "path": "/", **tagging, **more.get("role", {})},
+            "test": {"replication_instance_arn": self.instance_arn, **more.get("test", {})},
+            "journal_bucket": self.journals,
+            "journal_prefix": "datalake-dms",
+            "one_account": False,
+            "account_wide": account_wide,
+        }
+
+    change_token = staticmethod(_connection_test.change_token)
 
     def policy_validation(self, **options: Any) -> dict[str, Any]:
         """dms_policy_validation."""
