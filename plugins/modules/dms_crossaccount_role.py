@@ -13,10 +13,6 @@ description:
     managed policy that allows what that endpoint needs and no more.
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
-  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
-    C(ListEntitiesForPolicy), C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
-    C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
-    also C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -121,6 +117,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.deployment
+  - datalake.dms.permissions.dms_crossaccount_role
 attributes:
   check_mode:
     support: full

@@ -12,7 +12,6 @@ description:
   - Compares the caller's account with the one that the inventory names, the inventory's accounts with the one map of environments, and
     looks whether bucket, KMS key and replication instance are there.
   - Never changes anything. All findings are reported together, and the task fails where there is one.
-  - Uses STS C(GetCallerIdentity), S3 C(HeadBucket), KMS C(DescribeKey), DMS C(DescribeReplicationInstances).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -63,6 +62,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_preflight
 attributes:
   check_mode:
     support: full
