@@ -34,6 +34,7 @@ KINDS = {
     "journal_bucket": (DMS, "the journal bucket"),
     "journal": (DMS, "the journals in it"),
     "journal_key": (DMS, "its key"),
+    "service_role": (DMS, "the service roles of DMS"),
     "role_account": (HOME, "everything in the access roles' account"),
     "absent_role": (HOME, "names of access roles that do not exist yet"),
     "access_role": (HOME, "the access roles"),
@@ -189,6 +190,7 @@ PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
         *_SURVEYING,
     ),
 }
+PROFILE_SIDES: dict[str, tuple[str, ...]] = dict.fromkeys(PROFILES, SIDES)
 PLAYBOOKS = {
     READER: "verify, deploy --check",
     DEPLOYER: "deploy, unlock",
