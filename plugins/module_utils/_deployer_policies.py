@@ -197,7 +197,7 @@ def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
     if kind == "journal_key":
         found = (*found, "via_s3")
     # A global service is in a region of its own, and these ARNs name the region.
-    named = ("endpoint", "task", "subscription", "instance", "any_instance", "key", "journal_key")
+    named = ("endpoint", "local_endpoint", "task", "subscription", "instance", "any_instance", "key", "journal_key")
     return found if action.startswith("iam:") or kind in named else (*found, "region")
 
 
@@ -231,6 +231,7 @@ def _resources(deployment: Deployment, side: str, kind: str) -> list[str]:
         "dms_account": ["*"],
         "role_account": ["*"],
         "endpoint": [f"{arn}:endpoint:*" for arn in dms],
+        "local_endpoint": [f"{arn}:endpoint:*" for arn in dms] if d.has_local_endpoints else [],
         "task": [f"{arn}:task:*" for arn in dms],
         "subscription": [f"{arn}:es:*" for arn in dms],
         "any_instance": [f"{arn}:rep:*" for arn in dms],

@@ -56,6 +56,11 @@ class Deployment:
         """The sides where access roles live."""
         return [side for side, way in ((DMS, "bucket_policy"), (LAKE, "crossaccount_role")) if way in self.ways]
 
+    @property
+    def has_local_endpoints(self) -> bool:
+        """Whether an access role can be in the account of its endpoint."""
+        return DMS in self.homes or self.dms_account_id == self.lake_account_id
+
     def iam_arn(self, side: str, resource: str) -> str:
         return f"arn:{self.partition}:iam::{self.account_of(side)}:{resource}"
 

@@ -26,6 +26,7 @@ HOME = "home"
 KINDS = {
     "dms_account": (DMS, "everything in the DMS account's region"),
     "endpoint": (DMS, "endpoints"),
+    "local_endpoint": (DMS, "endpoints whose access role is in the same account"),
     "task": (DMS, "replication tasks"),
     "subscription": (DMS, "event subscriptions"),
     "instance": (DMS, "the replication instance that tests connections"),
@@ -113,12 +114,9 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         READ: _READ_ENDPOINT,
         WRITE: {
             "dms_account": ("dms:CreateEndpoint",),
-            "endpoint": (
-                "dms:ModifyEndpoint",
-                "dms:DeleteEndpoint",
-                "dms:AddTagsToResource",
-                "dms:RemoveTagsFromResource",
-            ),
+            "endpoint": ("dms:DeleteEndpoint", "dms:AddTagsToResource", "dms:RemoveTagsFromResource"),
+            # Any other is created again.
+            "local_endpoint": ("dms:ModifyEndpoint",),
             "passed_role": ("iam:PassRole",),
         },
         REMOVE: {**_READ_ENDPOINT, "endpoint": (*_READ_ENDPOINT["endpoint"], "dms:DeleteEndpoint")},
