@@ -14,8 +14,8 @@ version_added: "0.1.0"
 short_description: What a deployment has made and no host declares any more
 description:
   - Finds the endpoints that have the deployment's tag and that no host declares, each with its role, and the roles whose endpoint is gone.
-  - A tag alone is not enough. An endpoint counts as an S3 target only, a role where it trusts DMS, a policy where it is attached to that
-    role and has the tag itself.
+  - A tag alone is not enough. An endpoint counts as an S3 target only, and where its role is under an IAM path that the deployment's hosts
+    declare; a role where it is under such a path and trusts DMS; a policy where it is attached to that role and has the tag itself.
   - A role that another endpoint uses does not count; one that several of those endpoints use counts once they are gone.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
@@ -37,7 +37,8 @@ options:
     required: true
   declared:
     description:
-      - What each host declares, with the keys C(dms_account_id), C(region), C(endpoint_identifier), C(lake_account_id), C(role_name).
+      - What each host declares, with the keys C(deployment), C(dms_account_id), C(region), C(endpoint_identifier), C(lake_account_id), C(role_name),
+        C(role_path).
     type: list
     elements: dict
     required: true
@@ -46,14 +47,16 @@ options:
 EXAMPLES = r"""
 - name: Show what is left over
   ansible.builtin.debug:
-    msg: "{{ survey.endpoints | datalake.dms.left_over(lake.roles, 'dev', declared) | map(attribute='text') }}"
+    msg: "{{ survey.endpoints | datalake.dms.left_over(lake.roles, 'datalake-dev', declared) | map(attribute='text') }}"
   vars:
     declared:
-      - dms_account_id: "111122223333"
+      - deployment: datalake-dev
+        dms_account_id: "111122223333"
         region: eu-central-1
         endpoint_identifier: dev-crm
         lake_account_id: "444455556666"
         role_name: dms-s3-dev-crm
+        role_path: /datalake-dms/datalake-dev/
 """
 
 RETURN = r"""

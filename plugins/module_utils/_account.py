@@ -10,7 +10,9 @@ renew themselves, so that they appear in no task result, work in check mode, and
 
 from __future__ import annotations
 
+import datetime
 import functools
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ try:
     import botocore.exceptions
     import botocore.loaders
     import botocore.session
+    import botocore.utils
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
@@ -97,7 +100,7 @@ class Account:
         self._verify = connection.pop("verify")
         self._user_config = connection.get("aws_config")
         self._clients: dict[str, Any] = {}
-        self._session = self._base_session(connection)
+        self._session = self._source = self._base_session(connection)
         if self._assume_role_arn:
             self._session = self._assumed_session(params)
 
@@ -125,6 +128,24 @@ class Account:
         """The caller as STS knows it (GetCallerIdentity)."""
         answer = self.client("sts").get_caller_identity()
         return Identity(answer["Account"], partition_of(answer["Arn"]), answer["Arn"])
+
+    @AWSErrorHandler.common_error_handler("look at the caller's credentials")
+    def session_end(self) -> tuple[float | None, bool]:
+        """The seconds until the caller's own credentials expire, None where that is unknown, and whether they do so at all.
+
+        Those of an assumed role are renewed with them. What botocore renews by itself (an instance's, SSO's) counts as lasting; of credentials in
+        the environment only AWS_CREDENTIAL_EXPIRATION tells the end.
+        """
+        credentials = self._source.get_credentials()
+        if credentials is None:
+            return None, False
+        told = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        # amazon.aws takes the environment's for its own options.
+        if told and credentials.access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
+            end = botocore.utils.parse_timestamp(told)
+            return (end - datetime.datetime.now(datetime.UTC)).total_seconds(), True
+        given = credentials.method in ("explicit", "env", "shared-credentials-file", "config-file")
+        return None, given and bool(credentials.token)
 
     def _config(self, service: str) -> botocore.config.Config:
         """The configuration of a service's client; what the user gives as aws_config wins."""

@@ -48,6 +48,11 @@ def account_of(arn: str | None) -> str | None:
     return next((match[1] for match in matches if match), None)
 
 
+def role_path(arn: str) -> str | None:
+    """The IAM path of a role's ARN, from slash to slash; None for whatever else."""
+    return arn.split(":role", 1)[1].rsplit("/", 1)[0] + "/" if is_arn(arn, "role") else None
+
+
 def partition_of(arn: str) -> str:
     """The partition of an ARN: aws, aws-cn, aws-us-gov, …"""
     return arn.split(":")[1]

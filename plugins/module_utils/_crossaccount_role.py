@@ -21,7 +21,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     compare_aws_tags,
 )
-from ansible_collections.datalake.dms.plugins.module_utils import _role_plan, _trust
+from ansible_collections.datalake.dms.plugins.module_utils import _role_plan, _trust, _validation
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._role_plan import State
@@ -35,13 +35,14 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
-    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings, foreign, warnings.
+    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
+        policy_findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
     _role_plan.check_options(params)
     client = account.client("iam")
     before = read_state(client, account.identity, params)
-    _role_plan.check_owners(before, params["deployment"])
+    _role_plan.check_owners(before, params)
     if params["state"] == "absent":
         return _ensure_absent(client, before, params, check_mode)
     return _ensure_present(client, before, account, params, check_mode)
@@ -75,15 +76,20 @@ def _ensure_present(
     after = _role_plan.plan_state(before, account.identity, trust.document, policy, params)
     if before["policy"] and before["policy"]["document"] != after["policy"]["document"]:
         _refuse_shared_policy(client, before["policy"], params["role_name"])
+    policy_findings, warnings = _validation.validate(account, _role_plan.policies_to_write(before, after), params)
     if not check_mode:
         _apply(client, before, after)
     return {
         **_role_plan.outcome(before, after),
+        "policy_findings": policy_findings,
         "external_ids": trust.external_ids,
         "bootstrapping": trust.bootstrapping,
         "findings": trust.findings,
         "foreign": _role_plan.foreign(after),
-        "warnings": [f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings],
+        "warnings": [
+            *warnings,
+            *(f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings),
+        ],
     }
 
 
@@ -98,13 +104,13 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     elif _role_plan.is_strangers_policy(before, params["deployment"]):
         after["policy"] = before["policy"]
         warnings.append(
-            f"policy {_role_plan.policy_name(params)} is neither attached to the role nor tagged as of deployment {params['deployment']} "
-            "and stays."
+            f"policy {_role_plan.policy_name(params)} is not tagged as of deployment {params['deployment']} and stays."
         )
     if not check_mode:
         _remove(client, before, after, params["role_name"])
-    nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "foreign": _role_plan.foreign(after)}
-    return {**_role_plan.outcome(before, after), **nothing, "warnings": warnings}
+    nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "policy_findings": []}
+    foreign = _role_plan.foreign(after)
+    return {**_role_plan.outcome(before, after), **nothing, "foreign": foreign, "warnings": warnings}
 
 
 def read_policy(client: Any, arn: str) -> dict[str, Any] | None:

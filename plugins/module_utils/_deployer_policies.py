@@ -39,14 +39,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._policy_documents imp
     as_list,
     document_length,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, policy_arn
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL
 
-# AWS's managed policy of each service role of DMS (_permissions has what may be done to them).
-SERVICE_ROLES = {
-    "dms-vpc-role": "AmazonDMSVPCManagementRole",
-    "dms-cloudwatch-logs-role": "AmazonDMSCloudWatchLogsRole",
-    "dms-access-for-endpoint": "AmazonDMSRedshiftS3Role",
-}
 _POLICIES_PER_ROLE = 10
 
 Document = dict[str, Any]
@@ -197,7 +192,18 @@ def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
     if kind == "journal_key":
         found = (*found, "via_s3")
     # A global service is in a region of its own, and these ARNs name the region.
-    named = ("endpoint", "local_endpoint", "task", "subscription", "instance", "any_instance", "key", "journal_key")
+    named = (
+        "endpoint",
+        "local_endpoint",
+        "task",
+        "subscription",
+        "instance",
+        "any_instance",
+        "key",
+        "journal_key",
+        "any_key",
+        "alias",
+    )
     return found if action.startswith("iam:") or kind in named else (*found, "region")
 
 
@@ -226,10 +232,19 @@ def _resources(deployment: Deployment, side: str, kind: str) -> list[str]:
     """The ARNs of a kind; empty where the deployment has none."""
     d, s3 = deployment, f"arn:{deployment.partition}:s3:::"
     journals = f"{d.journal_prefix.strip('/')}/*".lstrip("/")
+    # As the role landing_bucket names them.
+    aliases = [name.replace(".", "-") for name in d.bucket_names]
     dms = [f"arn:{d.partition}:dms:{region}:{d.dms_account_id}" for region in d.regions]
     return {
         "dms_account": ["*"],
         "role_account": ["*"],
+        "lake_account": ["*"],
+        "any_key": [f"arn:{d.partition}:kms:{region}:{d.lake_account_id}:key/*" for region in d.regions],
+        "alias": [
+            f"arn:{d.partition}:kms:{region}:{d.lake_account_id}:alias/{name}"
+            for region in d.regions
+            for name in aliases
+        ],
         "endpoint": [f"{arn}:endpoint:*" for arn in dms],
         "local_endpoint": [f"{arn}:endpoint:*" for arn in dms] if d.has_local_endpoints else [],
         "task": [f"{arn}:task:*" for arn in dms],
@@ -251,8 +266,8 @@ def _resources(deployment: Deployment, side: str, kind: str) -> list[str]:
 
 def _service_role_statements(deployment: Deployment, side: str, actions: list[str]) -> Iterator[dict[str, Any]]:
     """Each service role with AWS's policy for it alone, since these roles have no boundary."""
-    for name, policy in SERVICE_ROLES.items():
-        arn = f"arn:{deployment.partition}:iam::aws:policy/service-role/{policy}"
+    for name in SERVICE_ROLES:
+        arn = policy_arn(name, deployment.partition)
         sid = "".join(word.capitalize() for word in name.split("-"))
         yield _allow(sid, actions, [deployment.iam_arn(side, f"role/{name}")], {"ArnEquals": {"iam:PolicyARN": arn}})
 

@@ -268,27 +268,39 @@ def remove_tags(client: Any, arn: str, keys: list[str]) -> None:
     client.remove_tags_from_resource(ResourceArn=arn, TagKeys=keys)
 
 
-@DmsErrorHandler.list_error_handler("list the tasks of the endpoint", [])
 def list_tasks(client: Any, endpoint_arn: str, settings: bool = False) -> list[dict[str, Any]]:
     """The replication tasks that use an endpoint; their mappings and settings, too, where asked for."""
-    pages = client.get_paginator("describe_replication_tasks").paginate(
-        Filters=filters(endpoint_arn=endpoint_arn), WithoutSettings=not settings
-    )
+    return _list_tasks(client, filters(endpoint_arn=endpoint_arn), settings)
+
+
+def list_all_tasks(client: Any) -> list[dict[str, Any]]:
+    """All replication tasks of the account in the client's region."""
+    return _list_tasks(client, [], settings=False)
+
+
+@DmsErrorHandler.list_error_handler("list the replication tasks", [])
+def _list_tasks(client: Any, wanted: list[dict[str, Any]], settings: bool) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_replication_tasks").paginate(Filters=wanted, WithoutSettings=not settings)
     return list(pages.build_full_result()["ReplicationTasks"])
 
 
-@DmsErrorHandler.list_error_handler("list the serverless replications of the endpoint", [])
 def list_replication_configs(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:
-    """The serverless replication configs that use an endpoint; DMS has no filter by endpoint, and botocore no paginator."""
+    """The serverless replication configs that use an endpoint; DMS has no filter by endpoint."""
+    configs = list_all_replication_configs(client)
+    return [c for c in configs if endpoint_arn in (c.get("SourceEndpointArn"), c.get("TargetEndpointArn"))]
+
+
+@DmsErrorHandler.list_error_handler("list the serverless replications", [])
+def list_all_replication_configs(client: Any) -> list[dict[str, Any]]:
+    """All serverless replication configs of the account in the client's region; botocore has no paginator."""
     configs: list[dict[str, Any]] = []
     marker: dict[str, str] = {}
     while True:
         page = client.describe_replication_configs(**marker)
         configs += page["ReplicationConfigs"]
         if not page.get("Marker"):
-            break
+            return configs
         marker = {"Marker": page["Marker"]}
-    return [c for c in configs if endpoint_arn in (c.get("SourceEndpointArn"), c.get("TargetEndpointArn"))]
 
 
 @DmsErrorHandler.list_error_handler("describe the connection")
@@ -299,7 +311,29 @@ def describe_connection(client: Any, endpoint_arn: str, replication_instance_arn
     return found[0] if found else None
 
 
+@DmsErrorHandler.list_error_handler("list the connections", [])
+def list_connections(client: Any, **wanted: str) -> list[dict[str, Any]]:
+    """All connections that pass the filters, such as replication_instance_arn."""
+    pages = client.get_paginator("describe_connections").paginate(
+        Filters=filters(**wanted), PaginationConfig={"PageSize": PAGE_SIZE}
+    )
+    return list(pages.build_full_result()["Connections"])
+
+
+@DmsErrorHandler.common_error_handler("look at the quotas of DMS")
+def account_quotas(client: Any) -> list[dict[str, Any]]:
+    """DescribeAccountAttributes: AccountQuotaName, Used and Max of each quota."""
+    return list(client.describe_account_attributes()["AccountQuotas"])
+
+
 @DmsErrorHandler.list_error_handler("describe the replication instance")
 def describe_instance(client: Any, arn: str) -> dict[str, Any] | None:
     found = client.describe_replication_instances(Filters=filters(replication_instance_arn=arn))["ReplicationInstances"]
     return found[0] if found else None
+
+
+@DmsErrorHandler.list_error_handler("list the replication instances", [])
+def list_instances(client: Any) -> list[dict[str, Any]]:
+    """All replication instances of the account in the client's region."""
+    pages = client.get_paginator("describe_replication_instances").paginate()
+    return list(pages.build_full_result()["ReplicationInstances"])

@@ -4,8 +4,8 @@
 
 """What a deployment has made and no host declares any more. Pure: what the info modules found and what the hosts declare in, a list out.
 
-A tag alone never makes anything ours: an endpoint must be an S3 target, a role must trust DMS, a policy must be attached to that role and have
-the tag itself.
+A tag alone never makes anything ours: an endpoint must be an S3 target whose role is under the IAM path of the deployment, a role must be under that
+path and trust DMS, a policy must be attached to that role and have the tag itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
+from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, role_path
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG
 from ansible_collections.datalake.dms.plugins.module_utils._trust import admits_dms
 
@@ -27,14 +28,18 @@ def left_over(
 
     :param endpoints: of dms_s3_endpoint_info, of all accounts and regions of the deployment. :param roles: of dms_crossaccount_role_info,
         likewise. Either may have one twice.
-    :param declared: what each host declares: dms_account_id, region, endpoint_identifier, lake_account_id, role_name.
+    :param declared: what each host declares: deployment, dms_account_id, region, endpoint_identifier, lake_account_id, role_name, role_path.
     :returns: dictionaries, sorted: deployment, endpoint_identifier, endpoint_arn (None for a role alone), role_name, role_arn, path (None for
         an endpoint alone), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
     """
+    paths = {d["role_path"] for d in declared if d["deployment"] == deployment}
     standing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
-    gone = {arn: e for arn, e in standing.items() if _is_left(e, deployment) and not _is_declared(e, declared)}
+    gone = {arn: e for arn, e in standing.items() if _is_left(e, deployment, paths) and not _is_declared(e, declared)}
     names = {(d["lake_account_id"], d["role_name"].lower()) for d in declared}
-    ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and admits_dms(r["assume_role_policy_document"])}
+    ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
+    ours = {arn: r for arn, r in ours.items() if admits_dms(r["assume_role_policy_document"])}
+    # The account's service roles have no endpoint, and other deployments need them too.
+    ours = {arn: r for arn, r in ours.items() if r["role_name"] not in SERVICE_ROLES}
     ours = {arn: r for arn, r in ours.items() if (account_of(arn), r["role_name"].lower()) not in names}
     users = Counter(_role_of(endpoint) for endpoint in standing.values())
     pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
@@ -57,9 +62,9 @@ def _has_tag(resource: dict[str, Any], deployment: str) -> bool:
     return bool(deployment) and (resource["tags"] or {}).get(DEPLOYMENT_TAG) == deployment
 
 
-def _is_left(endpoint: dict[str, Any], deployment: str) -> bool:
+def _is_left(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
     is_s3_target = endpoint.get("engine_name") == "s3" and endpoint.get("endpoint_type", "").lower() == "target"
-    return is_s3_target and _has_tag(endpoint, deployment)
+    return is_s3_target and _has_tag(endpoint, deployment) and role_path(_role_of(endpoint) or "") in paths
 
 
 def _is_declared(endpoint: dict[str, Any], declared: list[dict[str, str]]) -> bool:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 # What a module is used for. Writing needs what reading needs, too; removing says all that it needs.
 READ, WRITE, REMOVE = "read", "write", "remove"
 USES = (READ, WRITE, REMOVE)
-# Everything of an account in one go, for those who grant that explicitly.
-ACCOUNT_WIDE = "account_wide"
+# What options of a module add: checks of the account, and everything of an account in one go, for those who grant that explicitly.
+ACCOUNT_CHECKS, ACCOUNT_WIDE = "account_checks", "account_wide"
 
 DMS, LAKE = "dms", "lake"
 SIDES = (DMS, LAKE)
@@ -40,8 +40,11 @@ KINDS = {
     "absent_role": (HOME, "names of access roles that do not exist yet"),
     "access_role": (HOME, "the access roles"),
     "access_policy": (HOME, "the access roles' policies"),
+    "lake_account": (LAKE, "everything in the data-lake account's region"),
     "bucket": (LAKE, "the buckets"),
     "key": (LAKE, "their keys"),
+    "any_key": (LAKE, "keys, also those that are being made"),
+    "alias": (LAKE, "aliases of keys that are being made"),
 }
 
 Needs = dict[str, tuple[str, ...]]
@@ -51,6 +54,7 @@ _READ_ROLE: Needs = {
     "access_role": ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
     "access_policy": ("iam:GetPolicy", "iam:GetPolicyVersion"),
 }
+_READ_SERVICE_ROLE = ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies")
 _READ_ENDPOINT: Needs = {
     "dms_account": ("dms:DescribeEndpoints", "dms:DescribeReplicationTasks", "dms:DescribeReplicationConfigs"),
     "endpoint": ("dms:ListTagsForResource",),
@@ -69,9 +73,26 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
             "bucket": ("s3:ListBucket",),
             "key": ("kms:DescribeKey",),
         },
+        ACCOUNT_CHECKS: {
+            "dms_account": (
+                "dms:DescribeEndpoints",
+                "dms:DescribeConnections",
+                "dms:DescribeAccountAttributes",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeVpcEndpoints",
+            ),
+            "service_role": _READ_SERVICE_ROLE,
+            "role_account": ("iam:GetAccountSummary", "iam:ListRoles"),
+            "bucket": ("s3:GetBucketOwnershipControls", "s3:GetEncryptionConfiguration"),
+            "key": ("kms:GetKeyPolicy",),
+        },
     },
     "dms_crossaccount_role": {
-        READ: {**_READ_ROLE, "access_policy": (*_READ_ROLE["access_policy"], "iam:ListEntitiesForPolicy")},
+        READ: {
+            **_READ_ROLE,
+            "access_policy": (*_READ_ROLE["access_policy"], "iam:ListEntitiesForPolicy"),
+            "role_account": ("access-analyzer:ValidatePolicy",),
+        },
         WRITE: {
             "access_role": (
                 "iam:CreateRole",
@@ -160,12 +181,73 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         # An endpoint whose replacement was interrupted is not removed.
         REMOVE: _READ_JOURNAL,
     },
+    "dms_service_roles": {
+        READ: {"service_role": _READ_SERVICE_ROLE},
+        WRITE: {
+            "service_role": ("iam:CreateRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy"),
+        },
+        REMOVE: {
+            "service_role": (*_READ_SERVICE_ROLE, "iam:DetachRolePolicy", "iam:DeleteRole"),
+            "dms_account": (
+                "dms:DescribeReplicationInstances",
+                "dms:DescribeReplicationTasks",
+                "dms:DescribeReplicationConfigs",
+            ),
+        },
+    },
+    # A role over modules of others.
+    "landing_bucket": {
+        READ: {
+            "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases"),
+            "bucket": (
+                "s3:GetBucketPolicy",
+                "s3:GetBucketVersioning",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketTagging",
+                "s3:GetLifecycleConfiguration",
+            ),
+            "any_key": (
+                "kms:DescribeKey",
+                "kms:GetKeyRotationStatus",
+                "kms:ListGrants",
+                "kms:ListResourceTags",
+                "kms:ListKeyPolicies",
+                "kms:GetKeyPolicy",
+            ),
+        },
+        WRITE: {
+            "lake_account": ("kms:CreateKey", "kms:TagResource"),
+            "bucket": (
+                "s3:ListBucket",
+                "s3:CreateBucket",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketTagging",
+                "s3:PutLifecycleConfiguration",
+                "s3:GetBucketRequestPayment",
+                "s3:GetBucketAcl",
+                "s3:GetAccelerateConfiguration",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetInventoryConfiguration",
+            ),
+            "any_key": ("kms:CreateAlias", "kms:EnableKeyRotation"),
+            "alias": ("kms:CreateAlias",),
+            "key": ("kms:PutKeyPolicy",),
+        },
+    },
 }
 
 # profile: the modules that its playbooks run, and what for.
 READER, DEPLOYER, REMOVER = "reader", "deployer", "remover"
+ADMINISTRATOR, SERVICE_ROLES = "administrator", "service_roles"
 _READING = (
     ("dms_preflight", READ),
+    ("dms_preflight", ACCOUNT_CHECKS),
     ("dms_crossaccount_role", READ),
     ("dms_s3_endpoint", READ),
     ("dms_connection_test", READ),
@@ -187,12 +269,20 @@ PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("dms_endpoint_replacement", REMOVE),
         *_SURVEYING,
     ),
+    ADMINISTRATOR: (("landing_bucket", READ), ("landing_bucket", WRITE)),
+    SERVICE_ROLES: tuple(("dms_service_roles", use) for use in USES),
 }
-PROFILE_SIDES: dict[str, tuple[str, ...]] = dict.fromkeys(PROFILES, SIDES)
+PROFILE_SIDES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((READER, DEPLOYER, REMOVER), SIDES),
+    ADMINISTRATOR: (LAKE,),
+    SERVICE_ROLES: (DMS,),
+}
 PLAYBOOKS = {
-    READER: "verify, deploy --check",
+    READER: "verify, preflight, deploy --check",
     DEPLOYER: "deploy, unlock",
     REMOVER: "remove, prune",
+    ADMINISTRATOR: "landing_bucket",
+    SERVICE_ROLES: "service_roles, remove_service_roles",
 }
 
 
@@ -218,9 +308,7 @@ def actions_of(module: str, use: str) -> list[str]:
 
 def note(module: str) -> str:
     """What a module needs, as a sentence of its documentation."""
-    said = [
-        f"{_listed(actions_of(module, use))} {_TO[use]}" for use in (*USES, ACCOUNT_WIDE) if actions_of(module, use)
-    ]
+    said = [f"{_listed(actions_of(module, use))} {_TO[use]}" for use in _TO if actions_of(module, use)]
     return (
         f"Needs {'; '.join(said)}. C(iam:PassRole) is on the access role, for DMS."
         if _passes(module)
@@ -230,6 +318,7 @@ def note(module: str) -> str:
 
 _TO = {
     READ: "to read, in check mode too",
+    ACCOUNT_CHECKS: "too, with O(account_checks=true)",
     WRITE: "to write, too",
     REMOVE: "to remove",
     ACCOUNT_WIDE: "instead, with O(account_authorization_details=true)",

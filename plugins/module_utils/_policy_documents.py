@@ -122,6 +122,17 @@ def folder_problem(folder: str | None) -> str | None:
     return None
 
 
+def with_statements(document: dict[str, Any] | None, statements: list[dict[str, Any]]) -> dict[str, Any]:
+    """A policy with statements put in: one whose Sid stands there takes its place, and all others stay.
+
+    :param document: the present policy; None or empty where there is none. :param statements: each with its Sid.
+    """
+    present = document or {"Version": VERSION}
+    new = {statement["Sid"]: statement for statement in statements}
+    kept = [new.pop(statement.get("Sid"), statement) for statement in as_list(present.get("Statement"))]
+    return {**present, "Statement": [*kept, *new.values()]}
+
+
 def document_length(document: dict[str, Any]) -> int:
     """Characters of a policy document as IAM counts them: white space left out."""
     return len(re.sub(r"\s", "", json.dumps(document, ensure_ascii=False)))

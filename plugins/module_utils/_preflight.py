@@ -9,52 +9,73 @@ All findings come together, as sentences; whoever reads them mends everything in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils import _dms
+from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils import (
+    _dms,
+    _preflight_checks,
+    _service_role_plan,
+    _service_roles,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account, Identity
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_account_id
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     DatalakeError,
+    denial,
     error_code,
     error_message,
     explain,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._preflight_checks import (
+    FAILED,
+    PASSED,
+    WARNED,
+    Check,
+    outcome,
+)
 
-# The services that are called on each side.
+# The services that are called on each side, and those that only the checks of an account call.
 _SERVICES = {"dms": ("sts", "dms"), "lake": ("sts", "iam", "s3", "kms")}
+_ACCOUNT_SERVICES = {"dms": ("ec2", "iam"), "lake": ()}
 
 SIDES = tuple(_SERVICES)
+
+_Look = Callable[[], list[Check]]
 
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     """Look at everything that the parameters name; nothing is ever changed.
 
     :param params: the options of dms_preflight.
-    :returns: the module's result: changed (never), findings, account_id, arn, partition; `failure` where there is a finding.
+    :returns: the module's result: changed (never), checks, findings, side, region, account_id, arn, partition, support_case; `failure` where
+        there is a finding.
     :raises AnsibleAWSError: the caller could not even be identified.
     """
     check_options(params)
-    findings = environment_findings(params)
+    checks = [outcome("environment", FAILED, finding) for finding in environment_findings(params)]
     if params["protected"] and not params["allow_endpoint_url"]:
-        findings += _endpoint_url_findings(account, params)
-    if findings:
+        checks += [outcome("endpoint_url", FAILED, finding) for finding in _endpoint_url_findings(account, params)]
+    if checks:
         # Nothing is asked of an account that may be the wrong one.
-        return _result(findings, None)
+        return _result(checks, None, account, params)
     caller = account.caller()
-    findings += _identity_findings(caller, params)
-    if not findings:
-        findings += _prerequisite_findings(account, params)
-    return _result(findings, caller)
+    checks += _identity_checks(caller, params)
+    if checks[-1]["status"] == PASSED:
+        looks = [*_prerequisite_looks(account, params), *(_account_looks(account, params))]
+        checks += [check for name, look in looks for check in _looked(name, look)]
+    return _result(checks, caller, account, params)
 
 
 def _endpoint_url_findings(account: Account, params: dict[str, Any]) -> list[str]:
     """Whether calls would go elsewhere than to AWS, through an option, a variable (of one service, too) or a profile."""
-    elsewhere = [service for service in _SERVICES[params["side"]] if account.uses_custom_endpoint(service)]
+    services = (*_SERVICES[params["side"]], *(_ACCOUNT_SERVICES[params["side"]] if params["account_checks"] else ()))
+    elsewhere = [service for service in services if account.uses_custom_endpoint(service)]
     if not elsewhere:
         return []
     return [
@@ -67,8 +88,8 @@ def _endpoint_url_findings(account: Account, params: dict[str, Any]) -> list[str
 def environment_findings(params: dict[str, Any]) -> list[str]:
     """Whether the inventory's accounts are those of its environment, and of no other. Pure.
 
-    `environments` maps a name to {dms_account_id, lake_account_id, shares_accounts_with: [names]}: the one place that says which
-    account is whose.
+    `environments` maps a name to {dms_account_id, lake_account_id, shares_accounts_with: [names], regions: [names]}: the one place that says
+    which account is whose, and where the environment may be.
     """
     name, environments = params["environment"], params["environments"] or {}
     findings = _role_findings(params)
@@ -88,7 +109,16 @@ def environment_findings(params: dict[str, Any]) -> list[str]:
             f"The inventory names {params['account_id']} as {params['side']} account of {name}, and the map of environments says "
             f"{declared}: correct whichever is wrong."
         )
-    return findings + _shared_account_findings(name, environments)
+    return findings + _region_findings(name, environments[name], params) + _shared_account_findings(name, environments)
+
+
+def _region_findings(name: str, entry: dict[str, Any], params: dict[str, Any]) -> list[str]:
+    regions, region = entry.get("regions") or [], params.get("region")
+    if not regions or not region or region in regions:
+        return []
+    return [
+        f"The inventory names region {region}, and the map of environments allows {', '.join(regions)} for {name}: correct whichever is wrong."
+    ]
 
 
 def _entry_finding(name: str, entry: Any) -> str | None:
@@ -124,72 +154,207 @@ def _role_findings(params: dict[str, Any]) -> list[str]:
     ]
 
 
-def _identity_findings(caller: Identity, params: dict[str, Any]) -> list[str]:
+def _identity_checks(caller: Identity, params: dict[str, Any]) -> list[Check]:
     if caller.account_id == params["account_id"]:
-        return []
-    return [
+        return [outcome("identity", PASSED, f"The caller is {caller.arn}.")]
+    text = (
         f"The credentials of the {params['side']} side belong to account {caller.account_id} ({caller.arn}), and the inventory names "
         f"{params['account_id']}: use the credentials or the assume_role_arn of that account."
-    ]
-
-
-def _prerequisite_findings(account: Account, params: dict[str, Any]) -> list[str]:
-    checks: tuple[tuple[str | None, Callable[[str], str | None]], ...] = (
-        (params["bucket_name"], lambda name: _bucket_finding(account, name, params["account_id"])),
-        (params["kms_key_arn"], lambda arn: _key_finding(account, arn)),
-        (params["replication_instance_arn"], lambda arn: _instance_finding(account, arn)),
     )
-    findings = [_finding_or_error(check, name) for name, check in checks if name]
-    return [f for f in findings if f]
+    return [outcome("identity", FAILED, text)]
 
 
-def _finding_or_error(check: Callable[[str], str | None], name: str) -> str | None:
-    """A look that fails is a finding like any other, beside the rest."""
+def _looked(name: str, look: _Look) -> list[Check]:
+    """A look that fails is an outcome like any other, beside the rest.
+
+    What only the account's checks look at is no reason to stop where the caller may not look.
+    """
     try:
-        return check(name)
+        return look()
     except AnsibleAWSError as error:
-        return explain(error)
+        tolerated = name in _TOLERATED and denial(error)
+        return [outcome(name, WARNED if tolerated else FAILED, explain(error))]
+
+
+# Checks that go by permissions which a deployment doesn't need.
+_TOLERATED = ("bucket_settings", "kms_key_policy", "service_roles", "quota", "route")
+
+
+def _prerequisite_looks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Look]]:
+    bucket, key, instance = params["bucket_name"], params["kms_key_arn"], params["replication_instance_arn"]
+    looks: list[tuple[str, _Look]] = []
+    if bucket:
+        looks.append(("bucket", lambda: [_bucket_check(account, bucket, params["account_id"])]))
+    if key:
+        looks.append(("kms_key", lambda: _key_checks(account, key)))
+    if instance:
+        looks.append(("replication_instance", lambda: [_instance_check(account, instance)]))
+    if params["session_seconds"] or params["account_checks"]:
+        looks.append(("session", lambda: [_session_check(account, params["session_seconds"])]))
+    return looks
+
+
+def _account_looks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Look]]:
+    """What is the same for all endpoints of an account, and therefore looked at once."""
+    if not params["account_checks"]:
+        return []
+    bucket, key, instance = params["bucket_name"], params["kms_key_arn"], params["replication_instance_arn"]
+    looks: list[tuple[str, _Look]] = []
+    if bucket:
+        looks.append(("bucket_settings", lambda: _bucket_setting_checks(account, params)))
+    if key:
+        looks.append(("kms_key_policy", lambda: [_key_policy_check(account, key, params)]))
+    if params["planned_role_names"]:
+        looks.append(("quota", lambda: _iam_quota_checks(account, params)))
+    if params["side"] == "dms":
+        looks.append(("service_roles", lambda: _service_role_checks(account, params["service_role_names"])))
+        looks.append(("quota", lambda: _endpoint_checks(account, params)))
+        if instance:
+            looks.append(("route", lambda: _route_checks(account, instance)))
+    return looks
 
 
 @AWSErrorHandler.common_error_handler("look at the bucket")
-def _bucket_finding(account: Account, bucket: str, owner: str) -> str | None:
+def _bucket_check(account: Account, bucket: str, owner: str) -> Check:
     """HeadBucket gives no reason beyond its status: 403 is another owner as well as a missing permission."""
     try:
         answer = account.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
     except is_boto3_error_code(["404", "NoSuchBucket"]):
-        return f"Bucket {bucket} does not exist in account {owner}: create it first, or correct its name."
+        text = f"Bucket {bucket} does not exist in account {owner}: create it first, or correct its name."
+        return outcome("bucket", FAILED, text)
     except is_boto3_error_code(["403", "AccessDenied"]):
-        return (
+        text = (
             f"Bucket {bucket} belongs to another account than {owner}, or the caller lacks s3:ListBucket on it: correct the "
             "name or grant it."
         )
+        return outcome("bucket", FAILED, text)
     region = answer.get("BucketRegion")
     if region and account.region and region != account.region:
-        return f"Bucket {bucket} is in {region} and the endpoint in {account.region}: DMS needs both in one region, use another bucket."
-    return None
+        text = f"Bucket {bucket} is in {region} and the endpoint in {account.region}: DMS needs both in one region, use another bucket."
+        return outcome("bucket", FAILED, text)
+    return outcome("bucket", PASSED, f"Bucket {bucket} is of account {owner}, in {region or account.region}.")
+
+
+@AWSErrorHandler.common_error_handler("look at the bucket's encryption and object ownership")
+def _bucket_setting_checks(account: Account, params: dict[str, Any]) -> list[Check]:
+    client, bucket = account.client("s3"), params["bucket_name"]
+    whose = {"Bucket": bucket, "ExpectedBucketOwner": params["account_id"]}
+    try:
+        rules = client.get_bucket_ownership_controls(**whose)["OwnershipControls"]["Rules"]
+        present = rules[0]["ObjectOwnership"]
+    except is_boto3_error_code("OwnershipControlsNotFoundError"):
+        present = "ObjectWriter"
+    try:
+        rules = client.get_bucket_encryption(**whose)["ServerSideEncryptionConfiguration"]["Rules"]
+    except is_boto3_error_code("ServerSideEncryptionConfigurationNotFoundError"):
+        rules = []
+    rule = rules[0]["ApplyServerSideEncryptionByDefault"] if rules else {}
+    return [
+        _preflight_checks.ownership_check(bucket, present, params["object_ownership"]),
+        _preflight_checks.encryption_check(bucket, rule, params["kms_key_arn"]),
+    ]
 
 
 @AWSErrorHandler.common_error_handler("look at the KMS key")
-def _key_finding(account: Account, arn: str) -> str | None:
+def _key_checks(account: Account, arn: str) -> list[Check]:
     try:
         key = account.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
     except is_boto3_error_code("NotFoundException"):
-        return f"KMS key {arn} does not exist: create it first, or correct its ARN."
+        return [outcome("kms_key", FAILED, f"KMS key {arn} does not exist: create it first, or correct its ARN.")]
     except is_boto3_error_code("AccessDeniedException") as error:
-        return f"KMS key {arn} can't be looked at ({error_code(error)}: {error_message(error)}): grant kms:DescribeKey to the caller."
-    return None if key["Enabled"] else f"KMS key {arn} is {key['KeyState']}: enable it, or use another key."
+        text = f"KMS key {arn} can't be looked at ({error_code(error)}: {error_message(error)}): grant kms:DescribeKey to the caller."
+        return [outcome("kms_key", FAILED, text)]
+    problems = _preflight_checks.key_check(key, account.region)
+    return [outcome("kms_key", FAILED, p) for p in problems] or [
+        outcome("kms_key", PASSED, f"KMS key {arn} is enabled.")
+    ]
 
 
-def _instance_finding(account: Account, arn: str) -> str | None:
+@AWSErrorHandler.common_error_handler("look at the policy of the KMS key")
+def _key_policy_check(account: Account, arn: str, params: dict[str, Any]) -> Check:
+    if account_of(arn) != params["account_id"]:
+        text = f"KMS key {arn} is of another account, where its policy can't be looked at: make sure that it admits the access roles."
+        return outcome("kms_key_policy", WARNED, text)
+    try:
+        document = account.client("kms").get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+    except is_boto3_error_code("NotFoundException"):
+        return outcome("kms_key_policy", WARNED, f"KMS key {arn} has no policy to look at.")
+    users = params["role_account_id"] or params["account_id"]
+    return _preflight_checks.key_policy_check(arn, json.loads(document), users)
+
+
+def _instance_check(account: Account, arn: str) -> Check:
     instance = _dms.describe_instance(account.client("dms"), arn)
     if instance is None:
-        return f"Replication instance {arn} does not exist: create it first, or correct its ARN."
+        text = f"Replication instance {arn} does not exist: create it first, or correct its ARN."
+        return outcome("replication_instance", FAILED, text)
     status = instance["ReplicationInstanceStatus"]
-    return (
-        None
-        if status == "available"
-        else f"Replication instance {arn} is {status}: wait until it is available, then run again."
+    if status != "available":
+        text = f"Replication instance {arn} is {status}: wait until it is available, then run again."
+        return outcome("replication_instance", FAILED, text)
+    version = instance.get("EngineVersion", "an unknown version")
+    return outcome("replication_instance", PASSED, f"Replication instance {arn} is available, DMS {version}.")
+
+
+def _session_check(account: Account, wanted: int) -> Check:
+    seconds_left, temporary = account.session_end()
+    return _preflight_checks.session_check(seconds_left, temporary, wanted)
+
+
+def _service_role_checks(account: Account, names: list[str]) -> list[Check]:
+    """An instance that stands does not need them at once, so that what is wrong with one stops nobody."""
+    problems = _service_role_plan.problems(_service_roles.read(account.client("iam"), names), names)
+    return [outcome("service_roles", WARNED, problem) for problem in problems] or [
+        outcome("service_roles", PASSED, f"The service roles {', '.join(names)} are there and healthy.")
+    ]
+
+
+def _endpoint_checks(account: Account, params: dict[str, Any]) -> list[Check]:
+    """Quotas of DMS, and whether AWS is known to let the account have endpoints with a role of another one."""
+    client, instance = account.client("dms"), params["replication_instance_arn"]
+    identifiers = {name.lower() for name in params["planned_endpoint_identifiers"]}
+    endpoints = _dms.list_endpoints(client)
+    new = len(identifiers - {endpoint["EndpointIdentifier"] for endpoint in endpoints})
+    quotas = {quota["AccountQuotaName"]: quota for quota in _dms.account_quotas(client)}
+    checks = [
+        _preflight_checks.quota_check("endpoints", q["Used"], q["Max"], new)
+        for n, q in quotas.items()
+        if n == "Endpoints"
+    ]
+    if instance:
+        tested = {c["EndpointIdentifier"] for c in _dms.list_connections(client, replication_instance_arn=instance)}
+        name, most = f"connections of {instance}", _preflight_checks.ENDPOINTS_PER_INSTANCE
+        checks.append(_preflight_checks.quota_check(name, len(tested), most, len(identifiers - tested)))
+    return [*checks, _preflight_checks.cross_account_check(endpoints, params)]
+
+
+@IAMErrorHandler.common_error_handler("look at the quotas of IAM")
+def _iam_quota_checks(account: Account, params: dict[str, Any]) -> list[Check]:
+    """GetAccountSummary counts all; those of ours that are there already are found by their path."""
+    client = account.client("iam")
+    summary = client.get_account_summary()["SummaryMap"]
+    pages = client.get_paginator("list_roles").paginate(
+        PathPrefix=params["role_path"], PaginationConfig={"PageSize": 1000}
     )
+    there = {role["RoleName"] for role in pages.build_full_result()["Roles"]}
+    planned = len(set(params["planned_role_names"]) - there)
+    return [
+        _preflight_checks.quota_check("IAM roles", summary["Roles"], summary["RolesQuota"], planned),
+        _preflight_checks.quota_check("IAM policies", summary["Policies"], summary["PoliciesQuota"], planned),
+    ]
+
+
+@AWSErrorHandler.common_error_handler("look at the routes of the replication instance")
+def _route_checks(account: Account, arn: str) -> list[Check]:
+    instance = _dms.describe_instance(account.client("dms"), arn)
+    group = (instance or {}).get("ReplicationSubnetGroup")
+    if not instance or not group:
+        return [outcome("route", WARNED, f"Replication instance {arn} tells no subnets: its route to S3 is unknown.")]
+    ec2, vpc = account.client("ec2"), {"Filters": [{"Name": "vpc-id", "Values": [group["VpcId"]]}]}
+    tables = ec2.get_paginator("describe_route_tables").paginate(**vpc).build_full_result()["RouteTables"]
+    endpoints = ec2.get_paginator("describe_vpc_endpoints").paginate(**vpc).build_full_result()["VpcEndpoints"]
+    services = ("s3", "secretsmanager")
+    return [_preflight_checks.route_check(service, instance, tables, endpoints) for service in services]
 
 
 def check_options(params: dict[str, Any]) -> None:
@@ -202,12 +367,22 @@ def check_options(params: dict[str, Any]) -> None:
         )
 
 
-def _result(findings: list[str], caller: Identity | None) -> dict[str, Any]:
+def _result(checks: list[Check], caller: Identity | None, account: Account, params: dict[str, Any]) -> dict[str, Any]:
+    findings = [check["text"] for check in checks if check["status"] == FAILED]
+    unproven = any(check["check"] == "cross_account" and check["status"] == WARNED for check in checks)
     return {
         "changed": False,
+        "checks": checks,
         "findings": findings,
+        "side": params["side"],
+        "region": account.region,
         "account_id": caller.account_id if caller else None,
         "arn": caller.arn if caller else None,
         "partition": caller.partition if caller else None,
+        "support_case": (
+            _preflight_checks.support_case(params["account_id"], params["lake_account_ids"], account.region or "")
+            if unproven
+            else None
+        ),
         **({"failure": " ".join(findings)} if findings else {}),
     }

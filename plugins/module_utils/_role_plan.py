@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils import iam
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
-from ansible_collections.datalake.dms.plugins.module_utils import _trust
+from ansible_collections.datalake.dms.plugins.module_utils import _trust, _validation
 from ansible_collections.datalake.dms.plugins.module_utils._account import Identity
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy, check_access
@@ -19,6 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._tags import (
     DEPLOYMENT_TAG,
     check_deployment,
     check_owner,
+    check_required,
     planned_tags,
 )
 
@@ -52,20 +53,33 @@ def check_options(params: dict[str, Any]) -> None:
     _trust.check_request(trust_request(params), params["trust_length_limit"])
 
 
-def check_owners(before: State, deployment: str | None) -> None:
+def check_owners(before: State, params: dict[str, Any]) -> None:
+    """Whether role and policy are ours to change or to remove: by IAM path, deployment, and, to remove it, the shape of an access role.
+
+    :raises DatalakeError: see _tags.check_owner, and where a role that shall be removed is under another path or does not trust DMS.
     """
-    :raises DatalakeError: role or policy belong to another deployment.
-    """
-    for kind in ("role", "policy"):
-        if before[kind]:
-            check_owner(f"{kind} {before[kind][f'{kind}_name']}", before[kind]["tags"], deployment)
+    role, removal = before["role"], params["state"] == "absent"
+    if role:
+        check_owner(f"role {role['role_name']}", role["tags"], params)
+    if before["policy"] and not (removal and is_strangers_policy(before, params["deployment"])):
+        check_owner(f"policy {before['policy']['policy_name']}", before["policy"]["tags"], params)
+    if not (role and removal and params["deployment"]):
+        return
+    if role["path"] != params["path"]:
+        raise DatalakeError(
+            message=f"The role {role['role_name']} has path {role['path']}, not path={params['path']}, and is left alone; set path to what "
+            "it is if the role is to go."
+        )
+    if not _trust.admits_dms(role["assume_role_policy_document"]):
+        raise DatalakeError(
+            message=f"The role {role['role_name']} does not trust DMS, so it is no endpoint's access role, and is left alone; correct "
+            "role_name, or remove it by hand."
+        )
 
 
 def is_strangers_policy(before: State, deployment: str | None) -> bool:
-    """Whether nothing but its name speaks for a policy being ours: with a deployment, it must be attached to the role or have the tag."""
-    if not deployment or not before["policy"] or before["policy"]["tags"].get(DEPLOYMENT_TAG) == deployment:
-        return False
-    return before["policy"]["arn"] not in (before["role"] or {}).get("attached_policies", [])
+    """Whether nothing but its name speaks for a policy being ours: with a deployment, it must have the tag."""
+    return bool(deployment and before["policy"] and not before["policy"]["tags"].get(DEPLOYMENT_TAG))
 
 
 def plan_state(
@@ -73,7 +87,7 @@ def plan_state(
 ) -> State:
     """Role and policy as they shall be; a document that says the same keeps its present wording.
 
-    :raises DatalakeError: the role exists under another path, which IAM can't change.
+    :raises DatalakeError: the role exists under another path, which IAM can't change, or a required tag would be missing.
     """
     role, current_policy = before["role"] or {}, before["policy"] or {}
     if role and role["path"] != params["path"]:
@@ -83,6 +97,10 @@ def plan_state(
         )
     arn = policy_arn(identity, params)
     tags = {name: params[name] for name in ("tags", "purge_tags", "deployment")}
+    role_tags = planned_tags(role.get("tags", {}), **tags)
+    policy_tags = planned_tags(current_policy.get("tags", {}), **tags)
+    check_required(f"role {params['role_name']}", role_tags, params["required_tags"])
+    check_required(f"policy {policy_name(params)}", policy_tags, params["required_tags"])
     return {
         "role": {
             "role_name": params["role_name"],
@@ -92,13 +110,13 @@ def plan_state(
             "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
             "attached_policies": sorted({*role.get("attached_policies", []), arn}),
             "inline_policies": role.get("inline_policies", []),
-            "tags": planned_tags(role.get("tags", {}), **tags),
+            "tags": role_tags,
         },
         "policy": {
             "policy_name": policy_name(params),
             "arn": arn,
             "document": _unless_equal(current_policy.get("document"), policy),
-            "tags": planned_tags(current_policy.get("tags", {}), **tags),
+            "tags": policy_tags,
         },
     }
 
@@ -106,6 +124,17 @@ def plan_state(
 def outcome(before: State, after: State) -> dict[str, Any]:
     """What every result has: whether anything changes, and what."""
     return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
+
+
+def policies_to_write(before: State, after: State) -> list[_validation.Policy]:
+    """The documents that a run writes; not those that stay as they are."""
+    role, policy = after["role"], after["policy"]
+    trust_stands = (before["role"] or {}).get("assume_role_policy_document") == role["assume_role_policy_document"]
+    policy_stands = (before["policy"] or {}).get("document") == policy["document"]
+    return [
+        *([] if trust_stands else [_validation.trust_policy(role["role_name"], role["assume_role_policy_document"])]),
+        *([] if policy_stands else [_validation.identity_policy(policy["policy_name"], policy["document"])]),
+    ]
 
 
 # What the options mean

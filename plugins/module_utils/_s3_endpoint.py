@@ -43,6 +43,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
 from ansible_collections.datalake.dms.plugins.module_utils._tags import (
     check_deployment,
     check_owner,
+    check_required,
     new_tags,
     planned_tags,
 )
@@ -123,6 +124,7 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
     if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
         current = _wait_external_id(job)
     wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"], job.params["deployment"])
+    check_required(f"endpoint {job.identifier}", wanted_tags, job.params["required_tags"])
     tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
     whole = _endpoint_plan.complete(before, job.desired, job.params["exact"])
     after = _endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
@@ -195,10 +197,10 @@ def _spelling_warnings(desired: DesiredSettings, endpoint: dict[str, Any]) -> li
 def _owned_tags(client: Any, endpoint: dict[str, Any], params: dict[str, Any]) -> dict[str, str]:
     """The endpoint's tags.
 
-    :raises DatalakeError: it belongs to another deployment.
+    :raises DatalakeError: it is not ours, see check_owner.
     """
     tags = _dms.list_tags(client, endpoint["EndpointArn"])
-    check_owner(f"endpoint {endpoint['EndpointIdentifier']}", tags, params["deployment"])
+    check_owner(f"endpoint {endpoint['EndpointIdentifier']}", tags, params)
     return tags
 
 

@@ -20,8 +20,12 @@ RESERVED_PREFIX = "datalake.dms:"
 # over one resource.
 DEPLOYMENT_TAG = f"{RESERVED_PREFIX}deployment"
 
-# The option of each module that makes something.
-DEPLOYMENT_SPEC: dict[str, dict[str, Any]] = {"deployment": {"type": "str"}}
+# The options of each module that makes something.
+DEPLOYMENT_SPEC: dict[str, dict[str, Any]] = {
+    "deployment": {"type": "str"},
+    "adopt": {"type": "bool", "default": False},
+    "required_tags": {"type": "list", "elements": "str", "default": []},
+}
 
 # The value of a tag, as IAM and DMS both take it; at most 256 characters.
 _DEPLOYMENT = re.compile(r"[\w.:/=+@-]{1,256}", re.ASCII)
@@ -37,16 +41,36 @@ def check_deployment(deployment: str | None) -> None:
         )
 
 
-def check_owner(what: str, tags: dict[str, str], deployment: str | None) -> None:
+def check_owner(what: str, tags: dict[str, str], params: dict[str, Any]) -> None:
+    """Let only what is ours be changed, or what the user takes over explicitly; never delete what is not ours.
+
+    :param what: the resource, as the user knows it. :param tags: those that it has. :param params: state and the options of DEPLOYMENT_SPEC.
+    :raises DatalakeError: the resource belongs to another deployment, or to nobody that we know.
     """
-    :param what: the resource, as the user knows it. :param deployment: ours; None or empty for no check.
-    :raises DatalakeError: the resource belongs to another deployment.
-    """
-    owner = tags.get(DEPLOYMENT_TAG)
-    if deployment and owner and owner != deployment:
+    deployment, owner = params["deployment"], tags.get(DEPLOYMENT_TAG)
+    if not deployment or owner == deployment:
+        return
+    if owner:
         raise DatalakeError(
             message=f"The {what} belongs to the deployment {owner}, not to {deployment}, and is left alone; choose another name, or, if it "
             f"shall change hands, set its tag {DEPLOYMENT_TAG} to {deployment} first."
+        )
+    unowned = f"The {what} exists without the tag {DEPLOYMENT_TAG}, so it is not of the deployment {deployment}, and is left alone"
+    if params["state"] == "absent":
+        raise DatalakeError(message=f"{unowned}; remove it by hand, or take it over first (state=present, adopt=true).")
+    if not params["adopt"]:
+        raise DatalakeError(message=f"{unowned}; set adopt=true to take it over as it is, or choose another name.")
+
+
+def check_required(what: str, tags: dict[str, str], required: list[str]) -> None:
+    """
+    :param tags: those that the resource shall have. :param required: the keys that somebody demands.
+    :raises DatalakeError: one of them is not there, or empty.
+    """
+    missing = [key for key in required if not tags.get(key)]
+    if missing:
+        raise DatalakeError(
+            message=f"The {what} would lack the tag {' and '.join(missing)}, which required_tags demands; give it in tags."
         )
 
 

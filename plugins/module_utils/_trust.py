@@ -210,7 +210,7 @@ def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
 
 def _is_open(statement: dict[str, Any]) -> bool:
     """Whether DMS may assume the role for any customer: our own statement isn't, with its source account for a start."""
-    if statement.get("Effect") != "Allow" or not _covers_assume_role(statement) or not _admitted_dms(statement):
+    if statement.get("Effect") != "Allow" or not covers_assume_role(statement) or not _admitted_dms(statement):
         return False
     asked = _asked_external_ids(statement)
     if asked:
@@ -223,7 +223,9 @@ def _has_source_account(statement: dict[str, Any]) -> bool:
     return any(key.lower() == "aws:sourceaccount" for key in equals)
 
 
-def _covers_assume_role(statement: dict[str, Any]) -> bool:
+def covers_assume_role(statement: dict[str, Any]) -> bool:
+    """Whether a statement is about sts:AssumeRole, allowed or denied."""
+
     def covered(patterns: Any) -> bool:
         return any(fnmatch.fnmatchcase("sts:assumerole", str(p).lower()) for p in as_list(patterns))
 

@@ -13,6 +13,7 @@ description:
     managed policy that allows what that endpoint needs and no more.
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
+  - Access Analyzer looks at a policy before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -21,7 +22,9 @@ options:
       - V(present) makes role and policy what the options say; V(absent) removes the policy with its versions, the attachment and
         the role.
       - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
-        that other roles use too stays. With O(deployment), so does a policy that is neither attached to the role nor tagged.
+        that other roles use too stays.
+      - With O(deployment), V(absent) removes a role only where it has that deployment's tag, is under O(path) and trusts DMS, and a policy only
+        where it has the tag and is under O(path).
       - With V(present), a policy that says something else and is attached to other roles is refused.
     type: str
     choices: [present, absent]
@@ -118,6 +121,7 @@ extends_documentation_fragment:
   - datalake.dms.assume_role
   - datalake.dms.deployment
   - datalake.dms.permissions.dms_crossaccount_role
+  - datalake.dms.validation
 attributes:
   check_mode:
     support: full
@@ -229,6 +233,25 @@ foreign:
       description: Names of the role's inline policies. The module makes none.
       type: list
       elements: str
+policy_findings:
+  description: What IAM Access Analyzer found in the policies that are written, less O(validation_exceptions).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    policy:
+      description: Which policy.
+      type: str
+      sample: trust of role dms-s3-dev-crm
+    finding_type:
+      description: V(ERROR), V(SECURITY_WARNING), V(WARNING) or V(SUGGESTION).
+      type: str
+    issue_code:
+      description: The issue code, as O(validation_exceptions) takes it.
+      type: str
+    details:
+      description: What Access Analyzer says.
+      type: str
 findings:
   description: A sentence for each trust statement that was found to admit DMS without C(sts:ExternalId). Closed now, unless in check mode.
   returned: success
@@ -240,6 +263,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, TRUST_LENGTH
+from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -261,6 +285,7 @@ ARGUMENT_SPEC = {
     "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},
     **TAGS_SPEC,
     **DEPLOYMENT_SPEC,
+    **VALIDATION_SPEC,
 }
 
 

@@ -11,7 +11,9 @@ short_description: Check an account before DMS endpoints are deployed to it
 description:
   - Compares the caller's account with the one that the inventory names, the inventory's accounts with the one map of environments, and
     looks whether bucket, KMS key and replication instance are there.
-  - Never changes anything. All findings are reported together, and the task fails where there is one.
+  - With O(account_checks), it also looks at what all endpoints of an account have in common, such as quotas, service roles and routes.
+  - Never changes anything. All checks are reported together in RV(checks), and the task fails where one has failed.
+  - What the caller may not look at with O(account_checks) is a warning.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -33,7 +35,8 @@ options:
   environments:
     description:
       - The one map of environments to accounts, name to a dictionary of C(dms_account_id), C(lake_account_id) and
-        C(shares_accounts_with), a list of the environments that use one of these accounts too.
+        C(shares_accounts_with), a list of the environments that use one of these accounts too, and C(regions), a list of those that it may be
+        in, any where it is missing.
     type: dict
   protected:
     description:
@@ -57,6 +60,56 @@ options:
     description:
       - A replication instance that must exist and be available.
     type: str
+  session_seconds:
+    description:
+      - How long the caller's own credentials must last, in seconds; those of O(assume_role_arn) are renewed with them. It can be known of
+        credentials in the environment with C(AWS_CREDENTIAL_EXPIRATION) only.
+    type: int
+    default: 0
+  account_checks:
+    description:
+      - Whether to look at what all endpoints of the account have in common, too. That is the same for all of them, so that once is enough.
+    type: bool
+    default: false
+  object_ownership:
+    description:
+      - The object ownership that O(bucket_name) must have, with O(account_checks).
+    type: str
+  role_account_id:
+    description:
+      - Id of the account whose access roles use O(kms_key_arn), with O(account_checks). O(account_id) where it is not given.
+    type: str
+  lake_account_ids:
+    description:
+      - Ids of the accounts whose roles the endpoints are to have, with O(account_checks) and O(side=dms).
+    type: list
+    elements: str
+    default: []
+  planned_endpoint_identifiers:
+    description:
+      - The endpoints that are to be there in the end, with O(account_checks) and O(side=dms). Those that are not there yet count against
+        the quotas.
+    type: list
+    elements: str
+    default: []
+  planned_role_names:
+    description:
+      - The access roles that are to be there in the end, likewise, on the side where they are.
+    type: list
+    elements: str
+    default: []
+  role_path:
+    description:
+      - The IAM path of these roles.
+    type: str
+    default: /
+  service_role_names:
+    description:
+      - The service roles of DMS that the account needs, with O(account_checks) and O(side=dms).
+    type: list
+    elements: str
+    choices: [dms-vpc-role, dms-cloudwatch-logs-role, dms-access-for-endpoint]
+    default: [dms-vpc-role, dms-cloudwatch-logs-role]
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -90,8 +143,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+checks:
+  description: The outcome of each check.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: What was looked at.
+      type: str
+      sample: bucket
+    status:
+      description: V(failed) stops a run, V(warned) is worth a look or could not be looked at, V(passed) is well.
+      type: str
+    text:
+      description: A sentence, which says what to do where it is not V(passed).
+      type: str
 findings:
-  description: What is wrong, a sentence each; empty where everything is right.
+  description: The texts of the checks that have failed; empty where everything is right.
   returned: always
   type: list
   elements: str
@@ -108,10 +177,25 @@ partition:
   returned: always
   type: str
   sample: aws
+side:
+  description: As O(side).
+  returned: always
+  type: str
+region:
+  description: The region of the calls.
+  returned: always
+  type: str
+support_case:
+  description:
+    - The text for a case at AWS Support that allows cross-account endpoints, where the account has none yet; else null. With
+      O(account_checks) and O(side=dms).
+  returned: always
+  type: str
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils import _preflight
 from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
 
 ARGUMENT_SPEC = {
     "side": {"type": "str", "choices": list(_preflight.SIDES), "required": True},
@@ -123,6 +207,15 @@ ARGUMENT_SPEC = {
     "bucket_name": {"type": "str"},
     "kms_key_arn": {"type": "str", "no_log": False},
     "replication_instance_arn": {"type": "str"},
+    "session_seconds": {"type": "int", "default": 0},
+    "account_checks": {"type": "bool", "default": False},
+    "object_ownership": {"type": "str"},
+    "role_account_id": {"type": "str"},
+    "lake_account_ids": {"type": "list", "elements": "str", "default": []},
+    "planned_endpoint_identifiers": {"type": "list", "elements": "str", "default": []},
+    "planned_role_names": {"type": "list", "elements": "str", "default": []},
+    "role_path": {"type": "str", "default": "/"},
+    "service_role_names": {"type": "list", "elements": "str", "choices": list(SERVICE_ROLES), "default": USUAL_ROLES},
 }
 
 

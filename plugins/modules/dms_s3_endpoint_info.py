@@ -11,6 +11,7 @@ short_description: Read all S3 target endpoints of AWS DMS in an account
 description:
   - Reads the target endpoints of engine C(s3) of an account and region, with their tags.
   - Takes two calls for 100 endpoints. An endpoint that is removed between the two costs one more call for each of its hundred.
+  - Warns where endpoints have the same C(ExternalId).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -79,6 +80,19 @@ endpoints:
     tags:
       description: The endpoint's tags.
       type: dict
+shared_external_ids:
+  description: The ids that more than one of them has. The trusts of their roles should ask for C(aws:SourceAccount) and C(aws:SourceArn), too.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    external_id:
+      description: The C(ExternalId).
+      type: str
+    endpoint_identifiers:
+      description: Who has it.
+      type: list
+      elements: str
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils import _endpoint_info

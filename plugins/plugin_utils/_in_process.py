@@ -24,7 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._module import Ensure
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
 
 # Ansible imports this once, before it forks a worker for each task of each host.
-load_models("dms", "iam", "kms", "s3", "sts")
+load_models("accessanalyzer", "dms", "iam", "kms", "s3", "sts")
 
 
 class InProcessAction(ActionBase):

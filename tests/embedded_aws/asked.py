@@ -64,6 +64,7 @@ S3_ACTIONS = {
     "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
     "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
     "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
     "GetBucketReplication": "GetReplicationConfiguration",
 }
 
@@ -192,9 +193,18 @@ def _asked_of_sts(call: Call, _account: str) -> Iterator[Asked]:
 
 
 def _asked_of_kms(call: Call, account: str) -> Iterator[Asked]:
-    reference = json.loads(call.body or b"{}").get("KeyId")
+    """A key by whatever name; of an alias that leads nowhere KMS says just that."""
+    given = json.loads(call.body or b"{}")
+    reference = given.get("KeyId") or given.get("TargetKeyId")
     key = moto_seams.key_view(reference, account, call.region) if reference else None
-    yield Asked(action_of(call), key["Arn"] if key else reference or "*")
+    if call.operation in ("CreateAlias", "DeleteAlias"):
+        where = f"arn:{partition_of_region(call.region)}:kms:{call.region}:{account}"
+        yield Asked(action_of(call), f"{where}:{given['AliasName']}")
+    if key or not reference or reference.startswith("arn:"):
+        yield Asked(action_of(call), key["Arn"] if key else reference or "*")
+    if call.operation == "CreateKey" and given.get("Tags"):
+        tags = [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in given["Tags"]]
+        yield Asked("kms:TagResource", "*", _requested_tags(tags))
 
 
 # --- DMS ---------------------------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ DEFAULT_AUTOMATION = {
     # Long, since Ansible masks every occurrence of a secret in its output.
     "secret_access_key": "embedded-aws-secret-key-of-the-automation-user",
 }
+SERVICE_ROLES = {
+    "dms-vpc-role": "AmazonDMSVPCManagementRole",
+    "dms-cloudwatch-logs-role": "AmazonDMSCloudWatchLogsRole",
+}
 AUTOMATION_USER = "automation"
 ACCOUNT_ID = re.compile(r"\d{12}")
 
@@ -96,6 +100,8 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
             moto_seams.put_role(role_arn, trust, ALLOW_ALL)
         for policy_arn, document in environment[side].get("policies", {}).items():
             moto_seams.put_policy(policy_arn, document)
+    if environment["dms"].get("prepared"):
+        _seed_service_roles(partition, environment["dms"]["account_id"])
     lake = environment["lake"]
     if lake.get("bucket_name") and not moto_seams.bucket_view(lake["bucket_name"]):
         ownership = lake.get("ownership", "BucketOwnerEnforced")
@@ -110,6 +116,15 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
         moto_seams.protect_bucket(journal, journal_key)
     if lake.get("kms_key_arn"):
         moto_seams.create_key(lake["kms_key_arn"])
+
+
+def _seed_service_roles(partition: str, account: str) -> None:
+    """The roles that DMS wants in each account (DMS User Guide, "Creating the IAM roles to use with AWS DMS")."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name, policy in SERVICE_ROLES.items():
+        role = f"arn:{partition}:iam::{account}:role/{name}"
+        moto_seams.put_role(role, {"Version": "2012-10-17", "Statement": [statement]})
+        moto_seams.attach_aws_policy(partition, account, name, f"arn:{partition}:iam::aws:policy/service-role/{policy}")
 
 
 def automation_trust(partition: str, account: str, external_id: str | None) -> dict[str, Any]:

@@ -146,6 +146,12 @@ def load_aws_managed_policy(partition: str, account: str, policy_arn: str) -> No
         backend.managed_policies[policy_arn] = AWSManagedPolicy.from_data(name, account, partition, data)
 
 
+def attach_aws_policy(partition: str, account: str, role_name: str, policy_arn: str) -> None:
+    """Attach a managed policy of AWS to a role."""
+    load_aws_managed_policy(partition, account, policy_arn)
+    iam_backends[account][partition].attach_role_policy(policy_arn, role_name)
+
+
 def create_user(partition: str, account: str, user_name: str, access_key: str, secret: str) -> None:
     """A user with one access key of a given id, which IAM's API cannot make."""
     backend = iam_backends[account][partition]
@@ -158,8 +164,8 @@ def create_user(partition: str, account: str, user_name: str, access_key: str, s
         backend.access_keys[access_key] = key
 
 
-def put_role(arn: str, trust: dict[str, Any], permissions: dict[str, Any]) -> None:
-    """A role with that ARN and trust, and one inline policy; an existing one gets the trust."""
+def put_role(arn: str, trust: dict[str, Any], permissions: dict[str, Any] | None = None) -> None:
+    """A role with that ARN and trust, and with an inline policy if one is given; an existing one gets the trust."""
     path, _, name = resource_of(arn).removeprefix("role").rpartition("/")
     backend = iam_backends[account_of(arn)][partition_of(arn)]
     existing = next((role for role in backend.roles.values() if role.name == name), None)
@@ -175,7 +181,8 @@ def put_role(arn: str, trust: dict[str, Any], permissions: dict[str, Any]) -> No
         tags=[],
         max_session_duration="3600",
     )
-    backend.put_role_policy(name, "seeded", json.dumps(permissions))
+    if permissions:
+        backend.put_role_policy(name, "seeded", json.dumps(permissions))
 
 
 def put_policy(arn: str, document: dict[str, Any]) -> None:
@@ -329,3 +336,19 @@ def subnet_view(account: str, region: str, subnet_id: str) -> dict[str, str] | N
     by_zone = get_backend("ec2")[account][region].subnets
     subnet = next((subnets[subnet_id] for subnets in by_zone.values() if subnet_id in subnets), None)
     return {"VpcId": subnet.vpc_id, "AvailabilityZone": subnet.availability_zone} if subnet else None
+
+
+def seed_network(account: str, region: str) -> list[str]:
+    """The subnets of the account's default VPC, with a gateway endpoint for S3 in their route table."""
+    ec2 = get_backend("ec2")[account][region]
+    vpc = next(vpc for vpc in ec2.vpcs.values() if vpc.is_default)
+    tables = [table.id for table in ec2.route_tables.values() if table.vpc_id == vpc.id]
+    if not ec2.vpc_end_points:
+        ec2.create_vpc_endpoint(
+            vpc_id=vpc.id,
+            service_name=f"com.amazonaws.{region}.s3",
+            endpoint_type="Gateway",
+            policy_document=None,
+            route_table_ids=tables,
+        )
+    return sorted(name for subnets in ec2.subnets.values() for name, one in subnets.items() if one.vpc_id == vpc.id)

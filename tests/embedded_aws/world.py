@@ -86,7 +86,7 @@ class World:
             instance_arn = environment["dms"].get("replication_instance_arn")
             if instance_arn:
                 dms = self.dms_of(environment["dms"]["account_id"], environment["region"])
-                dms_replication.seed_instance(dms, instance_arn)
+                dms_replication.seed_instance(dms, instance_arn, in_vpc=bool(environment["dms"].get("prepared")))
             for account, switches in landscape.switches_by_account(environment).items():
                 self.switches_of(account).update(switches)
 

@@ -83,7 +83,7 @@ KILLED_AT_A_TIME = 2
 
 # Parts of the matrix, and the beginnings of operations that change nothing.
 SAMPLE, EACH_CALL = "sample", "each call"
-READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def _side(names: dict[str, Any], side: str) -> dict[str, Any]:
         "dms": {
             "replication_instance_arn": names["s3_endpoint_replication_instance_arn"],
             "journal_bucket_name": names["s3_endpoint_journal_bucket"],
+            "prepared": True,
         },
         "lake": {"bucket_name": names["s3_endpoint_bucket_name"], "kms_key_arn": names["s3_endpoint_kms_key_arn"]},
     }

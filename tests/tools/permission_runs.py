@@ -20,6 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies im
 from ansible_collections.datalake.dms.plugins.module_utils._deployment import DEPLOYERS_PATH
 from ansible_collections.datalake.dms.plugins.module_utils._module import full_argument_spec
 from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.modules.dms_endpoint_replacement import ARGUMENT_SPEC
 from embedded_aws import EmbeddedAWS
 from landscape import bare_environment_of, deployment_of, hosts_of
@@ -30,11 +31,20 @@ QUICK = {
     "s3_endpoint_poll_interval": 0.1,
     "s3_endpoint_allow_endpoint_url": True,
     "s3_endpoint_iam_propagation_timeout": 5,
+    "s3_endpoint_service_role_names": list(SERVICE_ROLES),
 }
 ADMINISTRATOR = "administrator"
 # The host that stays, with its task, and the one that the inventory forgets.
 KEPT, FORGOTTEN = "crm", "orders"
 CONSENT: dict[str, Any] = {"s3_endpoint_replace_tasks": True, "s3_endpoint_source_log_retention": 86400}
+ALL_SERVICE_ROLES: dict[str, Any] = {"service_roles_redshift": True}
+LIFECYCLE = [{"rule_id": "old", "expiration_days": 30}]
+NO_TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
 OTHER_FOLDER: dict[str, Any] = {"s3_endpoint_bucket_folder": "raw/elsewhere"}
 
 
@@ -64,10 +74,13 @@ class Runs:
 
     def across_accounts(self) -> None:
         """Each playbook, with everything that it can meet; the roles are made as an administrator makes them."""
-        self.seed()
+        # Bucket and service roles are made by playbooks, and these go only while there is no instance.
+        self.seed(replication_instance_arn=None, bucket_name=None)
         with ThreadPoolExecutor() as both:
             list(both.map(self._deployer_access, SIDES))
-        self._aws.control.clear_journal()
+            self._aws.control.clear_journal()
+            list(both.map(lambda make: make(), (self._make_bucket, self._make_service_roles)))
+        self.seed()
         self._play("deploy", "--check")
         self._play("deploy")
         self._run_a_task()
@@ -84,6 +97,20 @@ class Runs:
         self._play("remove", *only)
         self._play("remove", *only)
         self._play("prune", inventory=self._write_inventory("one", KEPT), s3_endpoint_prune=[f"dev-{FORGOTTEN}"])
+
+    def _make_bucket(self) -> None:
+        tagged: dict[str, Any] = {"landing_bucket_tags": {"owner": "us"}}
+        self._play("landing_bucket", landing_bucket_kms_key_arn="", landing_bucket_lifecycle_rules=LIFECYCLE, **tagged)
+        self._play("landing_bucket", landing_bucket_access_role_arns=[f"arn:aws:iam::{self._accounts['dms']}:role/any"])
+
+    def _make_service_roles(self) -> None:
+        """New ones, and such as others made."""
+        self._play("service_roles", **ALL_SERVICE_ROLES)
+        self._play("remove_service_roles", **ALL_SERVICE_ROLES)
+        iam = self.by_hand("dms", "iam")
+        for name in SERVICE_ROLES:
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=NO_TRUST)
+        self._play("service_roles", **ALL_SERVICE_ROLES)
 
     def in_one_account(self) -> None:
         """What differs where role and endpoint are in one account: an endpoint is modified there."""
@@ -169,15 +196,16 @@ class Runs:
             for arn in role["policies"]:
                 iam.attach_role_policy(RoleName=role["name"], PolicyArn=arn)
 
-    def seed(self) -> None:
+    def seed(self, **differing: Any) -> None:
+        """What stands there before anything is run. :param differing: members of either side, None for what is not there."""
         for side in SIDES:
             arn = f"arn:aws:iam::{self._accounts[side]}:role/{ADMINISTRATOR}"
-            external_id = {"assume_role_external_id": None}
-            self._environment[side] |= {"assume_role_arn": arn, **external_id}
+            self._environment[side] |= {"assume_role_arn": arn, "assume_role_external_id": None}
         self._environment["dms"]["journal_kms_key_arn"] = self._journal_key
         # Nobody knows whether AWS drops a deleted task from subscriptions; where it does, they are made again.
         self._environment["switches"] = {"event_sources_on_task_delete": "dropped"}
-        self._aws.control.seed({"environments": [self._environment]})
+        seeded = {side: {**self._environment[side], "prepared": not differing, **differing} for side in SIDES}
+        self._aws.control.seed({"environments": [{**self._environment, **seeded}]})
 
     def _credentials(self, side: str) -> dict[str, Any]:
         """An administrator's."""

@@ -26,6 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _replacement,
     _role_info,
     _s3_endpoint,
+    _service_roles,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
@@ -38,6 +39,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_preflight,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
+    dms_service_roles,
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -46,7 +48,7 @@ from embedded_aws import EmbeddedAWS
 REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
 LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
-READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 _NUMBERS = itertools.count(1)
 
 
@@ -132,9 +134,17 @@ class Lab:
         usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
         return self._run(side, _preflight.ensure, dms_preflight, False, {**usual, **options})
 
+    def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
+        """dms_s3_endpoint_info."""
+        return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
+    def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_service_roles."""
+        return self._run("dms", _service_roles.ensure, dms_service_roles, check, options)
+
     def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
         """The endpoints of dms_s3_endpoint_info."""
-        return list(self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)["endpoints"])
+        return list(self.run_endpoints_info(**options)["endpoints"])
 
     def roles_info(self, **options: Any) -> list[dict[str, Any]]:
         """The roles of dms_crossaccount_role_info."""

@@ -163,3 +163,28 @@ def test_calls_by_account(lab):
 
 def test_path_without_a_slash(lab, refused):
     assert "path_prefix=team/ must begin with a slash; write /team/" in refused(lab.roles_info, path_prefix="team/")
+
+
+def test_external_ids_that_endpoints_share_are_told(lab):
+    lab.switch(external_id="per_account")
+    lab.role()
+    for name in "abcdefg":
+        lab.endpoint(endpoint_identifier=f"dev-{name}", resource_identifier=f"dev-{name}")
+    result = lab.run_endpoints_info()
+    ((shared),) = result["shared_external_ids"]
+    assert shared["endpoint_identifiers"] == [f"dev-{name}" for name in "abcdefg"]
+    assert {e["external_id"] for e in result["endpoints"]} == {shared["external_id"]}
+    (warning,) = result["warnings"]
+    assert "The endpoints dev-a, dev-b, dev-c, dev-d, dev-e and 2 more have the same ExternalId" in warning
+    assert "aws:SourceAccount and aws:SourceArn" in warning
+
+
+def test_ids_of_their_own_are_nothing_to_tell(lab):
+    lab.role()
+    lab.local_role()
+    local = {"service_access_role_arn": f"arn:aws:iam::{lab.dms_account}:role/dms-s3-local"}
+    for name, settings in (("a", {}), ("b", {}), ("c", local), ("d", local)):
+        lab.endpoint(endpoint_identifier=f"dev-{name}", resource_identifier=f"dev-{name}", **settings)
+    result = lab.run_endpoints_info()
+    assert (result["shared_external_ids"], result["warnings"]) == ([], [])
+    assert len(result["endpoints"]) == 4

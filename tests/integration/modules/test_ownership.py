@@ -34,20 +34,60 @@ def test_everything_new_is_tagged(lab, predicted):
     assert lab.writes() == []
 
 
-def test_existing_ones_are_tagged_too_and_that_is_a_change_of_tags(lab, predicted):
+def test_existing_ones_are_taken_over_with_adopt_and_that_is_a_change_of_tags(lab, predicted):
     made = lab.working_endpoint()
-    assert predicted(lab.endpoint, deployment="dev")["differences"] == ["tags"]
+    ours = {"deployment": "dev", "adopt": True}
+    assert predicted(lab.endpoint, **ours)["differences"] == ["tags"]
     lab.forget_calls()
-    result = lab.endpoint(deployment="dev")
+    result = lab.endpoint(**ours)
     assert (result["changed"], result["action"], result["differences"]) == (True, "none", ["tags"])
     assert (result["diff"]["before"]["tags"], result["diff"]["after"]["tags"]) == ({}, {OWNER: "dev"})
     assert lab.writes() == ["AddTagsToResource"]
     assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
     lab.forget_calls()
-    role = lab.role(deployment="dev")
+    role = lab.role(**ours)
     assert role["diff"]["after"]["policy"]["tags"] == {OWNER: "dev"}
     assert sorted(lab.writes()) == ["TagPolicy", "TagRole"]
     assert role_tags(lab) == ({OWNER: "dev"},) * 2
+    assert lab.role(deployment="dev")["changed"] is lab.endpoint(deployment="dev")["changed"] is False
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("kind", ["endpoint", "role"])
+def test_nobodys_is_neither_changed_nor_removed_without_adopt(lab, refused, kind, check):
+    lab.working_endpoint()
+    module = getattr(lab, kind)
+    sentence = refused(module, check=check, deployment="dev")
+    assert f"The {kind} " in sentence
+    assert "exists without the tag datalake.dms:deployment, so it is not of the deployment dev" in sentence
+    assert "set adopt=true to take it over as it is" in sentence
+    for adopt in (False, True):
+        assert "remove it by hand, or take it over first" in refused(
+            module, check=check, deployment="dev", state="absent", adopt=adopt
+        )
+
+
+def test_role_under_another_path_or_of_another_shape_stays(lab, refused):
+    lab.role(deployment="dev")
+    sentence = refused(lab.role, deployment="dev", state="absent", path="/ours/")
+    assert "The role dms-s3-crm has path /, not path=/ours/, and is left alone" in sentence
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    lab.client("lake", "iam").update_assume_role_policy(RoleName="dms-s3-crm", PolicyDocument=trust)
+    assert "does not trust DMS, so it is no endpoint's access role" in refused(
+        lab.role, deployment="dev", state="absent"
+    )
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_required_tags_come_before_anything_is_made(lab, refused, check):
+    demand = {"required_tags": ["team", "cost-center"], "tags": {"team": "data"}, "deployment": "dev"}
+    for module in (lab.role, lab.endpoint):
+        assert "would lack the tag cost-center, which required_tags demands" in refused(module, check=check, **demand)
+    demand["tags"] = {"team": "data", "cost-center": "7"}
+    lab.role(**demand)
+    made = lab.endpoint(**demand)
+    assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"])["cost-center"] == "7"
 
 
 def test_tag_outlives_purging(lab):
@@ -118,9 +158,7 @@ def test_policy_that_only_has_the_name_stays(lab, predicted):
     prediction = predicted(lab.role, deployment="dev", state="absent")
     result = lab.role(deployment="dev", state="absent")
     assert prediction == result
-    assert result["warnings"] == [
-        "policy dms-s3-crm is neither attached to the role nor tagged as of deployment dev and stays."
-    ]
+    assert result["warnings"] == ["policy dms-s3-crm is not tagged as of deployment dev and stays."]
     assert lab.iam_role() is None
     assert lab.policy_arn in lab.policies()
 

@@ -16,7 +16,7 @@ REGION = "eu-central-1"
 QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
 CONSENT = ("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400")
 CHANGE = ("-e", "s3_endpoint_bucket_folder=raw/elsewhere")
-READS = ("Describe", "Get", "List", "Head", "AssumeRole")
+READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 
 
 @pytest.fixture

@@ -59,12 +59,14 @@ def role(name="old", policies=({"name": "old", "tags": OURS},), tags=OURS, servi
     }
 
 
-def declaration(identifier="dev-crm", name="crm", account=DMS, region=REGION, lake=LAKE):
+def declaration(identifier="dev-crm", name="crm", account=DMS, region=REGION, lake=LAKE, path="/"):
     return {
+        "deployment": "dev",
         "endpoint_identifier": identifier,
         "dms_account_id": account,
         "region": region,
         "role_name": name,
+        "role_path": path,
         "lake_account_id": lake,
     }
 
@@ -110,6 +112,8 @@ def test_endpoint_whose_role_is_gone():
         {"engine_name": "mysql"},
         {"endpoint_type": "SOURCE"},
         {"status": "deleting"},
+        {"role": "elsewhere/old"},
+        {"s3_settings": {}},
     ],
     ids=str,
 )
@@ -118,7 +122,9 @@ def test_endpoint_that_is_not_left_over(other):
 
 
 @pytest.mark.parametrize(
-    "other", [{"tags": {}}, {"tags": None}, {"tags": ANOTHERS}, {"service": "ec2.amazonaws.com"}], ids=str
+    "other",
+    [{"tags": {}}, {"tags": None}, {"tags": ANOTHERS}, {"service": "ec2.amazonaws.com"}, {"path": "/elsewhere/"}],
+    ids=str,
 )
 def test_role_that_is_not_left_over(other):
     assert found([], [role(**other)]) == []
@@ -127,6 +133,14 @@ def test_role_that_is_not_left_over(other):
 
 def test_no_deployment_owns_nothing():
     assert left_over([endpoint(tags={"datalake.dms:deployment": ""})], [], "", [declaration()]) == []
+
+
+def test_path_counts_for_the_deployment_that_declares_it():
+    others = {**declaration(path="/elsewhere/"), "deployment": "test"}
+    assert found([endpoint()], [role()], declaration(path="/ours/"), others) == []
+    theirs = [endpoint(role="elsewhere/old")], [role(path="/elsewhere/", arn=role_arn("elsewhere/old"))]
+    assert found(*theirs, declaration(path="/ours/"), others) == []
+    assert found(*theirs, declaration(path="/elsewhere/"), declaration()) == [("dev-old", "old")]
 
 
 @pytest.mark.parametrize("name", ["dev-crm", "DEV-CRM"])
@@ -167,14 +181,14 @@ def test_what_was_read_twice_is_one():
 
 @pytest.mark.parametrize("tags", [{}, None, ANOTHERS], ids=str)
 def test_policy_without_the_tag_is_foreign(tags):
-    (entry,) = left_over([], [role(policies=[{"name": "old", "tags": tags}])], "dev", [])
+    (entry,) = left_over([], [role(policies=[{"name": "old", "tags": tags}])], "dev", [declaration()])
     assert (entry["policy_names"], entry["foreign_policies"]) == ([], [policy_arn("old")])
 
 
 def test_what_others_gave_to_the_role_is_told():
     given = role(inline_policies=["by-hand"])
     given["attached_policies"].append("arn:aws:iam::aws:policy/ReadOnlyAccess")
-    (entry,) = left_over([], [given], "dev", [])
+    (entry,) = left_over([], [given], "dev", [declaration()])
     assert entry["policy_names"] == ["old"]
     assert entry["foreign_policies"] == ["arn:aws:iam::aws:policy/ReadOnlyAccess", "by-hand"]
     assert "which has policies of others (arn:aws:iam::aws:policy/ReadOnlyAccess, by-hand)" in entry["text"]
@@ -183,7 +197,7 @@ def test_what_others_gave_to_the_role_is_told():
 def test_entries_are_sorted_and_named():
     account = "999988887777"
     endpoints = [endpoint("dev-b", "b"), endpoint("dev-a", "a"), endpoint("dev-b", "c", account=account)]
-    entries = left_over(endpoints, [role("dev-aa")], "dev", [])
+    entries = left_over(endpoints, [role("dev-aa")], "dev", [declaration()])
     assert left_over_names(entries) == [
         "dev-a",
         "dev-aa",

@@ -13,6 +13,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policy_documents imp
     access_policy,
     check_access,
     document_length,
+    with_statements,
 )
 
 KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -162,3 +163,29 @@ def test_right_access_passes(access):
 def test_length_leaves_white_space_out():
     assert document_length({"a": "b  c", "d": [1, 2]}) == len('{"a":"bc","d":[1,2]}')
     assert document_length({"a": "ü"}) == len('{"a":"ü"}')
+
+
+OURS, OTHERS = {"Sid": "Ours", "Effect": "Deny"}, {"Sid": "Others", "Effect": "Allow"}
+WITHOUT_SID = {"Effect": "Allow", "Action": "s3:GetObject"}
+
+
+@pytest.mark.parametrize(
+    ("present", "after"),
+    [
+        (None, [OURS]),
+        ({}, [OURS]),
+        ({"Version": "2012-10-17", "Statement": OTHERS}, [OTHERS, OURS]),
+        ({"Version": "2012-10-17", "Statement": [WITHOUT_SID, OTHERS]}, [WITHOUT_SID, OTHERS, OURS]),
+        ({"Version": "2012-10-17", "Statement": [{"Sid": "Ours", "Effect": "Allow"}, OTHERS]}, [OURS, OTHERS]),
+        ({"Version": "2012-10-17", "Statement": [OTHERS, OURS]}, [OTHERS, OURS]),
+    ],
+)
+def test_statements_of_others_stay(present, after):
+    assert with_statements(present, [OURS]) == {"Version": "2012-10-17", "Statement": after}
+
+
+def test_other_elements_of_the_policy_stay():
+    present = {"Version": "2008-10-17", "Id": "theirs", "Statement": [OTHERS]}
+    assert with_statements(present, []) == present
+    assert with_statements(present, [OURS]) == {**present, "Statement": [OTHERS, OURS]}
+    assert present["Statement"] == [OTHERS]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role's inputs: typed in meta/argument_specs.yml, with the defaults of defaults/main.yml."""
+"""Each role's inputs: typed in meta/argument_specs.yml, with the defaults of defaults/main.yml."""
 
 from __future__ import annotations
 
@@ -11,34 +11,51 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-ROLE = ROOT / "roles/s3_endpoint"
-ENTRY_POINTS = ["main", "verify", "remove", "unlock", "declare", "left_over", "prune"]
+ENTRY_POINTS = {
+    "s3_endpoint": ["main", "verify", "remove", "unlock", "declare", "left_over", "prune", "preflight"],
+    "service_roles": ["main", "remove"],
+    # Nothing of it is ever removed.
+    "landing_bucket": ["main"],
+    "deployer_access": ["main"],
+}
 TYPES = {"str": str, "bool": bool, "int": int, "float": float, "dict": dict, "list": list}
 TYPES |= {"path": str, "raw": object}
 
 
-def read(path):
-    return yaml.safe_load((ROLE / path).read_text()) or {}
+def read(role, path):
+    return yaml.safe_load((ROOT / "roles" / role / path).read_text()) or {}
+
+
+@pytest.fixture(scope="module", params=ENTRY_POINTS)
+def role(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def specs():
-    return read("meta/argument_specs.yml")["argument_specs"]
+def specs(role):
+    return read(role, "meta/argument_specs.yml")["argument_specs"]
 
 
 @pytest.fixture(scope="module")
-def defaults():
-    return read("defaults/main.yml")
+def defaults(role):
+    return read(role, "defaults/main.yml")
 
 
-@pytest.fixture(params=ENTRY_POINTS)
-def options(request, specs):
-    return specs[request.param]["options"]
+@pytest.fixture
+def options(specs):
+    """Those of all entry points, which have the same."""
+    (options, *others) = [spec["options"] for spec in specs.values()]
+    assert all(other.items() <= options.items() for other in others)
+    return options
 
 
-def test_entry_points_have_their_tasks(specs):
-    assert sorted(specs) == sorted(ENTRY_POINTS)
-    assert all((ROLE / f"tasks/{name}.yml").is_file() for name in specs)
+def test_entry_points_have_their_tasks(role, specs):
+    assert sorted(specs) == sorted(ENTRY_POINTS[role])
+    assert all((ROOT / f"roles/{role}/tasks/{name}.yml").is_file() for name in specs)
+
+
+def test_every_role_is_tested():
+    assert sorted(ENTRY_POINTS) == sorted(path.name for path in (ROOT / "roles").iterdir())
 
 
 def test_every_default_is_an_option_of_main(specs, defaults):
@@ -50,8 +67,8 @@ def test_each_option_is_described_and_typed(options):
     assert [name for name, option in options.items() if option.get("type") not in TYPES] == []
 
 
-def test_each_option_has_the_role_as_prefix(options):
-    assert [name for name in options if not name.startswith("s3_endpoint_")] == []
+def test_each_option_has_the_role_as_prefix(role, options):
+    assert [name for name in options if not name.startswith(f"{role}_")] == []
 
 
 def test_option_is_required_or_has_its_default_in_the_role(options, defaults):
@@ -82,7 +99,7 @@ def test_default_is_one_of_the_choices(options, defaults):
     assert [n for n, (o, v) in chosen.items() if not set(v if isinstance(v, list) else [v]) <= set(o["choices"])] == []
 
 
-def test_choices_are_those_of_the_module_behind(specs):
+def test_choices_are_those_of_the_module_behind():
     from ansible_collections.datalake.dms.plugins.modules import (
         dms_connection_test,
         dms_crossaccount_role,
@@ -90,7 +107,7 @@ def test_choices_are_those_of_the_module_behind(specs):
         dms_s3_endpoint,
     )
 
-    main = specs["main"]["options"]
+    main = read("s3_endpoint", "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     for name, spec, option in (
         ("s3_endpoint_settings_conflicts", dms_s3_endpoint, "settings_conflicts"),
         ("s3_endpoint_bootstrap_trust", dms_crossaccount_role, "bootstrap_trust"),

@@ -10,6 +10,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import Datala
 from ansible_collections.datalake.dms.plugins.module_utils._tags import (
     check_deployment,
     check_owner,
+    check_required,
     new_tags,
     planned_tags,
 )
@@ -70,19 +71,46 @@ def test_no_deployment_adds_no_tag_and_takes_none_away(none):
     assert planned_tags({}, {"a": "1"}, True, none) == {"a": "1"}
     assert planned_tags({OWNER: "dev"}, {}, True, none) == {OWNER: "dev"}
     check_deployment(none)
-    check_owner("role crm", {OWNER: "dev"}, none)
+    check_owner("role crm", {OWNER: "dev"}, wanting(none))
+    check_owner("role crm", {}, wanting(none, state="absent"))
 
 
-@pytest.mark.parametrize("tags", [{}, {OWNER: "dev"}, {OWNER: ""}])
-def test_own_and_nobodys_are_ours(tags):
-    check_owner("role crm", tags, "dev")
+def wanting(deployment, state="present", adopt=False):
+    return {"deployment": deployment, "state": state, "adopt": adopt}
 
 
-def test_another_deployments_is_refused():
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_own_ones_are_ours(state, adopt):
+    check_owner("role crm", {OWNER: "dev"}, wanting("dev", state, adopt))
+
+
+@pytest.mark.parametrize("tags", [{}, {OWNER: ""}])
+def test_nobodys_is_taken_over_explicitly_and_never_removed(tags):
+    check_owner("role crm", tags, wanting("dev", adopt=True))
+    with pytest.raises(DatalakeError, match=r"^The role crm exists without the tag .*; set adopt=true to take it over"):
+        check_owner("role crm", tags, wanting("dev"))
+    for adopt in (False, True):
+        with pytest.raises(DatalakeError, match=r"is left alone; remove it by hand, or take it over first"):
+            check_owner("role crm", tags, wanting("dev", "absent", adopt))
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_another_deployments_is_refused(state, adopt):
     with pytest.raises(
         DatalakeError, match=r"^The role crm belongs to the deployment test, not to dev, .*; choose .*\.$"
     ):
-        check_owner("role crm", {OWNER: "test"}, "dev")
+        check_owner("role crm", {OWNER: "test"}, wanting("dev", state, adopt))
+
+
+def test_required_tags():
+    check_required("role crm", {"team": "data"}, [])
+    check_required("role crm", {"team": "data"}, ["team"])
+    with pytest.raises(
+        DatalakeError, match=r"^The role crm would lack the tag cost-center and owner, which required_tags"
+    ):
+        check_required("role crm", {"team": "data", "owner": ""}, ["cost-center", "owner", "team"])
 
 
 @pytest.mark.parametrize("name", ["a b", "x" * 257, "dev!", "dév"])

@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+---
+module: dms_service_roles
+version_added: "0.1.0"
+short_description: Manage the service roles that DMS needs once in an account
+description:
+  - Manages the IAM roles that DMS itself assumes, by their exact names. An account has each of them once, for all its regions and all its
+    migrations, so that others may have made them, or may make them at the same time.
+  - Makes what is missing, and completes what exists, whoever made it. It never takes away a condition, a statement, a policy, a tag or a
+    permissions boundary.
+  - Two runs at once in one account both succeed.
+author:
+  - Contributors to the datalake.dms project (!UNKNOWN)
+options:
+  state:
+    description:
+      - V(present) makes and completes the roles.
+      - V(absent) removes those that this module made, and only while DMS has no replication instance, no task and no serverless replication
+        in O(regions). A role counts as made by this module if it has the tag C(datalake.dms:made-by), no policy but AWS's own, and the trust
+        that the module gave it. Whatever else stays, and RV(kept) and a warning say why; the task does not fail.
+    type: str
+    choices: [present, absent]
+    default: present
+  roles:
+    description:
+      - The roles to manage. V(dms-access-for-endpoint) is for Redshift targets only.
+    type: list
+    elements: str
+    choices: [dms-vpc-role, dms-cloudwatch-logs-role, dms-access-for-endpoint]
+    default: [dms-vpc-role, dms-cloudwatch-logs-role]
+  regions:
+    description:
+      - With O(state=absent), the regions in which DMS must have nothing left. Only O(region) where it is empty.
+      - Name all regions in which anybody has used DMS in this account, since the roles serve them all.
+    type: list
+    elements: str
+    default: []
+  tags:
+    description:
+      - Tags of a role that the module makes. Those of a role that exists stay as they are, as the deployments of an account share it.
+    type: dict
+    aliases: [resource_tags]
+  deployment:
+    description:
+      - Who made a role, kept as its tag C(datalake.dms:deployment) when the module makes it. A role of another deployment is not refused, and
+        not tagged anew; with O(state=absent), too, it counts that this module made it, not for which deployment.
+      - At most 256 letters, digits or characters of V(_.:/=+@-).
+    type: str
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_service_roles
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the roles.
+  diff_mode:
+    support: full
+    description: Shows the roles before and after.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Make the service roles, or complete those that somebody else made
+  datalake.dms.dms_service_roles:
+    assume_role_arn: arn:aws:iam::111122223333:role/dms-deployer
+    region: eu-central-1
+
+- name: Have the role for Redshift targets, too
+  datalake.dms.dms_service_roles:
+    region: eu-central-1
+    roles: [dms-vpc-role, dms-cloudwatch-logs-role, dms-access-for-endpoint]
+
+- name: Remove those that this module made, if nobody needs them any more
+  datalake.dms.dms_service_roles:
+    region: eu-central-1
+    regions: [eu-central-1, eu-west-1]
+    state: absent
+"""
+
+RETURN = r"""
+roles:
+  description: Each role by its name, as it is, or in check mode as it would be; null where there is none.
+  returned: success
+  type: dict
+  sample:
+    dms-vpc-role:
+      arn: arn:aws:iam::111122223333:role/dms-vpc-role
+      role_name: dms-vpc-role
+      path: /
+      assume_role_policy_document: {Version: "2012-10-17", Statement: []}
+      permissions_boundary: null
+      attached_policies: ["arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole"]
+      inline_policies: []
+      tags: {"datalake.dms:made-by": dms_service_roles}
+made:
+  description: Names of the roles that this module made, now or before.
+  returned: success
+  type: list
+  elements: str
+kept:
+  description: With O(state=absent), why a role stays, by its name.
+  returned: success
+  type: dict
+  sample: {dms-vpc-role: "dms-vpc-role stays, because it is still needed by replication instance shared in eu-west-1"}
+findings:
+  description: A sentence for each thing that keeps DMS from using a role, and that the module leaves as it is.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
+from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
+from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
+
+ARGUMENT_SPEC = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "roles": {"type": "list", "elements": "str", "choices": list(SERVICE_ROLES), "default": USUAL_ROLES},
+    "regions": {"type": "list", "elements": "str", "default": []},
+    "tags": TAGS_SPEC["tags"],
+    "deployment": DEPLOYMENT_SPEC["deployment"],
+}
+
+
+def main() -> None:
+    run_module(_service_roles.ensure, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
