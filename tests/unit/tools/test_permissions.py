@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
+from permission_tables import readmes, rendered
 from permissions import compare
 
 pytestmark = pytest.mark.once
@@ -62,3 +63,12 @@ def test_what_was_refused_is_missing():
 def test_what_two_statements_grant_is_used_by_neither():
     wider = {"Sid": "Wider", "Effect": "Allow", "Action": "iam:GetRole", "Resource": "*"}
     assert lines(*ALL, statements=(STATEMENT, wider))[-1].endswith("9 granted, 4 used, 0 missing, 5 superfluous")
+
+
+@pytest.mark.parametrize("readme", readmes(), ids=lambda path: path.parent.name)
+def test_readmes_have_the_tables_of_the_source(readme):
+    assert readme.read_text() == rendered(readme.read_text()), "run tests/tools/permission_tables.py"
+
+
+def test_there_are_readmes_with_tables():
+    assert [readme.parent.name for readme in readmes()] == ["landing_bucket", "s3_endpoint", "service_roles"]
