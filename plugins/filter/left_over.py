@@ -63,8 +63,9 @@ RETURN = r"""
 _value:
   description:
     - Dictionaries, sorted by name. C(endpoint_identifier) and C(endpoint_arn), null for a role alone; C(role_name), C(role_arn) and C(path), null
-      for an endpoint alone; C(policy_names); C(foreign_policies), what others gave to the role and what is in the way of its removal;
-      C(deployment); C(text), all of that for the user.
+      for an endpoint alone; C(admitted_by), with C(bucket_name), C(kms_key_arn) and C(lake_account_id), where a role of the DMS account has
+      statements in the policies of these, else null; C(policy_names); C(foreign_policies), what others gave to the role and what is in the way of
+      its removal; C(deployment); C(text), all of that for the user.
   type: list
   elements: dict
 """

@@ -13,7 +13,8 @@ name: preflight_accounts
 version_added: "0.1.0"
 short_description: The accounts that hosts need, each once
 description:
-  - Gathers what the role P(datalake.dms.s3_endpoint#role) has each host tell of its accounts, so that an account that many hosts need is looked at once.
+  - Gathers what the role P(datalake.dms.s3_endpoint#role) has each host tell of its accounts, so that an account that many hosts need is
+    looked at once.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -48,8 +49,8 @@ class FilterModule:
 
 def _of_hosts(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     told = [
-        (str(host["inventory_hostname"]), host["__s3_endpoint_needs"])
+        (str(host["inventory_hostname"]), host["__s3_endpoint_told_accounts"])
         for host in hosts
-        if "__s3_endpoint_needs" in host
+        if "__s3_endpoint_told_accounts" in host
     ]
     return accounts(told)

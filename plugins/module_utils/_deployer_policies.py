@@ -24,11 +24,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._deployment import (
 )
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._permissions import (
+    BOTH,
     DMS,
     HOME,
     KINDS,
+    LAKE,
     PROFILE_SIDES,
     PROFILES,
+    WAYS,
     needs_of_profile,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import (
@@ -140,7 +143,7 @@ def _policy(deployment: Deployment, side: str, name: str, document: Document) ->
 def profile_documents(deployment: Deployment, side: str, profile: str) -> list[Document]:
     """The policies of a profile, as few as IAM's limit allows."""
     documents: list[Document] = []
-    for statement in _statements(deployment, side, needs_of_profile(profile, deployment.account_wide)):
+    for statement in _statements(deployment, side, needs_of_profile(profile, deployment.ways, deployment.account_wide)):
         fuller = _document([*(documents[-1]["Statement"] if documents else []), statement])
         if documents and document_length(fuller) <= POLICY_LENGTH:
             documents[-1] = fuller
@@ -158,10 +161,15 @@ def profile_documents(deployment: Deployment, side: str, profile: str) -> list[D
 def _statements(deployment: Deployment, side: str, needs: dict[str, tuple[str, ...]]) -> Iterator[dict[str, Any]]:
     """One statement for all actions that have resources and conditions in common."""
     grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    known: set[tuple[str, ...]] = set()
     for kind, actions in needs.items():
-        if side in sides_of(deployment, kind):
-            for action in actions:
-                grouped.setdefault((kind, _conditions_of(kind, action)), []).append(action)
+        for action in actions if side in sides_of(deployment, kind) else ():
+            conditions = _conditions_of(kind, action)
+            # An account may be known by two names, such as that of the data lake and that of the access roles.
+            grant = (action, *_resources(deployment, side, kind), *conditions)
+            if grant not in known:
+                known.add(grant)
+                grouped.setdefault((kind, conditions), []).append(action)
     for (kind, conditions), granted in grouped.items():
         if "service_policy" in conditions:
             yield from _service_role_statements(deployment, side, granted)
@@ -175,7 +183,7 @@ def _statements(deployment: Deployment, side: str, needs: dict[str, tuple[str, .
 
 def sides_of(deployment: Deployment, kind: str) -> list[str]:
     """The sides that have resources of a kind."""
-    return deployment.homes if KINDS[kind][0] == HOME else [KINDS[kind][0]]
+    return {HOME: deployment.homes, BOTH: [DMS, LAKE]}.get(KINDS[kind][0], [KINDS[kind][0]])
 
 
 def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
@@ -282,7 +290,12 @@ def deployer_boundary(deployment: Deployment, side: str) -> Document:
     they get no more than the playbooks use, whatever else a policy says.
     """
     own = [deployment.iam_arn(side, f"{kind}{DEPLOYERS_PATH}*") for kind in ("role", "policy")]
-    used = {a for profile in PROFILES for actions in needs_of_profile(profile, True).values() for a in actions}
+    used = {
+        a
+        for profile in PROFILES
+        for actions in needs_of_profile(profile, WAYS, account_wide=True).values()
+        for a in actions
+    }
     allowed = sorted({action if action.startswith("iam:") else f"{action.split(':')[0]}:*" for action in used})
     boundary = {"StringNotEquals": {"iam:PermissionsBoundary": deployment.boundary_arn(side)}}
     unbound = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]

@@ -12,14 +12,21 @@ from dataclasses import dataclass
 
 from ansible_collections.datalake.dms.plugins.module_utils._arns import is_account_id, is_arn, is_principal
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import DMS, LAKE, PROFILE_SIDES, SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import (
+    BUCKET_POLICY,
+    CROSSACCOUNT_ROLE,
+    DMS,
+    LAKE,
+    PROFILE_SIDES,
+    SIDES,
+    WAYS,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import bucket_problem
 
 DEPLOYERS_PATH = "/datalake-dms-deployers/"
 ACCESS_PATH = "/datalake-dms/"
 ACCESS_BOUNDARY, DEPLOYER_BOUNDARY = "access-boundary", "deployer-boundary"
 
-WAYS = ("crossaccount_role", "bucket_policy")
 
 _NAME = re.compile(r"[\w+=,.@-]{1,40}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{8,1224}", re.ASCII)
@@ -45,7 +52,7 @@ class Deployment:
     journal_bucket: str = ""
     journal_prefix: str = ""
     journal_kms_key_arn: str = ""
-    ways: tuple[str, ...] | list[str] = WAYS[:1]
+    ways: tuple[str, ...] | list[str] = (CROSSACCOUNT_ROLE,)
     account_wide: bool = False
 
     def account_of(self, side: str) -> str:
@@ -54,7 +61,7 @@ class Deployment:
     @property
     def homes(self) -> list[str]:
         """The sides where access roles live."""
-        return [side for side, way in ((DMS, "bucket_policy"), (LAKE, "crossaccount_role")) if way in self.ways]
+        return [side for side, way in ((DMS, BUCKET_POLICY), (LAKE, CROSSACCOUNT_ROLE)) if way in self.ways]
 
     @property
     def has_local_endpoints(self) -> bool:

@@ -24,11 +24,13 @@ from ansible_collections.amazon.aws.plugins.module_utils.transformation import a
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
+    INVALID_PRINCIPAL,
     PROPAGATION,
     DatalakeError,
     DmsErrorHandler,
     denial,
     error_code,
+    is_invalid_principal,
 )
 
 # The options of a module that waits.
@@ -182,6 +184,8 @@ class _PropagationRetry(AWSRetry):
 
     @staticmethod
     def status_code_from_exception(error: Any) -> str:
+        if is_invalid_principal(error):
+            return INVALID_PRINCIPAL
         return PROPAGATION if denial(error) == PROPAGATION else error_code(error)
 
     @staticmethod
@@ -192,8 +196,8 @@ class _PropagationRetry(AWSRetry):
 def retry_while(
     codes: list[str], timeout: float, first_pause: float
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION counts as a code), with pauses that double
-    from `first_pause` and make at most `timeout` in all (seconds)."""
+    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION and INVALID_PRINCIPAL count as codes), with pauses
+    that double from `first_pause` and make at most `timeout` in all (seconds)."""
     return _PropagationRetry.exponential_backoff(
         retries=tries_within(timeout, first_pause),
         delay=first_pause,

@@ -31,6 +31,10 @@ EXPLICIT = "explicit"
 CALLER = "caller"
 PROPAGATION = "propagation"
 
+# What AWS says of a policy that names a role or user which does not exist, or not yet everywhere.
+INVALID_PRINCIPAL = "invalid_principal"
+MALFORMED_CODES = ["MalformedPolicy", "MalformedPolicyDocumentException"]
+
 _CREDENTIAL_CODES = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
@@ -88,6 +92,11 @@ def denial(error: BaseException | None) -> str | None:
     return PASS_ROLE if "cross-account passrole" in message.replace("pass role", "passrole") else PROPAGATION
 
 
+def is_invalid_principal(error: BaseException | None) -> bool:
+    """Whether S3 or KMS does not take a policy because it names a role or user that does not exist, or not yet everywhere."""
+    return error_code(error) in MALFORMED_CODES and "invalid principal" in error_message(error).lower()
+
+
 def explain(error: BaseException) -> str:
     """One sentence for an error of a call: what was tried, what AWS said, what to do.
 
@@ -123,6 +132,8 @@ def _advice_for_fault(cause: BaseException | None) -> str:
             "the role in assume_role_arn could not be assumed: check that it exists, that its trust admits this caller, "
             "and that assume_role_external_id is the one that it asks for"
         )
+    if is_invalid_principal(cause):
+        return "a role or user that the policy names does not exist (yet): make it first, or give IAM more time with iam_propagation_timeout"
     if code == "KMSKeyNotAccessibleFault":
         return "check that the key exists, is enabled and in this region, and that its policy admits this account"
     if code in ("ResourceQuotaExceededFault", "LimitExceeded"):

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, role_path
+from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import granted_resources
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG
 from ansible_collections.datalake.dms.plugins.module_utils._trust import admits_dms
@@ -30,12 +31,14 @@ def left_over(
         likewise. Either may have one twice.
     :param declared: what each host declares: deployment, dms_account_id, region, endpoint_identifier, lake_account_id, role_name, role_path.
     :returns: dictionaries, sorted: deployment, endpoint_identifier, endpoint_arn (None for a role alone), role_name, role_arn, path (None for
-        an endpoint alone), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
+        an endpoint alone), admitted_by (bucket_name, kms_key_arn and lake_account_id, where a role of the DMS account needs policies of the other
+        account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
     """
     paths = {d["role_path"] for d in declared if d["deployment"] == deployment}
     standing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
     gone = {arn: e for arn, e in standing.items() if _is_left(e, deployment, paths) and not _is_declared(e, declared)}
-    names = {(d["lake_account_id"], d["role_name"].lower()) for d in declared}
+    # In either account, as the other way of access has its role there.
+    names = {(d[f"{side}_account_id"], d["role_name"].lower()) for d in declared for side in ("dms", "lake")}
     ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
     ours = {arn: r for arn, r in ours.items() if admits_dms(r["assume_role_policy_document"])}
     # The account's service roles have no endpoint, and other deployments need them too.
@@ -44,7 +47,8 @@ def left_over(
     users = Counter(_role_of(endpoint) for endpoint in standing.values())
     pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
     alone = [(None, role) for arn, role in ours.items() if not users[arn]]
-    found = [_entry(deployment, endpoint, role) for endpoint, role in [*pairs, *alone]]
+    lakes = {d["dms_account_id"]: d["lake_account_id"] for d in declared if d["dms_account_id"] != d["lake_account_id"]}
+    found = [_entry(deployment, endpoint, role, lakes) for endpoint, role in [*pairs, *alone]]
     return sorted(found, key=lambda entry: (_short_name(entry), entry["endpoint_arn"] or entry["role_arn"]))
 
 
@@ -78,7 +82,9 @@ def _role_of(endpoint: dict[str, Any]) -> str | None:
     return str(role) if role else None
 
 
-def _entry(deployment: str, endpoint: dict[str, Any] | None, role: dict[str, Any] | None) -> dict[str, Any]:
+def _entry(
+    deployment: str, endpoint: dict[str, Any] | None, role: dict[str, Any] | None, lakes: dict[str, str]
+) -> dict[str, Any]:
     policies = [p for p in role["policies"] if _has_tag(p, deployment)] if role else []
     own = {policy["arn"] for policy in policies}
     foreign = [arn for arn in role["attached_policies"] if arn not in own] + role["inline_policies"] if role else []
@@ -89,10 +95,30 @@ def _entry(deployment: str, endpoint: dict[str, Any] | None, role: dict[str, Any
         "role_name": role["role_name"] if role else None,
         "role_arn": role["arn"] if role else None,
         "path": role["path"] if role else None,
+        "admitted_by": _admitted_by(endpoint, role, policies, lakes),
         "policy_names": [policy["policy_name"] for policy in policies],
         "foreign_policies": foreign,
     }
     return {**entry, "text": _text(entry)}
+
+
+def _admitted_by(
+    endpoint: dict[str, Any] | None, role: dict[str, Any] | None, policies: list[dict[str, Any]], lakes: dict[str, str]
+) -> dict[str, Any] | None:
+    """Whose policies have statements for a role of the DMS account: the bucket, and perhaps the key, that its own policy is about.
+
+    :param lakes: the data-lake account of each DMS account, as the hosts declare it; the endpoint knows its bucket's owner better.
+    """
+    lake = lakes.get(account_of(role["arn"]) or "") if role else None
+    named = [granted_resources(policy["document"]) for policy in policies]
+    if lake is None or not named or not named[0][0]:
+        return None
+    owner = (endpoint or {}).get("s3_settings", {}).get("expected_bucket_owner")
+    return {
+        "bucket_name": named[0][0],
+        "kms_key_arn": named[0][1],
+        "lake_account_id": owner if owner in lakes.values() else lake,
+    }
 
 
 def _text(entry: dict[str, Any]) -> str:
@@ -103,6 +129,12 @@ def _text(entry: dict[str, Any]) -> str:
         lonely = "" if entry["endpoint_arn"] else ", whose endpoint is gone"
         parts.append(f"role {entry['role_name']} ({entry['role_arn']}){lonely}")
     parts += [f"policy {name}" for name in entry["policy_names"]]
+    if entry["admitted_by"]:
+        key = entry["admitted_by"]["kms_key_arn"]
+        parts.append(
+            f"statements for it in the policy of bucket {entry['admitted_by']['bucket_name']}"
+            + (f" and of key {key}" if key else "")
+        )
     if entry["foreign_policies"]:
         parts.append(f"which has policies of others ({', '.join(entry['foreign_policies'])})")
     return ", ".join(parts)

@@ -19,8 +19,10 @@ ACCOUNT_CHECKS, ACCOUNT_WIDE = "account_checks", "account_wide"
 
 DMS, LAKE = "dms", "lake"
 SIDES = (DMS, LAKE)
-# Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account.
-HOME = "home"
+# Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account. And where one may be asked for.
+HOME, BOTH = "home", "both"
+CROSSACCOUNT_ROLE, BUCKET_POLICY = "crossaccount_role", "bucket_policy"
+WAYS = (CROSSACCOUNT_ROLE, BUCKET_POLICY)
 
 # The kinds of resources: the side that has them, and what they are. _deployer_policies knows their ARNs and conditions.
 KINDS = {
@@ -37,7 +39,7 @@ KINDS = {
     "journal_key": (DMS, "its key"),
     "service_role": (DMS, "the service roles of DMS"),
     "role_account": (HOME, "everything in the access roles' account"),
-    "absent_role": (HOME, "names of access roles that do not exist yet"),
+    "absent_role": (BOTH, "names of access roles that do not exist, yet or any more"),
     "access_role": (HOME, "the access roles"),
     "access_policy": (HOME, "the access roles' policies"),
     "lake_account": (LAKE, "everything in the data-lake account's region"),
@@ -130,6 +132,18 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
             "access_policy": _READ_ROLE["access_policy"],
         },
         ACCOUNT_WIDE: {"role_account": ("iam:GetAccountAuthorizationDetails",)},
+    },
+    "dms_bucket_access": {
+        READ: {
+            "lake_account": ("access-analyzer:ValidatePolicy",),
+            "bucket": ("s3:GetBucketPolicy",),
+            "key": ("kms:GetKeyPolicy",),
+        },
+        WRITE: {"bucket": ("s3:PutBucketPolicy",), "key": ("kms:PutKeyPolicy",)},
+        REMOVE: {
+            "bucket": ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"),
+            "key": ("kms:GetKeyPolicy", "kms:PutKeyPolicy"),
+        },
     },
     "dms_s3_endpoint": {
         READ: _READ_ENDPOINT,
@@ -295,10 +309,21 @@ def needs_of(uses: Iterable[tuple[str, str]]) -> Needs:
     return {kind: tuple(sorted(found[kind])) for kind in KINDS if kind in found}
 
 
-def needs_of_profile(profile: str, account_wide: bool = False) -> Needs:
-    """What the playbooks of a profile need. :param account_wide: with what a reader may read by the whole account."""
+def needs_of_profile(profile: str, ways: Iterable[str] = (CROSSACCOUNT_ROLE,), account_wide: bool = False) -> Needs:
+    """What the playbooks of a profile need.
+
+    :param ways: the ways of access. :param account_wide: with what a reader may read by the whole account.
+    """
     more = [("dms_crossaccount_role_info", ACCOUNT_WIDE)] if account_wide and profile == READER else []
+    if BUCKET_POLICY in ways:
+        more += [("dms_bucket_access", use) for use in _BUCKET_ACCESS.get(profile, ())]
+    if set(ways) == set(WAYS) and profile == DEPLOYER:
+        more.append(("dms_crossaccount_role", REMOVE))
     return needs_of([*PROFILES[profile], *more])
+
+
+# A deployer takes away what an endpoint had before it was moved.
+_BUCKET_ACCESS = {READER: (READ,), DEPLOYER: USES, REMOVER: (REMOVE,)}
 
 
 def actions_of(module: str, use: str) -> list[str]:
@@ -335,7 +360,7 @@ def _listed(actions: list[str]) -> str:
 
 def table(profile: str) -> list[tuple[str, str, str]]:
     """What a profile may do, for people: (side, resources, actions)."""
-    sides = {DMS: "DMS", LAKE: "data lake", HOME: "data lake"}
+    sides = {DMS: "DMS", LAKE: "data lake", HOME: "data lake", BOTH: "both"}
     return [
         (sides[KINDS[kind][0]], KINDS[kind][1], ", ".join(f"`{action}`" for action in actions))
         for kind, actions in needs_of_profile(profile).items()

@@ -59,16 +59,14 @@ class Access:
 
 def access_policy(access: Access, partition: str, region: str, account_id: str) -> dict[str, Any]:
     """The policy document; `partition`, `region` and `account_id` are those of the Glue catalog (the data-lake account)."""
-    bucket = f"arn:{partition}:s3:::{access.bucket_name}"
-    objects = f"{bucket}/{access.bucket_folder}/*" if access.bucket_folder else f"{bucket}/*"
-    glue = access.glue_catalog_generation
+    bucket, objects = _bucket_arns(access, partition)
     statements = [
-        _allow("ListBucket", _BUCKET_ACTIONS + (_CATALOG_BUCKET_ACTIONS if glue else []), [bucket]),
+        _allow("ListBucket", _bucket_actions(access), [bucket]),
         _allow("WriteObjects", _object_actions(access), [objects]),
     ]
     if access.kms_key_arn:
         statements.append(_allow("UseKey", _KEY_ACTIONS, [access.kms_key_arn]))
-    if glue:
+    if access.glue_catalog_generation:
         catalog = f"arn:{partition}:glue:{region}:{account_id}"
         statements.append(
             _allow("WriteCatalog", _GLUE_ACTIONS, [f"{catalog}:catalog", f"{catalog}:database/*", f"{catalog}:table/*"])
@@ -76,6 +74,27 @@ def access_policy(access: Access, partition: str, region: str, account_id: str) 
         workgroups = f"arn:{partition}:athena:{region}:{account_id}:workgroup/glue_catalog_generation_for_task_*"
         statements.append(_allow("QueryCatalog", _ATHENA_ACTIONS, [workgroups]))
     return {"Version": VERSION, "Statement": statements}
+
+
+def bucket_grant(access: Access, partition: str) -> dict[str, Any]:
+    """The same of the bucket's side, to be put into its policy: what is allowed on the bucket, and on the folder's objects.
+
+    In one statement, as a bucket's policy is short of room: no action of the one applies to the other.
+    """
+    actions = [*_bucket_actions(access), *_object_actions(access)]
+    return {"Effect": "Allow", "Action": actions, "Resource": list(_bucket_arns(access, partition))}
+
+
+def key_grant() -> dict[str, Any]:
+    """The same of the key's side, to be put into its policy, where "*" is the key."""
+    return {"Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": "*"}
+
+
+def granted_resources(document: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The name of the bucket and the ARN of the key that an `access_policy` is about; None for what it does not name."""
+    named = {s.get("Sid"): as_list(s.get("Resource")) for s in as_list(document.get("Statement"))}
+    bucket, key = ((named.get(sid) or [""])[0] for sid in ("ListBucket", "UseKey"))
+    return bucket.rpartition(":::")[2] or None, key or None
 
 
 def check_access(access: Access) -> None:
@@ -143,6 +162,15 @@ def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _bucket_arns(access: Access, partition: str) -> tuple[str, str]:
+    bucket = f"arn:{partition}:s3:::{access.bucket_name}"
+    return bucket, f"{bucket}/{access.bucket_folder}/*" if access.bucket_folder else f"{bucket}/*"
+
+
+def _bucket_actions(access: Access) -> list[str]:
+    return _BUCKET_ACTIONS + (_CATALOG_BUCKET_ACTIONS if access.glue_catalog_generation else [])
 
 
 def _object_actions(access: Access) -> list[str]:

@@ -67,7 +67,11 @@ def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[
     caller = account.caller()
     checks += _identity_checks(caller, params)
     if checks[-1]["status"] == PASSED:
-        looks = [*_prerequisite_looks(account, params), *(_account_looks(account, params))]
+        checks += [check for name, look in _prerequisite_looks(account, params) for check in _looked(name, look)]
+        absent = {check["check"] for check in checks if check["status"] == FAILED}
+        looks = [
+            (name, look) for name, look in _account_looks(account, params) if _PREREQUISITE.get(name) not in absent
+        ]
         checks += [check for name, look in looks for check in _looked(name, look)]
     return _result(checks, caller, account, params)
 
@@ -176,6 +180,9 @@ def _looked(name: str, look: _Look) -> list[Check]:
         return [outcome(name, WARNED if tolerated else FAILED, explain(error))]
 
 
+# What a look at an account builds on.
+_PREREQUISITE = {"bucket_settings": "bucket", "kms_key_policy": "kms_key", "route": "replication_instance"}
+
 # Checks that go by permissions which a deployment doesn't need.
 _TOLERATED = ("bucket_settings", "kms_key_policy", "service_roles", "quota", "route")
 
@@ -273,12 +280,8 @@ def _key_checks(account: Account, arn: str) -> list[Check]:
 @AWSErrorHandler.common_error_handler("look at the policy of the KMS key")
 def _key_policy_check(account: Account, arn: str, params: dict[str, Any]) -> Check:
     if account_of(arn) != params["account_id"]:
-        text = f"KMS key {arn} is of another account, where its policy can't be looked at: make sure that it admits the access roles."
-        return outcome("kms_key_policy", WARNED, text)
-    try:
-        document = account.client("kms").get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
-    except is_boto3_error_code("NotFoundException"):
-        return outcome("kms_key_policy", WARNED, f"KMS key {arn} has no policy to look at.")
+        return _preflight_checks.foreign_key_check(arn)
+    document = account.client("kms").get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
     users = params["role_account_id"] or params["account_id"]
     return _preflight_checks.key_policy_check(arn, json.loads(document), users)
 

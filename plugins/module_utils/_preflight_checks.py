@@ -111,6 +111,12 @@ def key_policy_check(arn: str, policy: dict[str, Any], account_id: str) -> Check
     )
 
 
+def foreign_key_check(arn: str) -> Check:
+    """A key of another account, whose policy only that account can look at (GetKeyPolicy)."""
+    text = f"KMS key {arn} is of another account, where its policy can't be looked at: make sure that it admits the access roles."
+    return outcome("kms_key_policy", WARNED, text)
+
+
 def _aws_principals(statement: dict[str, Any]) -> list[str]:
     principal = statement.get("Principal")
     return ["*"] if principal == "*" else as_list(principal.get("AWS")) if isinstance(principal, dict) else []

@@ -179,6 +179,7 @@ def trust_request(params: dict[str, Any]) -> _trust.TrustRequest:
         purge_external_ids=params["purge_external_ids"],
         bootstrap=params["bootstrap_trust"],
         source_account=params["source_account"],
+        source_arn=params["source_arn"],
         principals=tuple(params["service_principals"]),
         purge_statements=params["purge_trust_statements"],
     )

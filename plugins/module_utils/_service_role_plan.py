@@ -20,6 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._arns import partitio
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import VERSION, as_list
 from ansible_collections.datalake.dms.plugins.module_utils._tags import RESERVED_PREFIX, planned_tags
 from ansible_collections.datalake.dms.plugins.module_utils._trust import DMS_PRINCIPAL, covers_assume_role
+from ansible_collections.datalake.dms.plugins.module_utils._validation import Policy, trust_policy
 
 Role = dict[str, Any]
 
@@ -79,6 +80,13 @@ def planned_role(
         "assume_role_policy_document": _completed_trust(name, role["assume_role_policy_document"]),
         "attached_policies": sorted({*role["attached_policies"], policy}),
     }
+
+
+def policies_to_write(before: dict[str, Role | None], after: dict[str, Role]) -> list[Policy]:
+    """The trusts that a run writes; not those that stay as they are."""
+    trusts = {name: role["assume_role_policy_document"] for name, role in after.items()}
+    standing = {name: (role or {}).get("assume_role_policy_document") for name, role in before.items()}
+    return [trust_policy(name, trust) for name, trust in trusts.items() if trust != standing[name]]
 
 
 def policy_arn(name: str, partition: str) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.amazon.aws.plugins.module_utils import iam
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from ansible_collections.datalake.dms.plugins.module_utils import _dms, _service_role_plan
+from ansible_collections.datalake.dms.plugins.module_utils import _dms, _service_role_plan, _validation
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._crossaccount_role import read_role
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
@@ -34,7 +34,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     """Bring the service roles into the state that the parameters ask for.
 
     :param params: the options of dms_service_roles.
-    :returns: the module's result: changed, diff, roles, made, kept, findings, warnings.
+    :returns: the module's result: changed, diff, roles, made, kept, findings, policy_findings, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
     check_deployment(params["deployment"])
@@ -54,12 +54,15 @@ def read(client: Any, names: list[str]) -> Roles:
 def _ensure_present(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     client, names = account.client("iam"), _names(params)
     before = read(client, names)
-    after: Roles = {}
-    for name, role in before.items():
-        planned = _planned(account, params, name, role)
-        after[name] = planned if check_mode else _make(account, params, name, role)
+    after: Roles = {name: _planned(account, params, name, role) for name, role in before.items()}
+    policy_findings, warnings = _validation.validate(
+        account, _service_role_plan.policies_to_write(before, after), params
+    )
+    if not check_mode:
+        after = {name: _make(account, params, name, role) for name, role in before.items()}
     findings = _service_role_plan.problems(after, names)
-    return {**_outcome(before, after), "kept": {}, "findings": findings, "warnings": findings}
+    told = {"kept": {}, "findings": findings, "policy_findings": policy_findings, "warnings": [*findings, *warnings]}
+    return {**_outcome(before, after), **told}
 
 
 def _ensure_absent(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -79,6 +82,7 @@ def _ensure_absent(account: Account, params: dict[str, Any], check_mode: bool) -
         **_outcome(before, after),
         "kept": kept,
         "findings": [],
+        "policy_findings": [],
         "warnings": [f"{reason}." for reason in kept.values()],
     }
 

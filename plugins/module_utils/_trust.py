@@ -36,6 +36,9 @@ TRUST_LENGTH_MAX = 4096
 # STS AssumeRole, parameter ExternalId: 2 to 1,224 characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
+# What DMS sends as aws:SourceArn; of one account in any case.
+_SOURCE_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:dms:[a-z0-9*-]+:\d{12}:[\w*:-]+", re.ASCII)
+
 # The service itself, and its regional and Chinese forms.
 _DMS_SERVICE = re.compile(r"dms(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 
@@ -50,13 +53,15 @@ class TrustRequest:
     """What the user wants of the trust.
 
     `external_ids` is what is known; `bootstrap` ("placeholder" or "source_account") is what stands in for it while it is empty.
-    `source_account`, a 12-digit account id, is an `aws:SourceAccount` condition beside the ids where it is set.
+    `source_account`, a 12-digit account id, is an `aws:SourceAccount` condition beside the ids where it is set; `source_arn`, which may
+    have wildcards, an `aws:SourceArn` condition.
     """
 
     external_ids: tuple[str, ...] = ()
     purge_external_ids: bool = False
     bootstrap: str = "placeholder"
     source_account: str | None = None
+    source_arn: str | None = None
     principals: tuple[str, ...] = (DMS_PRINCIPAL,)
     purge_statements: bool = False
 
@@ -149,6 +154,11 @@ def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> No
         raise DatalakeError(
             message=f"source_account={request.source_account} is not a 12-digit AWS account id; correct it."
         )
+    if request.source_arn and not _SOURCE_ARN.fullmatch(request.source_arn):
+        raise DatalakeError(
+            message=f"source_arn={request.source_arn} is not the ARN of something of DMS; give one like "
+            "arn:aws:dms:eu-central-1:111122223333:endpoint:*, wildcards are for its region and its end."
+        )
     if not request.principals:
         raise DatalakeError(
             message=f"service_principals is empty; leave it out for {DMS_PRINCIPAL}, or name a service."
@@ -187,7 +197,10 @@ def _our_statement(ids: list[str], request: TrustRequest) -> dict[str, Any]:
         "Effect": "Allow",
         "Principal": {"Service": list(request.principals)},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": conditions},
+        "Condition": {
+            "StringEquals": conditions,
+            **({"ArnLike": {"aws:SourceArn": request.source_arn}} if request.source_arn else {}),
+        },
     }
 
 

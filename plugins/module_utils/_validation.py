@@ -63,6 +63,22 @@ def key_policy(key_arn: str, document: dict[str, Any]) -> Policy:
     return Policy(f"policy of key {key_arn}", document, "RESOURCE_POLICY")
 
 
+# The kinds of policies of dms_policy_validation.
+KINDS = {"trust": trust_policy, "identity": identity_policy, "bucket": bucket_policy, "key": key_policy}
+
+
+def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """Have policies looked at that something else than this collection's modules writes.
+
+    :param params: the options of dms_policy_validation.
+    :returns: the module's result: changed (never), policy_findings, warnings.
+    :raises DatalakeError: see `validate`.
+    """
+    policies = [KINDS[policy["kind"]](policy["name"], policy["document"]) for policy in params["policies"]]
+    findings, warnings = validate(account, policies, params)
+    return {"changed": False, "policy_findings": findings, "warnings": warnings}
+
+
 def validate(
     account: Account, policies: list[Policy], params: dict[str, Any]
 ) -> tuple[list[dict[str, str]], list[str]]:

@@ -11,6 +11,8 @@ short_description: Manage the access role of one DMS S3 target endpoint in the d
 description:
   - Manages, in the account that owns the S3 bucket, the IAM role that AWS DMS of another account assumes to write to it, with one
     managed policy that allows what that endpoint needs and no more.
+  - It manages that role as well where it lives in the account that runs DMS, and the bucket's policy admits it, see
+    M(datalake.dms.dms_bucket_access). AWS gives no C(ExternalId) then, so that O(bootstrap_trust) must be V(source_account).
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
   - Access Analyzer looks at a policy before it is written (C(ValidatePolicy)).
@@ -94,6 +96,11 @@ options:
   source_account:
     description:
       - Id of the account that runs DMS; adds the condition C(aws:SourceAccount) to the trust (DMS 3.4.7 or later).
+    type: str
+  source_arn:
+    description:
+      - What DMS must assume the role for, such as C(arn:aws:dms:eu-central-1:111122223333:endpoint:*); adds the condition C(aws:SourceArn) to
+        the trust (DMS 3.4.7 or later).
     type: str
   service_principals:
     description:
@@ -280,6 +287,7 @@ ARGUMENT_SPEC = {
     "purge_external_ids": {"type": "bool", "default": False},
     "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
     "source_account": {"type": "str"},
+    "source_arn": {"type": "str"},
     "service_principals": {"type": "list", "elements": "str", "default": [DMS_PRINCIPAL]},
     "purge_trust_statements": {"type": "bool", "default": False},
     "trust_length_limit": {"type": "int", "default": TRUST_LENGTH},

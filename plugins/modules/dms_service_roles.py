@@ -14,6 +14,7 @@ description:
   - Makes what is missing, and completes what exists, whoever made it. It never takes away a condition, a statement, a policy, a tag or a
     permissions boundary.
   - Two runs at once in one account both succeed.
+  - Access Analyzer looks at a trust before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -57,6 +58,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.permissions.dms_service_roles
+  - datalake.dms.validation
 attributes:
   check_mode:
     support: full
@@ -88,6 +90,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+policy_findings:
+  description: What IAM Access Analyzer found in the trusts that are written, as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
+  returned: success
+  type: list
+  elements: dict
 roles:
   description: Each role by its name, as it is, or in check mode as it would be; null where there is none.
   returned: success
@@ -123,6 +130,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
 from ansible_collections.datalake.dms.plugins.module_utils._module import TAGS_SPEC, run_module
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -130,6 +138,7 @@ ARGUMENT_SPEC = {
     "regions": {"type": "list", "elements": "str", "default": []},
     "tags": TAGS_SPEC["tags"],
     "deployment": DEPLOYMENT_SPEC["deployment"],
+    **VALIDATION_SPEC,
 }
 
 

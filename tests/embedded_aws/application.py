@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Any
 
-from . import access_analyzer, bucket_access, dms_responses, iam_rules
+from . import access_analyzer, bucket_access, dms_responses, iam_rules, moto_seams
 from .control import CONTROL_PATH
 from .control_api import ControlApi
 from .faults import ERRORS, MESSAGES, Fault
@@ -119,13 +119,22 @@ class Application:
         account = caller.account
         bucket_access.check_owner(call)
         bucket_access.meet_any_etag(call)
-        iam_rules.check(call, account)
+        iam_rules.check(call, account, self._principal_exists)
         changed = iam_rules.changed_roles(call, account)
+        before = [moto_seams.role_view(key) for key in changed]
         self._world.propagation.before_change(changed)
         answer = self._moto.answer(call, account)
         self._world.propagation.after_change(changed)
         self._world.remember_trusts(changed)
+        for key, view in zip(changed, before, strict=True):
+            if view and moto_seams.role_view(key) is None:
+                moto_seams.show_unique_id(view["Arn"], view["RoleId"])
         return answer
+
+    def _principal_exists(self, name: str) -> bool:
+        """Whether a policy may name a role or user by now: a new role takes its time, as for all evaluations."""
+        is_role = ":role/" in name
+        return self._world.propagation.evaluate(name) is not None if is_role else moto_seams.principal_exists(name)
 
     def _throttle(self, call: Call, account: str) -> None:
         bucket = self._world.switches_of(account)["dms_throttle"]

@@ -10,7 +10,7 @@ It lacks: the trust of CreateRole, sizes, attachments per role, deleting a polic
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import moto_seams
@@ -21,12 +21,13 @@ from .wire import AwsError, Call
 
 # Quotas of IAM and STS in characters without white space, and in number.
 TRUST_SIZE, POLICY_SIZE, ROLE_INLINE_SIZE, POLICIES_PER_ROLE = 2048, 6144, 10240, 10
+BUCKET_POLICY_SIZE, KEY_POLICY_SIZE = 20 * 1024, 32 * 1024
 
 READS = ("Get", "List", "Simulate", "Generate")
 
 
-def check(call: Call, account: str) -> None:
-    """Raise the AwsError that AWS answers with, if any."""
+def check(call: Call, account: str, principal_exists: Callable[[str], bool]) -> None:
+    """Raise the AwsError that AWS answers with, if any; `principal_exists` tells whether a policy may name a user or role by now."""
     checks: dict[tuple[str, str], Callable[[Call, str], None]] = {
         ("iam", "CreateRole"): _check_create_role,
         ("iam", "UpdateAssumeRolePolicy"): _check_trust,
@@ -43,6 +44,10 @@ def check(call: Call, account: str) -> None:
     specific = checks.get((call.service, call.operation))
     if specific:
         specific(call, account)
+    for document, code in _documents_with_principals(call):
+        absent = [name for name in named_principals(document) if not principal_exists(name)]
+        if absent:
+            raise AwsError(code, f'Invalid principal in policy: "AWS":"{absent[0]}"')
 
 
 def changed_roles(call: Call, account: str) -> list[RoleKey]:
@@ -126,12 +131,33 @@ def _check_delete_policy(call: Call, account: str) -> None:
 
 def _check_bucket_policy(call: Call, _account: str) -> None:
     _check_document(call.body.decode(), "resource", "MalformedPolicy")
+    if len(call.body) > BUCKET_POLICY_SIZE:
+        raise AwsError("MalformedPolicy", "Policy exceeds the maximum allowed document size.")
 
 
 def _check_key_policy(call: Call, _account: str) -> None:
+    document = _key_policy(call)
+    if document is not None:
+        _check_document(document, "resource", "MalformedPolicyDocumentException")
+        if len(document.encode()) > KEY_POLICY_SIZE:
+            raise AwsError("LimitExceededException", "The policy exceeds the maximum allowed document size.")
+
+
+def _key_policy(call: Call) -> str | None:
     parameters: dict[str, Any] = json.loads(call.body or b"{}")
-    if "Policy" in parameters:
-        _check_document(parameters["Policy"], "resource", "MalformedPolicyDocumentException")
+    return parameters.get("Policy")
+
+
+def _documents_with_principals(call: Call) -> Iterator[tuple[str, str]]:
+    """The policy with principals that a call brings, if any, and the code of a refusal (IAM User Guide, "Principal")."""
+    if (call.service, call.operation) == ("iam", "CreateRole"):
+        yield call.parameters["AssumeRolePolicyDocument"], "MalformedPolicyDocument"
+    if (call.service, call.operation) == ("iam", "UpdateAssumeRolePolicy"):
+        yield call.parameters["PolicyDocument"], "MalformedPolicyDocument"
+    if (call.service, call.operation) == ("s3", "PutBucketPolicy"):
+        yield call.body.decode(), "MalformedPolicy"
+    if call.service == "kms" and call.operation in ("PutKeyPolicy", "CreateKey") and _key_policy(call):
+        yield str(_key_policy(call)), "MalformedPolicyDocumentException"
 
 
 def _load_if_aws_managed(call: Call, account: str, policy_arn: str) -> None:
@@ -140,13 +166,10 @@ def _load_if_aws_managed(call: Call, account: str, policy_arn: str) -> None:
 
 
 def _check_document(document: str, kind: Kind, code: str = "MalformedPolicyDocument") -> None:
-    """Refuse malformed documents, and principals that do not exist (IAM User Guide, "Principal")."""
+    """Refuse malformed documents."""
     problem = problem_of(document, kind)
     if problem:
         raise AwsError(code, problem)
-    absent = [arn for arn in named_principals(document) if not moto_seams.principal_exists(arn)]
-    if absent:
-        raise AwsError(code, f'Invalid principal in policy: "AWS":"{absent[0]}"')
 
 
 def _check_size(document: str, limit: int, quota: str) -> None:

@@ -106,6 +106,8 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
     if lake.get("bucket_name") and not moto_seams.bucket_view(lake["bucket_name"]):
         ownership = lake.get("ownership", "BucketOwnerEnforced")
         moto_seams.create_bucket(partition, lake["account_id"], environment["region"], lake["bucket_name"], ownership)
+        if lake.get("bucket_policy"):
+            moto_seams.put_bucket_policy(lake["bucket_name"], lake["bucket_policy"])
     journal = environment["dms"].get("journal_bucket_name")
     if journal and not moto_seams.bucket_view(journal):
         account = environment["dms"]["account_id"]

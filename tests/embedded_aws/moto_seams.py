@@ -23,6 +23,7 @@ from moto.s3.models import FakeKey
 from werkzeug.test import run_wsgi_app
 
 from .arns import account_of, partition_of, region_of, resource_of
+from .policy_documents import without_principal
 from .wire import Answer, AwsError, Call
 
 __all__ = ["MotoApplication", "MotoRequestHandler"]
@@ -127,7 +128,9 @@ def policy_exists(partition: str, account: str, policy_arn: str) -> bool:
 
 
 def principal_exists(arn: str) -> bool:
-    """Whether the user or role with that ARN exists in its account."""
+    """Whether the user or role with that ARN exists in its account; a unique id is that of a deleted one."""
+    if not arn.startswith("arn:"):
+        return False
     backend = iam_backends[account_of(arn)][partition_of(arn)]
     principals: list[Role | User] = [*backend.roles.values(), *backend.users.values()]
     return any(principal.arn == arn for principal in principals)
@@ -250,6 +253,20 @@ def bucket_view(name: str) -> dict[str, Any] | None:
     return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy, "KmsKeyId": key}
 
 
+def bucket_policies(account: str) -> dict[str, dict[str, Any]]:
+    """The policies of the account's buckets that have one, by bucket."""
+    backends: Any = get_backend("s3")
+    names = [name for name, (_partition, owner) in list(backends.bucket_accounts.items()) if owner == account]
+    policies = {name: (bucket_view(name) or {})["Policy"] for name in names}
+    return {name: policy for name, policy in policies.items() if policy}
+
+
+def put_bucket_policy(name: str, policy: dict[str, Any]) -> None:
+    backends: Any = get_backend("s3")
+    partition, account = backends.bucket_accounts[name]
+    backends[account][partition].put_bucket_policy(name, json.dumps(policy).encode())
+
+
 def object_etag(bucket: str, key: str) -> str | None:
     """The ETag, without quotes, of the object that exists now; None if there is none or it was deleted."""
     backends: Any = get_backend("s3")
@@ -315,6 +332,18 @@ def key_view(reference: str, account: str, region: str) -> dict[str, Any] | None
     }
 
 
+def key_policies(account: str) -> dict[str, dict[str, Any]]:
+    """The policies of the account's keys in all regions, by ARN."""
+    backends = [
+        backend
+        for owner, regions in list(get_backend("kms").items())
+        if owner == account
+        for backend in regions.values()
+    ]
+    keys = [key for backend in backends for key in backend.keys.values()]
+    return {key.arn: json.loads(key.policy) for key in keys}
+
+
 def create_key(arn: str) -> None:
     """A key with that ARN; its policy is the default one, which leaves access to the account's IAM."""
     backend = get_backend("kms")[account_of(arn)][region_of(arn)]
@@ -326,6 +355,26 @@ def create_key(arn: str) -> None:
     del backend.keys[key.id]
     key.id, key.arn = resource_of(arn).removeprefix("key/"), arn
     backend.keys[key.id] = key
+
+
+def show_unique_id(arn: str, unique_id: str) -> None:
+    """A role is deleted: the policies of all buckets and keys that name it show its unique id from now on."""
+    backends: Any = get_backend("s3")
+    places = set(backends.bucket_accounts.values())
+    buckets = [b for partition, account in places for b in backends[account][partition].buckets.values()]
+    stores: list[Any] = [bucket for bucket in buckets if bucket.policy]
+    stores += [
+        key
+        for regions in list(get_backend("kms").values())
+        for backend in list(regions.values())
+        for key in backend.keys.values()
+    ]
+    for store in stores:
+        document = json.loads(store.policy)
+        shown = without_principal(document, arn, unique_id)
+        if shown != document:
+            text = json.dumps(shown)
+            store.policy = text.encode() if isinstance(store.policy, bytes) else text
 
 
 # --- EC2 ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ STATEMENT_MEMBERS = {
 ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[\w*?]+")
 PRINCIPAL_ELEMENTS = ("Principal", "NotPrincipal")
 USER_OR_ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:(user|role)/.+")
+UNIQUE_ID = re.compile(r"A(ROA|IDA)[A-Z0-9]{12,124}")
 PRINCIPAL_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
 
 
@@ -86,9 +87,25 @@ def _listed(statement: dict[str, Any], name: str, negated: str) -> list[Any]:
 
 
 def named_principals(text: str) -> list[str]:
-    """The ARNs of users and roles that a well-formed document names as principals."""
+    """The ARNs of users and roles that a well-formed document names as principals, and the unique ids of deleted ones."""
     principals = [
         statement.get(name) for statement in as_list(json.loads(text)["Statement"]) for name in PRINCIPAL_ELEMENTS
     ]
     named = [arn for element in principals if isinstance(element, dict) for arn in as_list(element.get("AWS", []))]
-    return [arn for arn in named if USER_OR_ROLE.fullmatch(arn)]
+    return [name for name in named if USER_OR_ROLE.fullmatch(name) or UNIQUE_ID.fullmatch(name)]
+
+
+def without_principal(document: dict[str, Any], arn: str, unique_id: str) -> dict[str, Any]:
+    """The document as AWS shows it once a role or user is deleted: with its unique id in the place of its ARN."""
+
+    def renamed(element: Any) -> Any:
+        if not isinstance(element, dict) or arn not in as_list(element.get("AWS", [])):
+            return element
+        names = [unique_id if name == arn else name for name in as_list(element["AWS"])]
+        return {**element, "AWS": names if isinstance(element["AWS"], list) else names[0]}
+
+    statements = [
+        {name: renamed(value) if name in PRINCIPAL_ELEMENTS else value for name, value in statement.items()}
+        for statement in as_list(document["Statement"])
+    ]
+    return {**document, "Statement": statements}

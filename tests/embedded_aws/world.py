@@ -117,7 +117,7 @@ class World:
         }
 
     def state(self, account: str) -> dict[str, Any]:
-        """DMS resources of all regions, IAM roles, customer policies and objects of an account; it counts as no poll.
+        """DMS resources of all regions, IAM roles, customer policies, objects, policies of buckets and keys of an account; it counts as no poll.
 
         Tasks have their Starts, a list of (type, position); deleted_tasks are what dms_task_runs keeps of each; objects
         are the keys that exist now, by bucket; trusts are all that its roles ever had.
@@ -149,4 +149,6 @@ class World:
             "roles": moto_seams.role_views(account),
             "policies": moto_seams.customer_policy_views(account),
             "objects": moto_seams.object_keys(account),
+            "bucket_policies": moto_seams.bucket_policies(account),
+            "key_policies": moto_seams.key_policies(account),
         }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _module, _repl
 from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_access, deployer_role_arn
 from ansible_collections.datalake.dms.plugins.module_utils._deployment import DEPLOYERS_PATH
 from ansible_collections.datalake.dms.plugins.module_utils._module import full_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES, WAYS
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.modules.dms_endpoint_replacement import ARGUMENT_SPEC
 from embedded_aws import EmbeddedAWS
@@ -31,11 +32,13 @@ QUICK = {
     "s3_endpoint_poll_interval": 0.1,
     "s3_endpoint_allow_endpoint_url": True,
     "s3_endpoint_iam_propagation_timeout": 5,
+    "s3_endpoint_policy_settle_time": 0.5,
     "s3_endpoint_service_role_names": list(SERVICE_ROLES),
 }
 ADMINISTRATOR = "administrator"
 # The host that stays, with its task, and the one that the inventory forgets.
 KEPT, FORGOTTEN = "crm", "orders"
+ACCESS_ROLE = f"dms-s3-dev-{KEPT}"
 CONSENT: dict[str, Any] = {"s3_endpoint_replace_tasks": True, "s3_endpoint_source_log_retention": 86400}
 ALL_SERVICE_ROLES: dict[str, Any] = {"service_roles_redshift": True}
 LIFECYCLE = [{"rule_id": "old", "expiration_days": 30}]
@@ -45,6 +48,7 @@ NO_TRUST = json.dumps(
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }
 )
+OTHER_WAY: dict[str, Any] = {"s3_endpoint_access": "bucket_policy"}
 OTHER_FOLDER: dict[str, Any] = {"s3_endpoint_bucket_folder": "raw/elsewhere"}
 
 
@@ -60,7 +64,7 @@ class Runs:
         self._accounts = {side: self._environment[side]["account_id"] for side in SIDES}
         self._journal_key = f"arn:aws:kms:{self._environment['region']}:{self._accounts['dms']}:key/journals"
         self._assumed: dict[str, dict[str, Any]] = {}
-        self.deployment = deployment_of(self._hosts)
+        self.deployment = dataclasses.replace(deployment_of(self._hosts), journal_kms_key_arn=self._journal_key)
         self.failures: list[str] = []
 
     def policies(self) -> dict[str, list[dict[str, Any]]]:
@@ -84,7 +88,7 @@ class Runs:
         self._play("deploy", "--check")
         self._play("deploy")
         self._run_a_task()
-        self._meddle()
+        self._meddle("lake")
         only = ("--limit", KEPT)
         self._play("deploy", "--check", *only, **OTHER_FOLDER, **CONSENT)
         self._begin_and_die()
@@ -96,7 +100,31 @@ class Runs:
         self._delete_task()
         self._play("remove", *only)
         self._play("remove", *only)
-        self._play("prune", inventory=self._write_inventory("one", KEPT), s3_endpoint_prune=[f"dev-{FORGOTTEN}"])
+        self._prune()
+
+    def there_and_back(self) -> None:
+        """What differs with the other way of access: the role is the DMS account's, an endpoint is modified, bucket and key admit it."""
+        self.deployment = dataclasses.replace(self.deployment, ways=WAYS)
+        self.seed()
+        for side in SIDES:
+            self.make_roles(side)
+        self._aws.control.clear_journal()
+        only = ("--limit", KEPT)
+        self._play("deploy", **OTHER_WAY)
+        self._meddle("dms")
+        self._play("deploy", "--check", *only, **OTHER_WAY, **OTHER_FOLDER)
+        self._play("verify", says="role or policy differs", **OTHER_WAY)
+        self._play("deploy", *only, **OTHER_WAY, **OTHER_FOLDER)
+        self._prune(**OTHER_WAY)
+        # Nobody is admitted by the bucket's policy any more, which goes.
+        self._play("deploy", *only)
+        self._play("deploy", *only, **OTHER_WAY)
+        self._add_versions("dms", 1)
+        self._play("remove", *only, **OTHER_WAY)
+
+    def _prune(self, **variables: Any) -> None:
+        named: dict[str, Any] = {"s3_endpoint_prune": [f"dev-{FORGOTTEN}"]}
+        self._play("prune", inventory=self._write_inventory("one", KEPT), **named, **variables)
 
     def _make_bucket(self) -> None:
         tagged: dict[str, Any] = {"landing_bucket_tags": {"owner": "us"}}
@@ -112,15 +140,22 @@ class Runs:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=NO_TRUST)
         self._play("service_roles", **ALL_SERVICE_ROLES)
 
-    def in_one_account(self) -> None:
-        """What differs where role and endpoint are in one account: an endpoint is modified there."""
+    def there_and_back(self) -> None:
+        """What differs with the other way of access: the role is the DMS account's, an endpoint is modified, bucket and key admit it."""
+        self.deployment = dataclasses.replace(self.deployment, ways=WAYS)
         self.seed()
         for side in SIDES:
             self.make_roles(side)
         self._aws.control.clear_journal()
         only = ("--limit", KEPT)
+        self._play("deploy", **OTHER_WAY)
         self._play("deploy", *only)
-        self._play("deploy", *only, **OTHER_FOLDER)
+        self._play("deploy", *only, **OTHER_WAY)
+        self._play(
+            "prune", inventory=self._write_inventory("one", KEPT), s3_endpoint_prune=[f"dev-{FORGOTTEN}"], **OTHER_WAY
+        )
+        self._add_versions("dms", 1)
+        self._play("remove", *only, **OTHER_WAY)
 
     # The playbooks
 
@@ -273,18 +308,25 @@ class Runs:
                 break
         dms.delete_replication_task(ReplicationTaskArn=standing)
 
-    def _meddle(self) -> None:
+    def _meddle(self, side: str) -> None:
         """What somebody changes by hand and the next deployment puts right: a boundary, tags, and many versions of a policy."""
-        iam, role = self.by_hand("lake", "iam"), f"dms-s3-dev-{KEPT}"
+        iam, role = self.by_hand(side, "iam"), ACCESS_ROLE
+        self._add_versions(side, 4)
         policy = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"][0]["PolicyArn"]
         stray = [{"Key": "stray", "Value": "yes"}, {"Key": "source", "Value": "another"}]
         iam.delete_role_permissions_boundary(RoleName=role)
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=NO_TRUST)
         iam.tag_role(RoleName=role, Tags=stray)
         iam.tag_policy(PolicyArn=policy, Tags=stray)
-        document = json.dumps(self._aws.control.state(self._accounts["lake"])["policies"][policy]["Document"])
-        for _version in range(4):
-            iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=False)
         self.by_hand("dms", "dms").add_tags_to_resource(ResourceArn=self._endpoint()["EndpointArn"], Tags=stray)
+
+    def _add_versions(self, side: str, number: int) -> None:
+        """Versions of the access policy that are not in force."""
+        iam = self.by_hand(side, "iam")
+        policy = iam.list_attached_role_policies(RoleName=ACCESS_ROLE)["AttachedPolicies"][0]["PolicyArn"]
+        document = json.dumps(self._aws.control.state(self._accounts[side])["policies"][policy]["Document"])
+        for _version in range(number):
+            iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=False)
 
     def _endpoint(self) -> dict[str, Any]:
         standing = self._aws.control.state(self._accounts["dms"])["endpoints"]

@@ -22,13 +22,14 @@ from embedded_aws import EmbeddedAWS
 from embedded_aws.iam_evaluation import Access, Principal, as_list, glob_matches, identity_verdict
 from permission_runs import Runs
 
-ONE_ACCOUNT = "777788889999"
+# The accounts of the environment whose endpoints move from one way of access to the other.
+MOVING = {"dms": "777788889999", "lake": "888899990000"}
 # Names of buckets are everybody's.
 STORES = {
-    "s3_endpoint_bucket_name": "example-lake-alone",
-    "s3_endpoint_journal_bucket": "example-journals-alone",
-    "s3_endpoint_kms_key_arn": f"arn:aws:kms:eu-central-1:{ONE_ACCOUNT}:key/alone",
-    "s3_endpoint_replication_instance_arn": f"arn:aws:dms:eu-central-1:{ONE_ACCOUNT}:rep:alone",
+    "s3_endpoint_bucket_name": "example-lake-moving",
+    "s3_endpoint_journal_bucket": "example-journals-moving",
+    "s3_endpoint_kms_key_arn": f"arn:aws:kms:eu-central-1:{MOVING['lake']}:key/moving",
+    "s3_endpoint_replication_instance_arn": f"arn:aws:dms:eu-central-1:{MOVING['dms']}:rep:moving",
 }
 
 
@@ -58,9 +59,9 @@ class Report:
         return sorted(self.granted - self.used)
 
     def with_more(self, other: Report) -> Report:
-        """With what another environment was granted in statements of its own, and all that it missed."""
-        known = {(grant.role, grant.sid) for grant in self.granted}
-        more = {grant for grant in other.granted if (grant.role, grant.sid) not in known}
+        """With what another environment was granted and this one was not, whatever its resources are called, and all that it missed."""
+        known = {(grant.role, grant.sid, grant.action) for grant in self.granted}
+        more = {grant for grant in other.granted if (grant.role, grant.sid, grant.action) not in known}
         return Report(self.granted | more, self.used | (other.used & more), [*self.missing, *other.missing])
 
     def lines(self) -> Iterator[str]:
@@ -127,12 +128,12 @@ def run(aws: EmbeddedAWS, folder: Path) -> tuple[list[str], Report]:
     across = Runs(aws, folder / "across")
     across.across_accounts()
     report = compare(across.policies(), aws.control.authorizations())
-    one = {"s3_endpoint_lake_account_id": ONE_ACCOUNT, "s3_endpoint_dms_account_id": ONE_ACCOUNT, **STORES}
-    accounts = {"dms_account_id": ONE_ACCOUNT, "lake_account_id": ONE_ACCOUNT}
-    alone = Runs(aws, folder / "alone", **one, s3_endpoint_environments={"dev": accounts})
-    alone.in_one_account()
-    other = compare(alone.policies(), aws.control.authorizations())
-    return [*across.failures, *alone.failures], report.with_more(other)
+    accounts = {"dms_account_id": MOVING["dms"], "lake_account_id": MOVING["lake"]}
+    named = {f"s3_endpoint_{side}_account_id": account for side, account in MOVING.items()}
+    moving = Runs(aws, folder / "moving", **named, **STORES, s3_endpoint_environments={"dev": accounts})
+    moving.there_and_back()
+    other = compare(moving.policies(), aws.control.authorizations())
+    return [*across.failures, *moving.failures], report.with_more(other)
 
 
 def main() -> int:

@@ -15,9 +15,11 @@ from typing import Any
 import boto3
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from ansible_collections.datalake.dms.plugins.module_utils import (
+    _bucket_access,
     _connection_test,
     _crossaccount_role,
     _endpoint_info,
@@ -27,15 +29,18 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _role_info,
     _s3_endpoint,
     _service_roles,
+    _validation,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import (
+    dms_bucket_access,
     dms_connection_test,
     dms_crossaccount_role,
     dms_crossaccount_role_info,
     dms_endpoint_replacement,
+    dms_policy_validation,
     dms_preflight,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
@@ -93,12 +98,18 @@ class Lab:
 
     # The modules
 
-    def role(self, check: bool = False, **options: Any) -> dict[str, Any]:
+    def role(self, check: bool = False, side: str = "lake", **options: Any) -> dict[str, Any]:
         """dms_crossaccount_role."""
         usual = {"role_name": "dms-s3-crm"}
         if options.get("state") != "absent":
             usual |= {"bucket_name": self.bucket, "bucket_folder": "raw/crm"}
-        return self._run("lake", _crossaccount_role.ensure, dms_crossaccount_role, check, {**usual, **options})
+        return self._run(side, _crossaccount_role.ensure, dms_crossaccount_role, check, {**usual, **options})
+
+    def bucket_access(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_bucket_access."""
+        usual = {"role_arn": f"arn:aws:iam::{self.dms_account}:role/dms-s3-crm", "bucket_name": self.bucket}
+        usual |= {"bucket_folder": "raw/crm", "settle_time": 0.2, "iam_propagation_timeout": 1}
+        return self._run("lake", _bucket_access.ensure, dms_bucket_access, check, {**usual, **options})
 
     def endpoint(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint; what is no option of it is a setting."""
@@ -137,6 +148,10 @@ class Lab:
     def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint_info."""
         return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+
+    def policy_validation(self, **options: Any) -> dict[str, Any]:
+        """dms_policy_validation."""
+        return self._run("lake", _validation.ensure, dms_policy_validation, False, options)
 
     def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_service_roles."""
@@ -201,6 +216,19 @@ class Lab:
     def iam_role(self, name: str = "dms-s3-crm", side: str = "lake") -> dict[str, Any] | None:
         roles = self.control.state(getattr(self, f"{side}_account"))["roles"]
         return roles.get(name)
+
+    def bucket_policy(self) -> list[dict[str, Any]]:
+        """The statements of the bucket's policy."""
+        s3 = self.client("lake", "s3")
+        try:
+            return list(json.loads(s3.get_bucket_policy(Bucket=self.bucket)["Policy"])["Statement"])
+        except is_boto3_error_code("NoSuchBucketPolicy"):
+            return []
+
+    def key_policy(self) -> list[dict[str, Any]]:
+        """The statements of the key's policy."""
+        kms = self.client("lake", "kms")
+        return list(json.loads(kms.get_key_policy(KeyId=self.key_arn, PolicyName="default")["Policy"])["Statement"])
 
     def policies(self) -> dict[str, Any]:
         return self.control.state(self.lake_account)["policies"]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 
 import pytest
 
@@ -113,13 +112,6 @@ def test_key_that_does_not_admit_the_access_roles(lab, look):
     result = look("lake", kms_key_arn=lab.key_arn, role_account_id=lab.dms_account)
     assert ("kms_key_policy", "failed") in statuses(result)
     assert f"admits nobody of {lab.dms_account}, where the access roles are" in result["failure"]
-
-
-def test_key_of_another_account(lab, look):
-    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = lab.client("dms", "kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
-    assert ("kms_key_policy", "warned") in statuses(look("lake", kms_key_arn=arn))
 
 
 def test_service_roles_that_are_missing_stop_nobody(look):

@@ -113,3 +113,42 @@ def test_no_answer_is_an_error_where_nothing_unvalidated_is_wanted(lab):
     with pytest.raises(Exception, match="nothing is written that was not validated, warn or off would go on"):
         lab.role(validate_policies="fail")
     assert lab.iam_role() is None
+
+
+def test_trusts_of_service_roles_are_validated_where_they_change(lab):
+    result = lab.service_roles(check=True)
+    assert lab.calls("ValidatePolicy") == ["ValidatePolicy"] * 2
+    assert (result["policy_findings"], lab.writes()) == ([], [])
+    lab.service_roles()
+    lab.forget_calls()
+    lab.service_roles()
+    assert lab.calls("ValidatePolicy") == []
+
+
+DOCUMENTS = {
+    "trust": {"Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    "identity": {"Action": "s3:ListBucket", "Resource": "*"},
+    "bucket": {"Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::lake"},
+    "key": {"Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*"},
+}
+
+
+def policy(kind, **statement):
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **DOCUMENTS[kind], **statement}]}
+    return {"name": "it", "kind": kind, "document": document}
+
+
+def test_policies_of_other_modules(lab):
+    result = lab.policy_validation(policies=[policy(kind) for kind in DOCUMENTS])
+    assert result == {"changed": False, "policy_findings": [], "warnings": []}
+    wrong = [policy(kind, NotAction="x:y") for kind in DOCUMENTS]
+    result = lab.policy_validation(policies=wrong)
+    assert [f["policy"] for f in result["policy_findings"]] == [
+        "trust of role it",
+        "policy it",
+        "policy of bucket it",
+        "policy of key it",
+    ]
+    assert {f["finding_type"] for f in result["policy_findings"]} == {"ERROR"}
+    with pytest.raises(Exception, match="put INVALID_POLICY_SYNTAX into validation_exceptions"):
+        lab.policy_validation(policies=wrong, validate_policies="fail")

@@ -64,6 +64,7 @@ UPDATES = {
     "acl": {"canned_acl_for_objects": "bucket-owner-full-control"},
     "id": {"external_ids": ["one-id"]},
     "source account": {"source_account": "111122223333"},
+    "source ARN": {"source_arn": "arn:aws:dms:eu-central-1:111122223333:endpoint:*"},
     "tags": {"tags": {"team": "data"}},
     "principals": {"service_principals": ["dms.amazonaws.com", "dms.eu-central-1.amazonaws.com"]},
 }

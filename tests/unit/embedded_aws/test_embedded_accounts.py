@@ -267,6 +267,17 @@ def test_the_state_for_assertions(cloud: Any) -> None:
     assert role["Trust"]["Statement"][0]["Principal"] == {"AWS": DMS}
     assert state["policies"][arn]["Tags"] == {"a": "b"}
     assert state["policies"][arn]["AttachmentCount"] == 1
+    opened = {
+        "Effect": "Allow",
+        "Principal": {"AWS": DMS},
+        "Action": "s3:ListBucket",
+        "Resource": f"arn:aws:s3:::{BUCKET}",
+    }
+    cloud.in_account("lake", "s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(opened))
+    state = cloud.control.state(LAKE)
+    assert state["bucket_policies"] == {BUCKET: {"Version": "2012-10-17", "Statement": [opened]}}
+    assert list(state["key_policies"]) == [KEY_ARN]
+    assert cloud.control.state(DMS)["bucket_policies"] == cloud.control.state(DMS)["key_policies"] == {}
 
 
 def test_unknown_control_requests(cloud: Any) -> None:

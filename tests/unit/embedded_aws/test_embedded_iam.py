@@ -64,6 +64,46 @@ def test_malformed_bucket_and_key_policies(cloud: Any, refused: Any) -> None:
         assert refused(kms.put_key_policy, **put).startswith("MalformedPolicyDocumentException")
 
 
+def test_policies_show_the_unique_id_of_a_deleted_role_and_take_none(cloud: Any, refused: Any) -> None:
+    s3, kms, iam = cloud.in_account("lake", "s3"), cloud.in_account("lake", "kms"), cloud.in_account("dms", "iam")
+    role = iam.create_role(RoleName="writer", AssumeRolePolicyDocument=dms_trust())["Role"]
+    admits = policy({**ALLOW, "Principal": {"AWS": role["Arn"]}}, {**ALLOW, "Principal": {"AWS": [role["Arn"]]}})
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=admits)
+    kms.put_key_policy(KeyId=KEY_ARN, PolicyName="default", Policy=admits)
+    iam.delete_role(RoleName="writer")
+    iam.create_role(RoleName="writer", AssumeRolePolicyDocument=dms_trust())
+    for shown in (
+        s3.get_bucket_policy(Bucket=BUCKET)["Policy"],
+        kms.get_key_policy(KeyId=KEY_ARN, PolicyName="default")["Policy"],
+    ):
+        principals = [statement["Principal"]["AWS"] for statement in json.loads(shown)["Statement"]]
+        assert principals == [role["RoleId"], [role["RoleId"]]]
+        assert "Invalid principal" in refused(s3.put_bucket_policy, Bucket=BUCKET, Policy=shown)
+
+
+def test_a_new_role_is_no_principal_until_it_is_seen(cloud: Any, refused: Any) -> None:
+    s3 = cloud.in_account("lake", "s3")
+    cloud.control.set_switches(DMS, iam_propagation_uses=1)
+    role = cloud.create_role(dms_trust(), side="dms")
+    admits = policy({**ALLOW, "Principal": {"AWS": role}})
+    assert "Invalid principal" in refused(s3.put_bucket_policy, Bucket=BUCKET, Policy=admits)
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=admits)
+
+
+def test_sizes_of_bucket_and_key_policies(cloud: Any, refused: Any) -> None:
+    s3, kms = cloud.in_account("lake", "s3"), cloud.in_account("lake", "kms")
+    opened = {**ALLOW, "Principal": {"AWS": f"arn:aws:iam::{DMS}:root"}}
+
+    def document(size: int) -> str:
+        return policy({**opened, "Sid": "x" * (size - len(policy({**opened, "Sid": ""})))})
+
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=document(20480))
+    assert "maximum allowed document size" in refused(s3.put_bucket_policy, Bucket=BUCKET, Policy=document(20481))
+    key = {"KeyId": KEY_ARN, "PolicyName": "default"}
+    kms.put_key_policy(**key, Policy=document(32768))
+    assert refused(kms.put_key_policy, **key, Policy=document(32769)).startswith("LimitExceededException")
+
+
 @pytest.mark.parametrize(
     ("document", "kind"),
     [

@@ -90,4 +90,4 @@ def test_action_group_has_every_module():
 
 
 def test_there_are_modules():
-    assert len(MODULES) == 8
+    assert len(MODULES) == 10

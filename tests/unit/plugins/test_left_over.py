@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.datalake.dms.plugins.filter.left_over import FilterModule as LeftOver
 from ansible_collections.datalake.dms.plugins.filter.left_over_names import FilterModule as Names
+from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy
 
 left_over = LeftOver().filters()["left_over"]
 left_over_names = Names().filters()["left_over_names"]
@@ -86,6 +87,7 @@ def test_endpoint_with_its_role():
         "role_name": "old",
         "role_arn": role_arn("old"),
         "path": "/",
+        "admitted_by": None,
         "policy_names": ["old"],
         "foreign_policies": [],
         "text": f"endpoint dev-old (arn:aws:dms:{REGION}:{DMS}:endpoint:dev-old), role old ({role_arn('old')}), policy old",
@@ -192,6 +194,50 @@ def test_what_others_gave_to_the_role_is_told():
     assert entry["policy_names"] == ["old"]
     assert entry["foreign_policies"] == ["arn:aws:iam::aws:policy/ReadOnlyAccess", "by-hand"]
     assert "which has policies of others (arn:aws:iam::aws:policy/ReadOnlyAccess, by-hand)" in entry["text"]
+
+
+KEY = f"arn:aws:kms:{REGION}:{LAKE}:key/1234abcd"
+
+
+def role_in_dms_account(key=None):
+    """A role of the other way of access, whose policy is about a bucket and perhaps a key."""
+    policy = access_policy(Access("lake", "raw", key), "aws", REGION, DMS)
+    made = role()
+    made["policies"][0]["document"] = policy
+    return {**made, "arn": role_arn("old", DMS)}
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_role_of_the_dms_account_comes_with_what_admits_it(key):
+    settings = {"service_access_role_arn": role_arn("old", DMS)}
+    admitted_by = {"bucket_name": "lake", "kms_key_arn": key, "lake_account_id": LAKE}
+    for endpoints in ([endpoint(s3_settings=settings)], []):
+        (entry,) = left_over(endpoints, [role_in_dms_account(key)], "dev", [declaration()])
+        assert entry["admitted_by"] == admitted_by
+        assert "statements for it in the policy of bucket lake" in entry["text"]
+        assert (f" and of key {KEY}" in entry["text"]) == (key is not None)
+
+
+def test_endpoint_knows_the_owner_of_its_bucket_better():
+    another = "999988887777"
+    settings = {"service_access_role_arn": role_arn("old", DMS), "expected_bucket_owner": another}
+    given = [endpoint(s3_settings=settings)], [role_in_dms_account()], "dev"
+    declared = [declaration(), declaration("dev-other", "other", account="123412341234", lake=another)]
+    assert left_over(*given, declared)[0]["admitted_by"]["lake_account_id"] == another
+    assert left_over(*given, declared[:1])[0]["admitted_by"]["lake_account_id"] == LAKE
+
+
+def test_role_that_the_bucket_s_account_has_is_admitted_by_nobody():
+    (entry,) = left_over([endpoint()], [role()], "dev", [declaration()])
+    assert entry["admitted_by"] is None
+    within_one = declaration(lake=DMS)
+    (entry,) = left_over([], [role_in_dms_account()], "dev", [within_one])
+    assert entry["admitted_by"] is None
+
+
+def test_role_of_a_declared_name_stays_in_either_account():
+    """The way of access may have changed; the host's own run removes what it left."""
+    assert left_over([], [role_in_dms_account()], "dev", [declaration(name="old")]) == []
 
 
 def test_entries_are_sorted_and_named():

@@ -11,6 +11,7 @@ from ansible_collections.datalake.dms.plugins.filter.preflight_table import Filt
 from ansible_collections.datalake.dms.plugins.module_utils._preflight_checks import (
     cross_account_check,
     encryption_check,
+    foreign_key_check,
     key_check,
     key_policy_check,
     ownership_check,
@@ -101,6 +102,12 @@ def test_key_policy(policy, status):
     check = key_policy_check(KEY, policy, LAKE)
     assert check["status"] == status
     assert KEY in check["text"]
+
+
+def test_policy_of_a_key_of_another_account_is_not_known():
+    check = foreign_key_check(KEY)
+    assert (check["check"], check["status"]) == ("kms_key_policy", "warned")
+    assert "make sure that it admits the access roles" in check["text"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +246,7 @@ def test_support_case_is_ready_to_paste():
 def host(name, dms=DMS, lake=LAKE, bucket="lake"):
     return {
         "inventory_hostname": name,
-        "__s3_endpoint_needs": {
+        "__s3_endpoint_told_accounts": {
             "dms": {
                 "side": "dms",
                 "account_id": dms,

@@ -175,6 +175,7 @@ def test_no_service_role_is_left_over_by_an_inventory():
         "deployment": "lake-dev",
         "role_path": "/",
         "role_name": "dms-s3-erp",
+        "dms_account_id": "111122223333",
         "lake_account_id": "444455556666",
     }
     assert left_over([], [made], "lake-dev", [declared]) == []

@@ -26,10 +26,23 @@ from ansible_collections.datalake.dms.plugins.module_utils._trust import (
         ({"bootstrap": "source_account"}, "bootstrap_trust=source_account", "set it to the id of the account"),
         ({"source_account": "1234"}, "source_account=1234", "12-digit"),
         ({"source_account": "111122223333 "}, "source_account", "correct it"),
+        ({"source_arn": "arn:aws:dms:eu-central-1:*:endpoint:*"}, "source_arn=arn", "give one like"),
         ({"principals": ()}, "service_principals", "leave it out"),
         ({"external_ids": tuple(f"id-{n:04}-{'x' * 40}" for n in range(50))}, "external_ids", "trust_length_limit"),
     ],
-    ids=["short", "space", "long", "not ASCII", "purge all", "no account", "account", "blank", "nobody", "too many"],
+    ids=[
+        "short",
+        "space",
+        "long",
+        "not ASCII",
+        "purge all",
+        "no account",
+        "account",
+        "blank",
+        "any account",
+        "nobody",
+        "too many",
+    ],
 )
 def test_wrong_request_is_refused(request_, option, remedy):
     with pytest.raises(DatalakeError) as error:
@@ -47,6 +60,7 @@ def test_wrong_request_is_refused(request_, option, remedy):
         {"external_ids": ("a1b2-c3_d4=e5,f6.g7@h8:i9/j0+k",)},
         {"external_ids": ("one",), "purge_external_ids": True},
         {"bootstrap": "source_account", "source_account": "111122223333"},
+        {"source_arn": "arn:aws-us-gov:dms:*:111122223333:endpoint:*"},
     ],
 )
 def test_right_request_passes(request_):

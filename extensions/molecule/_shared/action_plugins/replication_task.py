@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`replication_task: {name: copy}` makes a source and a replication task for the host's endpoint, and starts it: what somebody else did before."""
+"""`replication_task: {name: copy}` makes a source and a replication task for the host's endpoint, and starts it: what somebody else did before.
+With `state: absent` it stops and deletes the account's task."""
 
 from __future__ import annotations
 
@@ -11,12 +12,16 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """The options: `name`; `migration_type`, full-load-and-cdc unless given; `source`, more parameters of the source endpoint."""
+    """The options: `name`; `state`, present unless given; `migration_type`, full-load-and-cdc unless given; `source`, more
+    parameters of the source endpoint."""
 
     def run(self, tmp=None, task_vars=None):
         result, name = super().run(tmp, task_vars), self._task.args["name"]
         names = {n: self._templar.template(task_vars[n]) for n in task_vars if n.startswith("s3_endpoint_")}
         dms = self._client(names)
+        if self._task.args.get("state") == "absent":
+            self._remove(dms)
+            return {**result, "changed": True}
         found = dms.describe_endpoints(Filters=[{"Name": "endpoint-id", "Values": [names["s3_endpoint_identifier"]]}])
         source = {"EngineName": "mysql", **self._task.args.get("source", {})}
         made = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", **source)
@@ -36,6 +41,16 @@ class ActionModule(ActionBase):
         while dms.describe_replication_tasks()["ReplicationTasks"][0]["Status"] != "running":
             continue
         return {**result, "changed": True}
+
+    @staticmethod
+    def _remove(dms):
+        (task,) = dms.describe_replication_tasks()["ReplicationTasks"]
+        dms.stop_replication_task(ReplicationTaskArn=task["ReplicationTaskArn"])
+        while dms.describe_replication_tasks()["ReplicationTasks"][0]["Status"] != "stopped":
+            continue
+        dms.delete_replication_task(ReplicationTaskArn=task["ReplicationTaskArn"])
+        while dms.describe_replication_tasks()["ReplicationTasks"]:
+            continue
 
     @staticmethod
     def _client(names):

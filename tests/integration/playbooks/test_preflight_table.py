@@ -1,0 +1,51 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""preflight.yml: each account is looked at once, everything comes in one table, and a host stops for what concerns it alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+pytestmark = pytest.mark.once
+ONE_IS_WRONG = {
+    "s3_endpoint_poll_interval": 0.1,
+    "s3_endpoint_bucket_name": "{{ 'nobodys-lake' if inventory_hostname == 'crm' else 'example-lake-dev' }}",
+}
+
+
+def calls(aws, *operations):
+    counted = Counter(call["operation"] for call in aws.control.journal())
+    return {operation: counted[operation] for operation in operations}
+
+
+def test_all_accounts_are_looked_at_once_and_aws_support_gets_a_text(aws, play, tmp_path):
+    text = tmp_path / "case.txt"
+    aws.control.clear_journal()
+    status, said, changed = play("dev", "preflight", "-e", f"s3_endpoint_support_case_dest={text}")
+    assert (status, changed) == (0, 1), said  # The file.
+    assert re.search(
+        r"passed  dms   111122223333  eu-central-1  quota +0 of 1000 endpoints .*, 12 more are planned", said
+    )
+    assert re.search(r"passed  lake  444455556666  eu-central-1  bucket +Bucket example-lake-dev is of account", said)
+    once = calls(
+        aws, "DescribeAccountAttributes", "HeadBucket", "DescribeKey", "GetAccountSummary", "DescribeVpcEndpoints"
+    )
+    assert set(once.values()) == {1}
+    assert "Account with DMS: 111122223333" in said
+    assert "\n\nPlease allow account 111122223333" in text.read_text()
+
+
+def test_host_stops_for_what_concerns_it_and_the_others_go_on(aws, play):
+    aws.control.clear_journal()
+    status, said, _changed = play("dev", "deploy", "--limit", "crm,erp", "-e", json.dumps(ONE_IS_WRONG))
+    assert status == 2
+    assert re.search(r"failed  lake  444455556666  eu-central-1  bucket +Bucket nobodys-lake does not exist", said)
+    assert "Show the text for AWS Support" not in said or "Account with DMS" not in said
+    assert re.search(r"crm +: ok=\d+ +changed=0 .*failed=1", said)
+    assert re.search(r"erp +: ok=\d+ +changed=4 .*failed=0", said)
+    assert calls(aws, "DescribeAccountAttributes", "HeadBucket") == {"DescribeAccountAttributes": 1, "HeadBucket": 2}
