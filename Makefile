@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle build clean
+.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -82,6 +82,9 @@ sample: setup  ## Take a sample of the crash matrix: disturb runs at each call t
 
 crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (hours; CRASH=--each-call: half an hour)
 	$(BIN)/python tests/tools/crash.py $(CRASH)
+
+permissions: setup  ## Compare what the roles to assume are granted with what the playbooks call (a minute; part of make test)
+	$(BIN)/python tests/tools/permissions.py
 
 throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)
 	$(BIN)/python tests/tools/throttle.py

@@ -24,10 +24,17 @@ _PATTERNS = {
     "rep": re.compile(rf"{_PARTITION}:dms:[a-z0-9-]+:(\d{{12}}):rep:[\w-]+", re.ASCII),
 }
 
+_PRINCIPAL = re.compile(rf"{_PARTITION}:iam::\d{{12}}:(?:role|user)/[\w+=,.@/-]+", re.ASCII)
+
 
 def is_arn(text: str | None, kind: str) -> bool:
     """Whether a text is the full ARN of that kind: "role" or "policy" (IAM), "key" (KMS; an alias isn't one), "endpoint" or "rep" (DMS)."""
     return bool(_PATTERNS[kind].fullmatch(text or ""))
+
+
+def is_principal(text: str | None) -> bool:
+    """Whether a text is the ARN of an IAM role or user."""
+    return bool(_PRINCIPAL.fullmatch(text or ""))
 
 
 def is_account_id(text: str | None) -> bool:

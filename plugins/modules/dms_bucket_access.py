@@ -18,7 +18,6 @@ description:
   - A bucket's policy has room for about 60 endpoints (20 KB), a key's for about 115 (32 KB).
   - AWS shows an id in place of a role that is deleted, and takes no policy that has one. Such statements of this collection are taken out
     where something is written anyway; those of others are named.
-  - Uses S3 C(GetBucketPolicy) and KMS C(GetKeyPolicy) to read, C(PutBucketPolicy), C(DeleteBucketPolicy) and C(PutKeyPolicy) to write.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -77,6 +76,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.validation
+  - datalake.dms.permissions.dms_bucket_access
 attributes:
   check_mode:
     support: full

@@ -12,7 +12,6 @@ description:
   - Lets a replication instance test its connection to an endpoint, and waits for the result. The task fails where the test fails.
   - A test that succeeded is remembered in the tag C(datalake.dms:connection-tested) of the endpoint, since DMS tells neither when a test
     was nor what has changed since; that tag is all that the module changes.
-  - Uses DMS C(DescribeConnections), C(ListTagsForResource), C(TestConnection), C(AddTagsToResource).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -54,6 +53,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.waiting
+  - datalake.dms.permissions.dms_connection_test
 attributes:
   check_mode:
     support: full

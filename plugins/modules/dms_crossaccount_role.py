@@ -15,11 +15,7 @@ description:
     M(datalake.dms.dms_bucket_access). AWS gives no C(ExternalId) then, so that O(bootstrap_trust) must be V(source_account).
   - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
     that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
-  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies), C(GetPolicy), C(GetPolicyVersion) to read, and C(CreatePolicy),
-    C(ListEntitiesForPolicy), C(ListPolicyVersions), C(CreatePolicyVersion), C(DeletePolicyVersion), C(CreateRole), C(UpdateAssumeRolePolicy),
-    C(PutRolePermissionsBoundary), C(AttachRolePolicy), C(TagRole), C(UntagRole), C(TagPolicy), C(UntagPolicy) to write; to remove
-    also C(DetachRolePolicy), C(DeleteRole), C(DeletePolicy).
-  - Access Analyzer C(ValidatePolicy) looks at a policy before it is written.
+  - Access Analyzer looks at a policy before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -131,6 +127,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.deployment
+  - datalake.dms.permissions.dms_crossaccount_role
   - datalake.dms.validation
 attributes:
   check_mode:

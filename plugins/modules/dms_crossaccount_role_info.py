@@ -10,9 +10,8 @@ version_added: "0.1.0"
 short_description: Read all IAM roles of an account that DMS may assume
 description:
   - Reads the roles whose trust names the DMS service, with their policies and tags.
-  - Uses IAM C(ListRoles), once for 1000 roles of the account; then for each role that DMS may assume C(GetRole), C(ListAttachedRolePolicies),
-    C(ListRolePolicies), and for each policy that it has of the account itself C(GetPolicy) and C(GetPolicyVersion). A role of this collection
-    takes five calls so.
+  - C(ListRoles) tells 1000 roles of the account at once; each of those that DMS may assume takes four calls and more, a role of this
+    collection five.
   - With O(account_authorization_details=true) it uses C(GetAccountAuthorizationDetails) alone, once for 1000 roles and policies of
     the whole account, at most; IAM may put less into a page.
 author:
@@ -45,6 +44,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_crossaccount_role_info
 attributes:
   check_mode:
     support: full

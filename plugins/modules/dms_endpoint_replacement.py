@@ -19,11 +19,6 @@ description:
   - A task that replicated changes goes on as a task of type C(cdc) from its C(RecoveryCheckpoint), because C(CdcStartPosition) serves only
     those; the type that its owner declared stands in its tag C(datalake.dms:migration-type). A task that never ran is made again as
     it was. Only tasks that were running are started.
-  - Uses DMS C(DescribeEndpoints), C(DescribeReplicationTasks), C(DescribeReplicationConfigs), C(DescribeEventSubscriptions),
-    C(DescribeConnections), C(ListTagsForResource) and S3 C(GetObject), C(GetBucketVersioning), C(GetBucketEncryption),
-    C(GetPublicAccessBlock) to read, and DMS C(StopReplicationTask), C(DeleteReplicationTask), C(CreateReplicationTask),
-    C(StartReplicationTask), C(TestConnection), C(DeleteEventSubscription), C(CreateEventSubscription), C(AddTagsToResource) and S3 C(PutObject),
-    C(DeleteObject) to write.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -142,6 +137,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.waiting
+  - datalake.dms.permissions.dms_endpoint_replacement
 attributes:
   check_mode:
     support: full

@@ -13,10 +13,7 @@ description:
     looks whether bucket, KMS key and replication instance are there.
   - With O(account_checks), it also looks at what all endpoints of an account have in common, such as quotas, service roles and routes.
   - Never changes anything. All checks are reported together in RV(checks), and the task fails where one has failed.
-  - Uses STS C(GetCallerIdentity), S3 C(HeadBucket), KMS C(DescribeKey), DMS C(DescribeReplicationInstances).
-  - With O(account_checks) also S3 C(GetBucketOwnershipControls), C(GetBucketEncryption), KMS C(GetKeyPolicy), IAM C(GetAccountSummary),
-    C(ListRoles), C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies), DMS C(DescribeEndpoints), C(DescribeConnections),
-    C(DescribeAccountAttributes), EC2 C(DescribeRouteTables), C(DescribeVpcEndpoints). What the caller may not look at of these is a warning.
+  - What the caller may not look at with O(account_checks) is a warning.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -119,6 +116,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_preflight
 attributes:
   check_mode:
     support: full

@@ -16,8 +16,6 @@ description:
   - Only what is set here is compared, so that defaults that AWS fills in are no change; spellings that AWS varies (case, C(-) and
     C(_)) are no change either. A setting that is not given stays as it is, also
     where the endpoint is created again, unless O(exact=true).
-  - Uses DMS C(DescribeEndpoints), C(ListTagsForResource), C(DescribeReplicationTasks), C(DescribeReplicationConfigs) to read, and
-    C(CreateEndpoint), C(ModifyEndpoint), C(DeleteEndpoint), C(AddTagsToResource), C(RemoveTagsFromResource) to write.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -303,6 +301,7 @@ extends_documentation_fragment:
   - datalake.dms.assume_role
   - datalake.dms.deployment
   - datalake.dms.waiting
+  - datalake.dms.permissions.dms_s3_endpoint
 attributes:
   check_mode:
     support: full

@@ -10,8 +10,7 @@ version_added: "0.1.0"
 short_description: Read all S3 target endpoints of AWS DMS in an account
 description:
   - Reads the target endpoints of engine C(s3) of an account and region, with their tags.
-  - Uses DMS C(DescribeEndpoints) and C(ListTagsForResource), each once for 100 endpoints and once at least for the former. An endpoint that
-    is removed between the two costs one more call for each of its hundred.
+  - Takes two calls for 100 endpoints. An endpoint that is removed between the two costs one more call for each of its hundred.
   - Warns where endpoints have the same C(ExternalId).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
@@ -26,6 +25,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_s3_endpoint_info
 attributes:
   check_mode:
     support: full

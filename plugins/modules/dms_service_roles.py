@@ -14,10 +14,7 @@ description:
   - Makes what is missing, and completes what exists, whoever made it. It never takes away a condition, a statement, a policy, a tag or a
     permissions boundary.
   - Two runs at once in one account both succeed.
-  - Uses IAM C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies) to read, and C(CreateRole), C(TagRole), C(UpdateAssumeRolePolicy),
-    C(AttachRolePolicy) to write; to remove C(DetachRolePolicy), C(DeleteRole), and DMS C(DescribeReplicationInstances),
-    C(DescribeReplicationTasks), C(DescribeReplicationConfigs).
-  - Access Analyzer C(ValidatePolicy) looks at a trust before it is written.
+  - Access Analyzer looks at a trust before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -60,6 +57,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_service_roles
   - datalake.dms.validation
 attributes:
   check_mode:

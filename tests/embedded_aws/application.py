@@ -62,6 +62,7 @@ class Application:
             access_key=call.access_key,
             session_name=caller.session_name if caller else None,
         )
+        call.seq = entry["seq"]
         answer = self._faulty_answer(call, identity, fault) if fault else self._answer(call, identity)
         entry["status"], entry["error_code"] = answer.status, answer.error_code
         return answer
@@ -103,7 +104,8 @@ class Application:
             return render_error(call, AwsError("InternalFailure", traceback.format_exc(limit=-1), 500))
 
     def _effect(self, call: Call, caller: Caller) -> Answer:
-        """The caller's own permissions are not evaluated, apart from buckets of other accounts."""
+        """Let the call take effect, if the caller may make it."""
+        self._world.authorization.check(call, caller)
         if call.service == "sts":
             return self._sts.answer(call, caller)
         if call.service == "dms":
@@ -115,7 +117,7 @@ class Application:
 
     def _moto_answer(self, call: Call, caller: Caller) -> Answer:
         account = caller.account
-        bucket_access.check(call, caller)
+        bucket_access.check_owner(call)
         bucket_access.meet_any_etag(call)
         iam_rules.check(call, account, self._principal_exists)
         changed = iam_rules.changed_roles(call, account)

@@ -57,6 +57,10 @@ class Control:
     def clear_journal(self) -> None:
         self._post("clear_journal")
 
+    def authorizations(self) -> list[dict[str, Any]]:
+        """What the sessions of roles asked for since the journal was cleared; see authorization.py for the members."""
+        return list(self._post("authorizations")["authorizations"])
+
     def state(self, account_id: str) -> dict[str, Any]:
         """What an account holds in DMS and IAM; see World.state."""
         return self._post("state", account_id=account_id)

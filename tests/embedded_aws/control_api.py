@@ -36,6 +36,7 @@ class ControlApi:
             "clear_faults": self._clear_faults,
             "journal": self._journal,
             "clear_journal": self._clear_journal,
+            "authorizations": self._authorizations,
             "state": self._state,
             "environ": self._environ,
             "pid": self._pid,
@@ -87,7 +88,11 @@ class ControlApi:
 
     def _clear_journal(self, _request: dict[str, Any]) -> dict[str, Any]:
         self._world.journal.clear()
+        self._world.authorization.clear()
         return {}
+
+    def _authorizations(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return {"authorizations": self._world.authorization.record()}
 
     def _state(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._world.state(request["account_id"])

@@ -1,7 +1,11 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seeding: what exists in the accounts before the collection runs."""
+"""Seeding: what exists in the accounts before the collection runs.
+
+Each side of an environment has the roles to assume (`assume_role_arn`, or a list in `assume_role_arns`), which may do
+everything, and managed `policies` {ARN: document}.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 
 from . import moto_seams
 from .arns import partition_of_region
+from .authorization import ALLOW_ALL
 from .switches import SWITCHES, check_switch
 
 DEFAULT_AUTOMATION = {
@@ -89,10 +94,12 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
     """Roles to assume, buckets and key of one environment; the replication instance is DMS's own matter."""
     partition = partition_of_region(environment["region"])
     for side in ("dms", "lake"):
-        role_arn = environment[side].get("assume_role_arn")
-        if role_arn:
-            external_id = environment[side].get("assume_role_external_id")
-            moto_seams.put_role(role_arn, automation_trust(partition, automation_account, external_id))
+        trust = automation_trust(partition, automation_account, environment[side].get("assume_role_external_id"))
+        role_arns = environment[side].get("assume_role_arns", [environment[side].get("assume_role_arn")])
+        for role_arn in filter(None, role_arns):
+            moto_seams.put_role(role_arn, trust, ALLOW_ALL)
+        for policy_arn, document in environment[side].get("policies", {}).items():
+            moto_seams.put_policy(policy_arn, document)
     if environment["dms"].get("prepared"):
         _seed_service_roles(partition, environment["dms"]["account_id"])
     lake = environment["lake"]
@@ -105,7 +112,10 @@ def seed_accounts(environment: dict[str, Any], automation_account: str) -> None:
     if journal and not moto_seams.bucket_view(journal):
         account = environment["dms"]["account_id"]
         moto_seams.create_bucket(partition, account, environment["region"], journal, "BucketOwnerEnforced")
-        moto_seams.protect_bucket(journal)
+        journal_key = environment["dms"].get("journal_kms_key_arn")
+        if journal_key:
+            moto_seams.create_key(journal_key)
+        moto_seams.protect_bucket(journal, journal_key)
     if lake.get("kms_key_arn"):
         moto_seams.create_key(lake["kms_key_arn"])
 

@@ -167,8 +167,8 @@ def create_user(partition: str, account: str, user_name: str, access_key: str, s
         backend.access_keys[access_key] = key
 
 
-def put_role(arn: str, trust: dict[str, Any]) -> None:
-    """A role with that ARN and trust; an existing one gets the trust."""
+def put_role(arn: str, trust: dict[str, Any], permissions: dict[str, Any] | None = None) -> None:
+    """A role with that ARN and trust, and with an inline policy if one is given; an existing one gets the trust."""
     path, _, name = resource_of(arn).removeprefix("role").rpartition("/")
     backend = iam_backends[account_of(arn)][partition_of(arn)]
     existing = next((role for role in backend.roles.values() if role.name == name), None)
@@ -184,6 +184,16 @@ def put_role(arn: str, trust: dict[str, Any]) -> None:
         tags=[],
         max_session_duration="3600",
     )
+    if permissions:
+        backend.put_role_policy(name, "seeded", json.dumps(permissions))
+
+
+def put_policy(arn: str, document: dict[str, Any]) -> None:
+    """A customer managed policy with that ARN; an existing one stays as it is."""
+    path, _, name = resource_of(arn).removeprefix("policy").rpartition("/")
+    backend = iam_backends[account_of(arn)][partition_of(arn)]
+    if arn not in backend.managed_policies:
+        backend.create_policy("", f"{path}/", json.dumps(document), name, [])
 
 
 def _existing_iam_backends(account: str | None = None) -> Iterator[IAMBackend]:
@@ -228,14 +238,19 @@ def _aws_managed_policies() -> dict[str, dict[str, Any]]:
 
 
 def bucket_view(name: str) -> dict[str, Any] | None:
-    """Name, Account, Region, Policy (parsed, or None) of a bucket in any account; None if there is none."""
+    """Name, Account, Region, Policy (parsed, or None) and KmsKeyId of a bucket in any account; None if there is none.
+
+    KmsKeyId is the customer's key that it encrypts with by default, None where there is no such key.
+    """
     backends: Any = get_backend("s3")
     if name not in backends.bucket_accounts:
         return None
     partition, account = backends.bucket_accounts[name]
     bucket = backends[account][partition].buckets[name]
     policy = json.loads(bucket.policy) if bucket.policy else None
-    return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy}
+    rule = ((bucket.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault") or {}
+    key = rule.get("KMSMasterKeyID")
+    return {"Name": name, "Account": account, "Region": bucket.region_name, "Policy": policy, "KmsKeyId": key}
 
 
 def bucket_policies(account: str) -> dict[str, dict[str, Any]]:
@@ -273,13 +288,17 @@ def object_keys(account: str) -> dict[str, list[str]]:
     }
 
 
-def protect_bucket(name: str) -> None:
-    """Versions, encryption by KMS and no public access, as a bucket has for what must not be lost or seen."""
+def protect_bucket(name: str, key_arn: str | None = None) -> None:
+    """Versions, encryption by KMS and no public access, as a bucket has for what must not be lost or seen.
+
+    :param key_arn: the customer's key, None for the one that AWS has in each account.
+    """
     backends: Any = get_backend("s3")
     partition, account = backends.bucket_accounts[name]
     backend = backends[account][partition]
     backend.put_bucket_versioning(name, "Enabled")
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": "true"}
+    by_default = {"SSEAlgorithm": "aws:kms", **({"KMSMasterKeyID": key_arn} if key_arn else {})}
+    rule = {"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": "true"}
     backend.put_bucket_encryption(name, {"Rule": rule})
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     backend.put_public_access_block(name, dict.fromkeys(blocks, "true"))

@@ -77,7 +77,10 @@ class Answer:
 
 @dataclass
 class Call:
-    """One AWS call. `service` is botocore's name, `parameters` are parsed for the JSON and query protocols only."""
+    """One AWS call. `service` is botocore's name, `parameters` are parsed for the query protocols only.
+
+    `seq` is the number that the journal gave to it.
+    """
 
     environ: dict[str, Any]
     body: bytes
@@ -88,6 +91,7 @@ class Call:
     protocol: str
     operation: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    seq: int = 0
 
 
 def read_call(environ: dict[str, Any]) -> Call:

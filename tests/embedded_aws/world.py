@@ -19,6 +19,8 @@ from . import (
     landscape,
     moto_seams,
 )
+from .arns import account_of, region_of
+from .authorization import Authorization
 from .dms_backend import Dms
 from .faults import Faults, TokenBuckets
 from .identity import Sessions
@@ -37,6 +39,7 @@ class World:
         self.faults = Faults()
         self.buckets = TokenBuckets()
         self.sessions = Sessions()
+        self.authorization = Authorization(self._tags_of)
         self.propagation = Propagation(moto_seams.role_view, self.switches_of)
         self._switches: dict[str, Switches] = {}
         self._dms: dict[tuple[str, str], Dms] = {}
@@ -63,7 +66,7 @@ class World:
     def reset(self) -> None:
         """Back to how the server started: the automation's user, and the landscape that was given then."""
         moto_seams.reset()
-        for part in (self.journal, self.faults, self.buckets, self.sessions, self.propagation):
+        for part in (self.journal, self.faults, self.buckets, self.sessions, self.authorization, self.propagation):
             part.clear()
         self._switches.clear()
         self._dms.clear()
@@ -92,6 +95,11 @@ class World:
         dms = self.dms_of(account, region)
         dms_responses.check_taggable(dms, arn)
         dms.tag(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def _tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a resource of DMS."""
+        dms = self._dms.get((account_of(arn), region_of(arn))) if arn.count(":") >= 5 else None
+        return dict(dms.tags.get(arn, {})) if dms else {}
 
     def remember_trusts(self, changed: list[RoleKey]) -> None:
         """Keep each trust that a role ever had, for who asks whether one was open for a moment."""

@@ -12,6 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import access_boundary, deployer_role_arn
+from ansible_collections.datalake.dms.plugins.module_utils._deployment import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import PROFILE_SIDES, SIDES
+
 ANSIBLE_INVENTORY = Path(sys.executable).with_name("ansible-inventory")
 
 
@@ -21,23 +25,52 @@ def environment(inventory: Path) -> dict[str, Any]:
 
 
 def environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The same, of the hosts of an inventory with their variables."""
+    """The same, of the hosts of an inventory with their variables: the roles to assume are there, and may do everything."""
+    names, deployment = next(iter(hosts.values())), deployment_of(hosts)
+    sides = {
+        side: {
+            **_side(names, side),
+            "assume_role_arns": [
+                deployer_role_arn(deployment, side, profile)
+                for profile, has_roles_in in PROFILE_SIDES.items()
+                if side in has_roles_in
+            ],
+        }
+        for side in SIDES
+    }
+    boundary = {deployment.boundary_arn("lake"): access_boundary(deployment, "lake")}
+    return {**bare_environment_of(hosts), "dms": sides["dms"], "lake": {**sides["lake"], "policies": boundary}}
+
+
+def bare_environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The same without any role to assume."""
     names = next(iter(hosts.values()))
     return {
         "name": names["s3_endpoint_environment"],
         "region": names["s3_endpoint_region"],
-        "dms": {
-            **_side(names, "dms"),
-            "replication_instance_arn": names["s3_endpoint_replication_instance_arn"],
-            "journal_bucket_name": names["s3_endpoint_journal_bucket"],
-            "prepared": True,
-        },
-        "lake": {
-            **_side(names, "lake"),
-            "bucket_name": names["s3_endpoint_bucket_name"],
-            "kms_key_arn": names["s3_endpoint_kms_key_arn"],
-        },
+        "dms": _side(names, "dms"),
+        "lake": _side(names, "lake"),
     }
+
+
+def deployment_of(hosts: dict[str, dict[str, Any]]) -> Deployment:
+    """What deployer_access.yml makes roles for."""
+    names = next(iter(hosts.values()))
+    return Deployment(
+        name=f"{names['s3_endpoint_inventory_name']}-{names['s3_endpoint_environment']}",
+        partition="aws",
+        regions=[names["s3_endpoint_region"]],
+        dms_account_id=names["s3_endpoint_dms_account_id"],
+        lake_account_id=names["s3_endpoint_lake_account_id"],
+        principals=names["deployer_access_principals"],
+        external_ids={side: names[f"s3_endpoint_{side}_assume_role_external_id"] for side in SIDES},
+        bucket_names=[names["s3_endpoint_bucket_name"]],
+        kms_key_arns=[names["s3_endpoint_kms_key_arn"]],
+        replication_instance_arns=[names["s3_endpoint_replication_instance_arn"]],
+        role_names=[f"dms-s3-{names['s3_endpoint_environment']}-*"],
+        journal_bucket=names["s3_endpoint_journal_bucket"],
+        journal_prefix="datalake-dms",
+    )
 
 
 def hosts_of(inventory: Path) -> dict[str, dict[str, Any]]:
@@ -49,8 +82,16 @@ def hosts_of(inventory: Path) -> dict[str, dict[str, Any]]:
 
 
 def _side(names: dict[str, Any], side: str) -> dict[str, Any]:
+    of_side = {
+        "dms": {
+            "replication_instance_arn": names["s3_endpoint_replication_instance_arn"],
+            "journal_bucket_name": names["s3_endpoint_journal_bucket"],
+            "prepared": True,
+        },
+        "lake": {"bucket_name": names["s3_endpoint_bucket_name"], "kms_key_arn": names["s3_endpoint_kms_key_arn"]},
+    }
     return {
         "account_id": names[f"s3_endpoint_{side}_account_id"],
-        "assume_role_arn": names[f"s3_endpoint_{side}_assume_role_arn"],
         "assume_role_external_id": names[f"s3_endpoint_{side}_assume_role_external_id"],
+        **of_side[side],
     }

@@ -29,8 +29,18 @@ class Ended:
     said: str
 
 
-def run_playbook(aws: EmbeddedAWS, inventory: Path | str, playbook: str, *arguments: str, echo: bool = False) -> Ended:
-    """Run playbooks/<playbook>.yml; with `echo` what it says is shown at once."""
+def run_playbook(
+    aws: EmbeddedAWS,
+    inventory: Path | str,
+    playbook: str,
+    *arguments: str,
+    echo: bool = False,
+    environ: dict[str, str] | None = None,
+) -> Ended:
+    """Run playbooks/<playbook>.yml as the automation; with `echo` what it says is shown at once.
+
+    :param environ: variables of the environment that say otherwise.
+    """
     command = [str(ANSIBLE_PLAYBOOK), "-i", str(inventory), f"playbooks/{playbook}.yml", *arguments]
     if echo:
         print("$", " ".join(["ansible-playbook", *command[1:]]), flush=True)
@@ -38,7 +48,7 @@ def run_playbook(aws: EmbeddedAWS, inventory: Path | str, playbook: str, *argume
     with subprocess.Popen(
         command,
         cwd=CHECKOUT,
-        env={**os.environ, **aws.environ},
+        env={**os.environ, **aws.environ, **(environ or {})},
         stdout=subprocess.PIPE,
         stderr=None if echo else subprocess.STDOUT,
         text=True,

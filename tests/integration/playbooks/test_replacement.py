@@ -20,19 +20,19 @@ READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 
 
 @pytest.fixture
-def client(aws, inventories):
+def client(aws, inventories, landscape):
     """A DMS client of an environment's DMS account."""
 
     def make(name):
-        names = next(iter(inventories[name].values()))
+        side = landscape.environment_of(inventories[name])["dms"]
         credentials = {
             k.lower(): v for k, v in aws.environ.items() if k in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         }
         sts = boto3.client("sts", region_name=REGION, endpoint_url=aws.url, **credentials)
         given = sts.assume_role(
-            RoleArn=names["s3_endpoint_dms_assume_role_arn"],
+            RoleArn=side["assume_role_arns"][0],
             RoleSessionName="by-hand",
-            ExternalId=names["s3_endpoint_dms_assume_role_external_id"],
+            ExternalId=side["assume_role_external_id"],
         )["Credentials"]
         keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
         return boto3.Session(*keys).client("dms", endpoint_url=aws.url)

@@ -134,11 +134,12 @@ def test_the_key_has_to_exist_and_be_enabled(cloud: Any) -> None:
 def test_the_key_policy_has_to_admit_the_role(cloud: Any) -> None:
     arn = endpoint_with(cloud, joined(writing(), using_key(*KMS)), **ENCRYPTED)
     closed = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{DMS}:root"}, "Action": "kms:*", "Resource": "*"}
+    ours = {**closed, "Principal": {"AWS": f"arn:aws:iam::{LAKE}:role/automation-lake"}, "Action": "kms:PutKeyPolicy"}
     kms = cloud.in_account("lake", "kms")
-    kms.put_key_policy(KeyId=KEY_ARN, PolicyName="default", Policy=policy(closed))
+    kms.put_key_policy(KeyId=KEY_ARN, PolicyName="default", Policy=policy(closed, ours))
     assert "no resource-based policy allows the kms:Encrypt action" in reason(cloud, arn)
     opened = {**closed, "Principal": {"AWS": ROLE_ARN}}
-    kms.put_key_policy(KeyId=KEY_ARN, PolicyName="default", Policy=policy(closed, opened))
+    kms.put_key_policy(KeyId=KEY_ARN, PolicyName="default", Policy=policy(closed, ours, opened))
     assert cloud.test(arn)["Status"] == "successful"
 
 

@@ -16,6 +16,7 @@ ENTRY_POINTS = {
     "service_roles": ["main", "remove"],
     # Nothing of it is ever removed.
     "landing_bucket": ["main"],
+    "deployer_access": ["main"],
 }
 TYPES = {"str": str, "bool": bool, "int": int, "float": float, "dict": dict, "list": list}
 TYPES |= {"path": str, "raw": object}

@@ -1,0 +1,18 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import PERMISSIONS, note
+
+
+class ModuleDocFragment:
+    """A note for each module, `datalake.dms.permissions.<module>`: what it needs, out of `_permissions`."""
+
+
+for _module in PERMISSIONS:
+    # JSON is YAML, and quotes what YAML would read otherwise. Ansible wants options in each fragment, if only none.
+    setattr(ModuleDocFragment, _module.upper(), json.dumps({"options": {}, "notes": [note(_module)]}))

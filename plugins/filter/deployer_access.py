@@ -1,0 +1,76 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_access
+from ansible_collections.datalake.dms.plugins.module_utils._deployment import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+
+DOCUMENTATION = r"""
+name: deployer_access
+version_added: "0.1.0"
+short_description: The roles and policies that a deployment's playbooks need in an account
+description:
+  - Gives the roles to be assumed in the account of one side, with their trusts, policies and boundaries, each allowing what the playbooks
+    of its profile call and no more.
+  - Fails with all that is wrong with the deployment.
+author:
+  - Contributors to the datalake.dms project (!UNKNOWN)
+positional: sides, standing
+options:
+  _input:
+    description:
+      - The deployment. C(name), C(partition), C(regions), C(dms_account_id), C(lake_account_id), C(principals), C(external_ids) by side,
+        C(bucket_names), C(kms_key_arns), C(replication_instance_arns), C(role_names), C(journal_bucket), C(journal_prefix),
+        C(journal_kms_key_arn), C(ways), C(account_wide). See the variables of the role P(datalake.dms.deployer_access#role).
+    type: dict
+    required: true
+  sides:
+    description: Which of the deployment's accounts it is for; both where they are one.
+    type: list
+    elements: str
+    choices: [dms, lake]
+    required: true
+  standing:
+    description:
+      - The roles that stand in the account under the path of all deployments, as M(amazon.aws.iam_role_info) has them. One that an external id
+        of this deployment opens already is refused, unless it is one of those asked for.
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Show the policies of the data-lake account
+  ansible.builtin.debug:
+    msg: "{{ (deployment | datalake.dms.deployer_access(['lake'])).policies }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(path), the IAM path of all of them; C(policies), with C(name), C(arn) and C(document), boundaries first; C(roles), with C(name),
+      C(arn), C(profile), C(trust), C(boundary) and C(policies), the ARNs of its policies.
+  type: dict
+"""
+
+
+def _deployer_access(
+    deployment: dict[str, Any], sides: list[str], standing: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    try:
+        return deployer_access(Deployment(**deployment), sides, standing or [])
+    except DatalakeError as error:
+        raise AnsibleFilterError(str(error.message)) from error
+
+
+class FilterModule:
+    """The collection's filters."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"deployer_access": _deployer_access}
