@@ -41,7 +41,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
 from ansible_collections.datalake.dms.plugins.module_utils._local_lock import locked
 
 Policy = dict[str, Any]
-Merge = Callable[[Policy | None], Policy | None]
+Merge = Callable[["Policy | None"], "Policy | None"]
 
 # How often a policy is written until it stays; others that lose a race are then known to have settled.
 _ROUNDS = 10
