@@ -14,9 +14,10 @@ between our read and our write.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +35,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     INVALID_PRINCIPAL,
     MALFORMED_CODES,
     DatalakeError,
+    error_message,
     is_invalid_principal,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._local_lock import locked
@@ -43,6 +45,8 @@ Merge = Callable[[Policy | None], Policy | None]
 
 # How often a policy is written until it stays; others that lose a race are then known to have settled.
 _ROUNDS = 10
+
+_DENIED = ["AccessDenied", "AccessDeniedException", "403"]
 
 # The longest first pause before a role that was just made is named again, in seconds.
 _FIRST_PAUSE = 1.0
@@ -57,10 +61,14 @@ class _NotSettled(Exception):
 
 
 class PolicyStore(Protocol):
-    """The policy of one resource."""
+    """The policy of one resource.
+
+    `what` it is, for people, the `limit` of its length in bytes, and what a caller `needs` to read and to write it.
+    """
 
     what: str
     limit: int
+    needs: str
 
     def read(self) -> Policy | None:
         """The policy; None where the resource has none."""
@@ -102,6 +110,8 @@ class BucketPolicy:
 
     def __init__(self, client: Any, bucket: str, owner: str, patience: Patience):
         self.what = f"policy of the bucket {bucket}"
+        self.needs = f"the bucket must belong to account {owner}, and the caller needs "
+        self.needs += "s3:GetBucketPolicy, s3:PutBucketPolicy and s3:DeleteBucketPolicy"
         self._client, self._place = client, {"Bucket": bucket, "ExpectedBucketOwner": owner}
         self._freshness = _Freshness(client, ("PutBucketPolicy", "DeleteBucketPolicy"), patience.settle_time / 2)
 
@@ -126,6 +136,7 @@ class KeyPolicy:
 
     def __init__(self, client: Any, key_arn: str, patience: Patience):
         self.what = f"policy of the key {key_arn}"
+        self.needs = "the caller needs kms:GetKeyPolicy and kms:PutKeyPolicy, by IAM and by that policy"
         self._client, self._place = client, {"KeyId": key_arn, "PolicyName": "default"}
         self._freshness = _Freshness(client, ("PutKeyPolicy",), patience.settle_time / 2)
 
@@ -146,7 +157,8 @@ def read_policy(store: PolicyStore) -> Policy | None:
 
     @AWSErrorHandler.common_error_handler(f"read the {store.what}")
     def read() -> Policy | None:
-        return store.read()
+        with _denials_explained(store, "read"):
+            return store.read()
 
     return read()
 
@@ -204,7 +216,7 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
     @AWSErrorHandler.common_error_handler(f"write the {store.what}")
     @_dms.retry_while([INVALID_PRINCIPAL], patience.iam_propagation_timeout, pause)
     def write() -> bool:
-        with locked(store.what):
+        with locked(store.what), _denials_explained(store, "written"):
             current = store.read()
             wanted = merge(current)
             if wanted == current:
@@ -222,6 +234,17 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
     except _StaleRead as error:
         # Not sent; the next round reads it again.
         raise _NotSettled from error
+
+
+@contextlib.contextmanager
+def _denials_explained(store: PolicyStore, done: str) -> Iterator[None]:
+    """S3 often says no more than "Access Denied", also of a bucket of another account."""
+    try:
+        yield
+    except is_boto3_error_code(_DENIED) as error:
+        raise DatalakeError(
+            message=f"The {store.what} can't be {done} ({error_message(error)}): {store.needs}."
+        ) from error
 
 
 def _refuse_dead_principals(store: PolicyStore, policy: Policy | None) -> None:

@@ -77,7 +77,8 @@ options:
     type: str
   role_account_id:
     description:
-      - Id of the account whose access roles use O(kms_key_arn), with O(account_checks). O(account_id) where it is not given.
+      - Id of the account whose access roles use O(kms_key_arn), with O(account_checks). O(account_id) where it is not given. The key's policy
+        need not admit another one beforehand, as M(datalake.dms.dms_bucket_access) sees to that.
     type: str
   lake_account_ids:
     description:

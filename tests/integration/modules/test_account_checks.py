@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import pytest
 
@@ -109,9 +110,17 @@ def test_bucket_that_is_set_up_otherwise(lab, look):
 
 
 def test_key_that_does_not_admit_the_access_roles(lab, look):
-    result = look("lake", kms_key_arn=lab.key_arn, role_account_id=lab.dms_account)
+    statement = {"Effect": "Allow", "Principal": {"AWS": lab.deployers["dms"]}, "Action": "kms:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = lab.client("lake", "kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    result = look("lake", kms_key_arn=arn)
     assert ("kms_key_policy", "failed") in statuses(result)
-    assert f"admits nobody of {lab.dms_account}, where the access roles are" in result["failure"]
+    assert f"admits nobody of {lab.lake_account}, where the access roles are" in result["failure"]
+
+
+def test_key_that_is_given_a_statement_for_each_access_role(lab, look):
+    result = look("lake", kms_key_arn=lab.key_arn, role_account_id=lab.dms_account)
+    assert ("kms_key_policy", "passed") in statuses(result)
 
 
 def test_service_roles_that_are_missing_stop_nobody(look):

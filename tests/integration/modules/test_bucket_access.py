@@ -147,7 +147,20 @@ def test_key_that_does_not_exist_is_told_before_anything_is_written(lab, refused
 
 
 def test_bucket_of_another_account_is_left_alone(lab, refused, role):
-    assert "AccessDenied" in refused(lab.bucket_access, bucket_name=lab.journals)
+    sentence = refused(lab.bucket_access, bucket_name=lab.journals)
+    assert sentence.startswith(f"The policy of the bucket {lab.journals} can't be read (")
+    assert f"the bucket must belong to account {lab.lake_account}, and the caller needs s3:GetBucketPolicy" in sentence
+
+
+@pytest.mark.parametrize("operation", WRITES[::2])
+def test_permission_that_is_missing_is_told(lab, role, operation):
+    lab.fault(
+        "kms" if "Key" in operation else "s3", operation, "error", "lake", code="AccessDenied", message="Access Denied"
+    )
+    with pytest.raises(AnsibleAWSError) as error:
+        lab.bucket_access(server_side_encryption_kms_key_id=lab.key_arn)
+    assert "can't be written (Access Denied): " in explain(error.value)
+    assert operation in explain(error.value)
 
 
 def test_key_of_another_account_is_left_to_its_owner(lab, role):
