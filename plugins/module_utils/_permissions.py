@@ -196,7 +196,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         REMOVE: _READ_JOURNAL,
     },
     "dms_service_roles": {
-        READ: {"service_role": _READ_SERVICE_ROLE},
+        READ: {"service_role": _READ_SERVICE_ROLE, "dms_account": ("access-analyzer:ValidatePolicy",)},
         WRITE: {
             "service_role": ("iam:CreateRole", "iam:TagRole", "iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy"),
         },
@@ -212,7 +212,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     # A role over modules of others.
     "landing_bucket": {
         READ: {
-            "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases"),
+            "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases", "access-analyzer:ValidatePolicy"),
             "bucket": (
                 "s3:GetBucketPolicy",
                 "s3:GetBucketVersioning",

@@ -140,23 +140,6 @@ class Runs:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=NO_TRUST)
         self._play("service_roles", **ALL_SERVICE_ROLES)
 
-    def there_and_back(self) -> None:
-        """What differs with the other way of access: the role is the DMS account's, an endpoint is modified, bucket and key admit it."""
-        self.deployment = dataclasses.replace(self.deployment, ways=WAYS)
-        self.seed()
-        for side in SIDES:
-            self.make_roles(side)
-        self._aws.control.clear_journal()
-        only = ("--limit", KEPT)
-        self._play("deploy", **OTHER_WAY)
-        self._play("deploy", *only)
-        self._play("deploy", *only, **OTHER_WAY)
-        self._play(
-            "prune", inventory=self._write_inventory("one", KEPT), s3_endpoint_prune=[f"dev-{FORGOTTEN}"], **OTHER_WAY
-        )
-        self._add_versions("dms", 1)
-        self._play("remove", *only, **OTHER_WAY)
-
     # The playbooks
 
     def _deployer_access(self, side: str) -> None:
