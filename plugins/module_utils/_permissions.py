@@ -133,6 +133,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         },
         ACCOUNT_WIDE: {"role_account": ("iam:GetAccountAuthorizationDetails",)},
     },
+    "dms_policy_validation": {READ: {"lake_account": ("access-analyzer:ValidatePolicy",)}},
     "dms_bucket_access": {
         READ: {
             "lake_account": ("access-analyzer:ValidatePolicy",),
@@ -158,6 +159,15 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     },
     "dms_s3_endpoint_info": {
         READ: {"dms_account": ("dms:DescribeEndpoints",), "endpoint": ("dms:ListTagsForResource",)},
+    },
+    "dms_survey": {
+        READ: {
+            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
+            "endpoint": ("dms:ListTagsForResource",),
+            "journal_bucket": _READ_JOURNAL["journal_bucket"],
+            **_READ_ROLE,
+        },
+        ACCOUNT_WIDE: {"role_account": ("iam:GetAccountAuthorizationDetails",)},
     },
     "dms_connection_test": {
         READ: {"dms_account": ("dms:DescribeConnections",), "endpoint": ("dms:ListTagsForResource",)},
@@ -212,7 +222,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     # A role over modules of others.
     "landing_bucket": {
         READ: {
-            "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases", "access-analyzer:ValidatePolicy"),
+            "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases"),
             "bucket": (
                 "s3:GetBucketPolicy",
                 "s3:GetBucketVersioning",
@@ -266,6 +276,7 @@ _READING = (
     ("dms_s3_endpoint", READ),
     ("dms_connection_test", READ),
     ("dms_endpoint_replacement", READ),
+    ("dms_survey", READ),
 )
 _SURVEYING = (("dms_s3_endpoint_info", READ), ("dms_crossaccount_role_info", READ))
 PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -283,7 +294,7 @@ PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("dms_endpoint_replacement", REMOVE),
         *_SURVEYING,
     ),
-    ADMINISTRATOR: (("landing_bucket", READ), ("landing_bucket", WRITE)),
+    ADMINISTRATOR: (("landing_bucket", READ), ("landing_bucket", WRITE), ("dms_policy_validation", READ)),
     SERVICE_ROLES: tuple(("dms_service_roles", use) for use in USES),
 }
 PROFILE_SIDES: dict[str, tuple[str, ...]] = {
@@ -312,9 +323,9 @@ def needs_of(uses: Iterable[tuple[str, str]]) -> Needs:
 def needs_of_profile(profile: str, ways: Iterable[str] = (CROSSACCOUNT_ROLE,), account_wide: bool = False) -> Needs:
     """What the playbooks of a profile need.
 
-    :param ways: the ways of access. :param account_wide: with what a reader may read by the whole account.
+    :param ways: the ways of access. :param account_wide: with what may be read by the whole account.
     """
-    more = [("dms_crossaccount_role_info", ACCOUNT_WIDE)] if account_wide and profile == READER else []
+    more = [("dms_survey", ACCOUNT_WIDE)] if account_wide and profile in (READER, DEPLOYER) else []
     if BUCKET_POLICY in ways:
         more += [("dms_bucket_access", use) for use in _BUCKET_ACCESS.get(profile, ())]
     if set(ways) == set(WAYS) and profile == DEPLOYER:
@@ -346,7 +357,7 @@ _TO = {
     ACCOUNT_CHECKS: "too, with O(account_checks=true)",
     WRITE: "to write, too",
     REMOVE: "to remove",
-    ACCOUNT_WIDE: "instead, with O(account_authorization_details=true)",
+    ACCOUNT_WIDE: "instead of reading each role and policy, where all roles of the account are read at once",
 }
 
 

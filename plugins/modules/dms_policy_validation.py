@@ -12,7 +12,6 @@ description:
   - Has IAM Access Analyzer validate policies that another module, such as one of amazon.aws, is about to write. The modules of this collection do
     so themselves.
   - Never changes anything.
-  - Uses Access Analyzer C(ValidatePolicy).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -45,6 +44,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.validation
+  - datalake.dms.permissions.dms_policy_validation
 attributes:
   check_mode:
     support: full

@@ -14,9 +14,7 @@ description:
     to be done.
   - Never changes anything, and nothing is changed because of it. It is for the role P(datalake.dms.s3_endpoint#role), which spares the hosts
     that have nothing to do.
-  - Uses DMS C(DescribeEndpoints), C(ListTagsForResource), C(DescribeConnections), each once for 100 endpoints, IAM C(ListRoles) in the DMS
-    account, S3 C(ListObjectsV2) on the bucket of journals, and in the data-lake account IAM C(GetAccountAuthorizationDetails), or for each
-    role C(GetRole), C(ListAttachedRolePolicies), C(ListRolePolicies), C(GetPolicy), C(GetPolicyVersion).
+  - Each read of DMS takes 100 endpoints, so that it costs few calls. Without C(iam:GetAccountAuthorizationDetails) each role is read by itself.
   - C(GetAccountAuthorizationDetails) does not tell the tags of policies; they are taken to be those of the role.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
@@ -38,6 +36,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.permissions.dms_survey
 attributes:
   check_mode:
     support: full

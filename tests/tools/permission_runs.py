@@ -31,6 +31,7 @@ DEV = CHECKOUT / "inventories" / "dev"
 QUICK = {
     "s3_endpoint_poll_interval": 0.1,
     "s3_endpoint_allow_endpoint_url": True,
+    "s3_endpoint_survey_hosts": 1,
     "s3_endpoint_iam_propagation_timeout": 5,
     "s3_endpoint_policy_settle_time": 0.5,
     "s3_endpoint_service_role_names": list(SERVICE_ROLES),

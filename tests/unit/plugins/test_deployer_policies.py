@@ -163,9 +163,10 @@ def test_what_depends_on_the_deployment():
     one_account = with_(lake_account_id=DMS)
     assert granted(one_account, "dms", "deployer", "dms:ModifyEndpoint") != []
     assert granted(DEPLOYMENT, "lake", "reader", "iam:GetAccountAuthorizationDetails") == []
-    (wide,) = granted(with_(account_wide=True), "lake", "reader", "iam:GetAccountAuthorizationDetails")
-    assert wide["Resource"] == ["*"]
-    assert granted(with_(account_wide=True), "lake", "deployer", "iam:GetAccountAuthorizationDetails") == []
+    for profile in ("reader", "deployer"):
+        (wide,) = granted(with_(account_wide=True), "lake", profile, "iam:GetAccountAuthorizationDetails")
+        assert wide["Resource"] == ["*"]
+    assert granted(with_(account_wide=True), "lake", "remover", "iam:GetAccountAuthorizationDetails") == []
     bucket_policy = with_(ways=["bucket_policy"])
     assert granted(bucket_policy, "lake", "deployer", "iam:CreateRole") == []
     (made,) = granted(bucket_policy, "dms", "deployer", "iam:CreateRole")
