@@ -109,10 +109,11 @@ def _difference(host: Options, reads: Reads) -> str | None:
     dms = _surveyed_dms(host["dms"], reads)
     if _journal(host) in _journals(host, reads):
         return "a replacement was interrupted"
+    local_roles = _local_roles(host, reads)
     endpoint = _s3_endpoint.ensure(dms, options, True)
     if endpoint["changed"]:
         return "the endpoint does not exist" if endpoint["action"] == "created" else "the endpoint differs"
-    if host["role"]["role_name"] in _local_roles(host, reads):
+    if host["role"]["role_name"] in local_roles:
         return "the DMS account has a role of this name, too"
     role = _crossaccount_role.ensure(
         _surveyed_lake(host, reads), _validated(_crossaccount_role.ARGUMENT_SPEC, _role_options(host, endpoint)), True
