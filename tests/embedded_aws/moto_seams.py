@@ -238,10 +238,7 @@ def _aws_managed_policies() -> dict[str, dict[str, Any]]:
 
 
 def bucket_view(name: str) -> dict[str, Any] | None:
-    """Name, Account, Region, Policy (parsed, or None) and KmsKeyId of a bucket in any account; None if there is none.
-
-    KmsKeyId is the customer's key that it encrypts with by default, None where there is no such key.
-    """
+    """Name, Account, Region, Policy (parsed, or None), KmsKeyId (a customer's, or None) of a bucket in any account, or None."""
     backends: Any = get_backend("s3")
     if name not in backends.bucket_accounts:
         return None
@@ -289,10 +286,7 @@ def object_keys(account: str) -> dict[str, list[str]]:
 
 
 def protect_bucket(name: str, key_arn: str | None = None) -> None:
-    """Versions, encryption by KMS and no public access, as a bucket has for what must not be lost or seen.
-
-    :param key_arn: the customer's key, None for the one that AWS has in each account.
-    """
+    """Versions, encryption by KMS (with the customer's key, if one is given) and no public access: for what must not be lost or seen."""
     backends: Any = get_backend("s3")
     partition, account = backends.bucket_accounts[name]
     backend = backends[account][partition]

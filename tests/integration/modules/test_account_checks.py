@@ -109,13 +109,17 @@ def test_bucket_that_is_set_up_otherwise(lab, look):
     assert {("bucket_ownership", "passed"), ("bucket_encryption", "passed")} < statuses(result)
 
 
-def test_key_that_does_not_admit_the_access_roles(lab, look):
-    statement = {"Effect": "Allow", "Principal": {"AWS": lab.deployers["dms"]}, "Action": "kms:*", "Resource": "*"}
+def test_key_that_admits_some_roles_only(lab, look):
+    """One that admits nobody of the account can't be looked at from there at all."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": lab.deployers["lake"]}, "Action": "kms:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     arn = lab.client("lake", "kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    assert ("kms_key_policy", "warned") in statuses(look("lake", kms_key_arn=arn))
+    elsewhere = policy.replace(lab.deployers["lake"], lab.deployers["dms"])
+    arn = lab.client("lake", "kms").create_key(Policy=elsewhere)["KeyMetadata"]["Arn"]
     result = look("lake", kms_key_arn=arn)
-    assert ("kms_key_policy", "failed") in statuses(result)
-    assert f"admits nobody of {lab.lake_account}, where the access roles are" in result["failure"]
+    assert ("kms_key", "failed") in statuses(result)
+    assert "grant kms:DescribeKey to the caller" in result["failure"]
 
 
 def test_key_that_is_given_a_statement_for_each_access_role(lab, look):
