@@ -150,6 +150,8 @@ class Matrix:
         expected = self._state(calm)
         sides = [calm.accounts.index(call["account"]) for call in calls]
         taken = [k for k, c in enumerate(calls) if part != SAMPLE or not c["operation"].startswith(READS)]
+        # CI has a minute and a half for it.
+        taken = taken[::2] if part == SAMPLE else taken
         ways = itertools.cycle(WAYS)
         chosen = [(k, way) for k in taken for way in ([next(ways)] if part else WAYS)]
         cases = [Case(name, next(self._numbers), k, way) for k, way in chosen]
@@ -293,7 +295,7 @@ _VARYING = re.compile(
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     parts = options.add_mutually_exclusive_group()
-    for flag, part, of_which in (("--sample", SAMPLE, "that changes something"), ("--each-call", EACH_CALL, "of all")):
+    for flag, part, of_which in (("--sample", SAMPLE, "that changes something, and of these every other"), ("--each-call", EACH_CALL, "of all")):
         told = f"every call {of_which}, each in one of the ways by turns"
         parts.add_argument(flag, dest="part", action="store_const", const=part, help=told)
     options.add_argument("--scenario", action="append", choices=SCENARIOS, help="this one only; may be given again")

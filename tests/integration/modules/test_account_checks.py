@@ -10,6 +10,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 REFUSED = {"code": "AccessDenied", "message": "User: x is not authorized to perform: what it tried"}
 
 

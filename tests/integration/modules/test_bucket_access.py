@@ -15,6 +15,8 @@ from ansible_collections.datalake.dms.plugins.module_utils import _local_lock, _
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 from botocore.retries.standard import ExponentialBackoff
 
+pytestmark = pytest.mark.once
+
 WRITES = ("PutBucketPolicy", "DeleteBucketPolicy", "PutKeyPolicy")
 
 

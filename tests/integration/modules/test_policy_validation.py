@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 NOT_EVERYBODY = {
     "Sid": "Others",
     "Effect": "Allow",

@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 CALLS = [
     *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections"),
     *("ListObjectsV2", "ListRoles", "GetAccountAuthorizationDetails"),
