@@ -5,8 +5,8 @@
 """The crash matrix: disturb a run at each call of AWS that it makes, in each way, run it again, and compare the end with an undisturbed one.
 
 `crash.py` takes every call and every way; `crash.py --each-call` every call, each in one of the ways by turns; `crash.py --sample`, which is part of
-`make test`, likewise every call of some scenarios that changes something. A case is a host with accounts of its own, so that all cases of a
-scenario go through one play; only a run that is killed is one of its own.
+`make test`, every other call of those that change something, in some scenarios. A case is a host with accounts of its own, so that all cases of
+a scenario go through one play; only a run that is killed is one of its own.
 """
 
 from __future__ import annotations
@@ -295,7 +295,10 @@ _VARYING = re.compile(
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     parts = options.add_mutually_exclusive_group()
-    for flag, part, of_which in (("--sample", SAMPLE, "that changes something, and of these every other"), ("--each-call", EACH_CALL, "of all")):
+    for flag, part, of_which in (
+        ("--sample", SAMPLE, "that changes something, and of these every other"),
+        ("--each-call", EACH_CALL, "of all"),
+    ):
         told = f"every call {of_which}, each in one of the ways by turns"
         parts.add_argument(flag, dest="part", action="store_const", const=part, help=told)
     options.add_argument("--scenario", action="append", choices=SCENARIOS, help="this one only; may be given again")
