@@ -49,3 +49,25 @@ def test_host_stops_for_what_concerns_it_and_the_others_go_on(aws, play):
     assert re.search(r"crm +: ok=\d+ +changed=0 .*failed=1", said)
     assert re.search(r"erp +: ok=\d+ +changed=4 .*failed=0", said)
     assert calls(aws, "DescribeAccountAttributes", "HeadBucket") == {"DescribeAccountAttributes": 1, "HeadBucket": 2}
+
+
+def test_hosts_that_have_nothing_to_do_are_spared(aws, play):
+    surveyed = ("--limit", "hr,orders", "-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_survey_hosts=2")
+    status, said, _changed = play("dev", "deploy", *surveyed)
+    assert status == 0, said
+    (orders,) = [
+        endpoint
+        for endpoint in aws.control.state("111122223333")["endpoints"]
+        if endpoint["EndpointIdentifier"] == "dev-orders"
+    ]
+    aws.control.add_tags("111122223333", "eu-central-1", orders["EndpointArn"], {"by": "hand"})
+    aws.control.clear_journal()
+    status, said, _changed = play("dev", "deploy", *surveyed, "-e", "s3_endpoint_account_wide=true")
+    assert status == 0, said
+    assert "1 of 2 are as declared: hr." in said
+    assert re.search(r"hr +: ok=\d+ +changed=0 ", said)
+    assert re.search(r"orders +: ok=\d+ +changed=1 ", said)
+    assert calls(aws, "GetAccountAuthorizationDetails", "RemoveTagsFromResource") == {
+        "GetAccountAuthorizationDetails": 1,
+        "RemoveTagsFromResource": 1,
+    }
