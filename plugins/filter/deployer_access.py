@@ -55,7 +55,8 @@ RETURN = r"""
 _value:
   description:
     - C(path), the IAM path of all of them; C(policies), with C(name), C(arn) and C(document), boundaries first; C(roles), with C(name),
-      C(arn), C(profile), C(trust), C(boundary) and C(policies), the ARNs of its policies.
+      C(arn), C(profile), C(trust), C(boundary) and C(policies), the ARNs of its policies; C(documents), all policies and trusts as
+      M(datalake.dms.dms_policy_validation) takes them.
   type: dict
 """
 

@@ -54,7 +54,7 @@ def deployer_access(
     deployment: Deployment, sides: Iterable[str], standing: Iterable[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """All that the account of these sides gets: {path, policies: [{name, arn, document}], roles: [{name, arn, profile, trust, boundary,
-    policies}]}.
+    policies}], documents: [{name, kind, document}]}, the latter for dms_policy_validation.
 
     :param standing: the roles of all deployments that the account has, {arn, assume_role_policy_document}.
     :raises DatalakeError: something that can't be, or that would open what must stay closed.
@@ -67,7 +67,15 @@ def deployer_access(
         policies |= {policy["arn"]: policy for policy in with_policies}
         roles += of_side
     _refuse_used_ids(deployment, roles, standing)
-    return {"path": f"{DEPLOYERS_PATH}{deployment.name}/", "policies": list(policies.values()), "roles": roles}
+    return {
+        "path": f"{DEPLOYERS_PATH}{deployment.name}/",
+        "policies": list(policies.values()),
+        "roles": roles,
+        "documents": [
+            *({"name": p["name"], "kind": "identity", "document": p["document"]} for p in policies.values()),
+            *({"name": role["name"], "kind": "trust", "document": role["trust"]} for role in roles),
+        ],
+    }
 
 
 def _side_access(deployment: Deployment, side: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
