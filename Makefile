@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle build clean
+.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle bench build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -85,6 +85,9 @@ crash: setup  ## Disturb a deployment, an update and a removal at each call of A
 
 throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)
 	$(BIN)/python tests/tools/throttle.py
+
+bench: setup  ## Measure the collection beside what people use today (two hours; BENCH=--quick: five minutes)
+	$(BIN)/python bench/compare.py $(BENCH)
 
 build: setup  ## Build the collection's tarball into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build
