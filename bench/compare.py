@@ -11,6 +11,7 @@ make bench BENCH="--sizes 1,12,36 --runs 1 --only ours,floor"
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,12 +22,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tools"))
 
 import contenders
-from contenders import CONTENDERS, Step
-from figures import BY_HAND, EMPTY, FLOOR, OURS, PEERS, PREFLIGHT, Measurement, Measurements
+from contenders import CONTENDERS, Scope, Step
+from figures import BY_HAND, EMPTY, FLOOR, FRESH, OURS, PEERS, PREFLIGHT, Measurement, Measurements
 from report import write_report
 from world import World, world
 
-# A contender that takes longer than this is measured once.
+# Who takes longer than this from nothing is measured once.
 ONCE_ABOVE_SECONDS = 60.0
 ALL_SIZES = (1, 12, 36, 120, 360, 1000)
 # Beyond this, those that start processes for each endpoint take an hour.
@@ -42,6 +43,8 @@ class Case:
     size: int
     latency_ms: int = 0
     throttled: bool = False
+    # Which of its steps, see contenders.steps.
+    scope: Scope = "compared"
 
 
 def main(arguments: list[str]) -> int:
@@ -49,41 +52,47 @@ def main(arguments: list[str]) -> int:
     if chosen.quick:
         chosen.sizes, chosen.runs, chosen.latencies, chosen.throttled = (1, 36), 1, (), ()
         chosen.only = (OURS, EMPTY, FLOOR, "peer-hosts")
-    began, problems, measured = time.time(), list[str](), list[Measurement]()
+    scope: Scope = "counted" if chosen.quick else "all"
+    began, load_before = time.time(), round(os.getloadavg()[0], 1)
+    problems, measured = list[str](), list[Measurement]()
     try:
         with world() as place:
             for run in range(1, chosen.runs + 1):
-                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled):
+                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope):
                     if not _takes_minutes(case, measured):
                         measured += _measure(place, case, run, problems)
     except KeyboardInterrupt:
         problems.append("interrupted")
-    write_report(chosen.output, Measurements(measured), measured, began, arguments, problems)
-    print(*problems, sep="\n", file=sys.stderr)
+    write_report(chosen.output, Measurements(measured), measured, began, load_before, arguments, problems)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
 def _takes_minutes(case: Case, measured: list[Measurement]) -> bool:
     """Whether a run before has told that one has to do."""
-    return any(
-        one.wall > ONCE_ABOVE_SECONDS and Case(one.contender, one.size, one.latency_ms, one.throttled) == case
-        for one in measured
-    )
+    conditions = (case.contender, FRESH, case.size, case.latency_ms, case.throttled)
+    return any(one.wall > ONCE_ABOVE_SECONDS and one.key == conditions for one in measured)
 
 
 def cases(
-    only: tuple[str, ...], sizes: tuple[int, ...], latencies: tuple[int, ...], throttled: tuple[int, ...]
+    only: tuple[str, ...], sizes: tuple[int, ...], latencies: tuple[int, ...], throttled: tuple[int, ...], scope: Scope
 ) -> list[Case]:
     """All that is measured in one run, contenders side by side."""
     quick = [name for name in only if name in (OURS, FLOOR)]
-    found = [Case(name, size) for size in sizes for name in only if size <= SLOW_SIZE or name not in (*PEERS, BY_HAND)]
+    found = [
+        Case(name, size, scope=scope)
+        for size in sizes
+        for name in only
+        if size <= SLOW_SIZE or name not in (*PEERS, BY_HAND)
+    ]
     found += [Case(name, LATENCY_SIZE, latency) for latency in latencies for name in only if name != EMPTY]
     return found + [Case(name, size, throttled=True) for size in throttled for name in quick]
 
 
 def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterator[Measurement]:
     place.begin(case.size, case.latency_ms, case.throttled)
-    for step in contenders.steps(case.contender, place, everything=not case.latency_ms and not case.throttled):
+    for step in contenders.steps(case.contender, place, case.scope):
         if run > 1 and step.name in PREFLIGHT.values():
             continue
         if step.prepare:
@@ -142,7 +151,9 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="1 and 36 endpoints, one run, without by-hand, loops, latency and throttle"
+        "--quick",
+        action="store_true",
+        help="ours, floor and peer-hosts once, at 1 and 36 endpoints, without verify and changed-one",
     )
     parser.add_argument("--sizes", type=numbers, default=ALL_SIZES, help="endpoints; peers and by-hand up to 120")
     parser.add_argument("--runs", type=int, default=5, help="runs of what takes no minutes")

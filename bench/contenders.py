@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from figures import BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, VERIFY
 from specs import Spec, trust
@@ -26,6 +27,7 @@ BENCH = Path(__file__).parent
 FORKS = 10
 AWS_CLI = CHECKOUT / ".venv" / "awscli"
 AWS_CLI_REQUIREMENT = "awscli >=1.46,<2"
+Scope = Literal["compared", "counted", "all"]
 _RECAP = re.compile(r"\bok=\d+ +changed=(\d+)")
 
 
@@ -43,9 +45,12 @@ class Step:
     changes_nothing: bool = False
 
 
-def steps(contender: str, world: World, everything: bool) -> list[Step]:
-    """What is measured of a contender in a world that has just begun; `everything` beside the two that all have."""
-    return list(_OF[contender](world, everything))
+def steps(contender: str, world: World, scope: Scope) -> list[Step]:
+    """What is measured of a contender in a world that has just begun, in this order.
+
+    :param scope: "compared" is what peers have, too; "counted" adds what the counts of calls need, and "all" the other playbooks.
+    """
+    return list(_OF[contender](world, scope))
 
 
 def changed(said: str) -> int:
@@ -53,26 +58,27 @@ def changed(said: str) -> int:
     return sum(int(count) for count in _RECAP.findall(said))
 
 
-def _ours(world: World, everything: bool) -> Iterable[Step]:
+def _ours(world: World, scope: Scope) -> Iterable[Step]:
     def play(step: str, name: str, *arguments: str, **more: object) -> Step:
         return Step(step, _playbook(world, f"playbooks/{name}.yml", *arguments), **more)  # type: ignore[arg-type]
 
     limit = ("--limit", world.specs[0].source)
-    if everything:
+    if scope != "compared":
         yield play(PREFLIGHT[FRESH], "preflight")
     yield play(FRESH, "deploy", reaches_state=True)
-    if everything:
+    if scope != "compared":
         yield play(PREFLIGHT[UNCHANGED], "preflight", changes_nothing=True)
     yield play(UNCHANGED, "deploy", reaches_state=True, changes_nothing=True)
-    if everything:
+    if scope != "compared":
         yield play(PREFLIGHT[LIMIT], "preflight", *limit, changes_nothing=True)
         yield play(LIMIT, "deploy", *limit, reaches_state=True, changes_nothing=True)
+    if scope == "all":
         yield play(VERIFY, "verify", changes_nothing=True)
         yield play(CHANGED, "deploy", prepare=lambda: world.write_inventory(len(world.specs), one_changed=True))
 
 
-def _peer(playbook: str) -> Callable[[World, bool], Iterable[Step]]:
-    def both(world: World, _everything: bool) -> Iterable[Step]:
+def _peer(playbook: str) -> Callable[[World, Scope], Iterable[Step]]:
+    def both(world: World, _scope: Scope) -> Iterable[Step]:
         command = _playbook(world, f"bench/peer/{playbook}.yml")
         yield Step(FRESH, command, reaches_state=True)
         yield Step(UNCHANGED, command, reaches_state=True, changes_nothing=True)
@@ -80,7 +86,7 @@ def _peer(playbook: str) -> Callable[[World, bool], Iterable[Step]]:
     return both
 
 
-def _by_hand(world: World, _everything: bool) -> Iterable[Step]:
+def _by_hand(world: World, _scope: Scope) -> Iterable[Step]:
     install_aws_cli()
     folders = [_written(spec, world.folder / "by_hand" / spec.source) for spec in world.specs]
     home = world.folder / "home"
@@ -96,7 +102,7 @@ def _by_hand(world: World, _everything: bool) -> Iterable[Step]:
     yield Step(FRESH, [str(BENCH / "by_hand.sh"), *map(str, folders)], environ, reaches_state=True)
 
 
-def _floor(world: World, _everything: bool) -> Iterable[Step]:
+def _floor(world: World, _scope: Scope) -> Iterable[Step]:
     path = world.folder / "floor.json"
     given = {
         "region": world.names["s3_endpoint_region"],
@@ -108,11 +114,11 @@ def _floor(world: World, _everything: bool) -> Iterable[Step]:
     yield Step(FRESH, [sys.executable, str(BENCH / "floor.py"), str(path), str(FORKS)], reaches_state=True)
 
 
-def _empty(world: World, _everything: bool) -> Iterable[Step]:
+def _empty(world: World, _scope: Scope) -> Iterable[Step]:
     yield Step(EMPTY, _playbook(world, "bench/empty.yml"))
 
 
-_OF: dict[str, Callable[[World, bool], Iterable[Step]]] = {
+_OF: dict[str, Callable[[World, Scope], Iterable[Step]]] = {
     OURS: _ours,
     FLOOR: _floor,
     EMPTY: _empty,

@@ -30,18 +30,25 @@ class Machine:
     minutes: float
     cores: int
     memory_gb: float
-    load: str
+    load_before: float
+    load_after: float
     python: str
     versions: str
     options: str
 
 
 def write_report(
-    folder: Path, measured: Measurements, raw: list[Measurement], began: float, options: list[str], problems: list[str]
+    folder: Path,
+    measured: Measurements,
+    raw: list[Measurement],
+    began: float,
+    load_before: float,
+    options: list[str],
+    problems: list[str],
 ) -> None:
     """Write the three files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    machine = _machine(began, options)
+    machine = _machine(began, load_before, options)
     figures = named(measured, THROTTLE["burst"], THROTTLE["refill"])
     (folder / "results.json").write_text(json.dumps(_results(machine, figures, raw, problems), indent=1) + "\n")
     (folder / "plot.svg").write_text(plot.svg(tables.time_over_floor(measured)))
@@ -89,7 +96,7 @@ def _markdown(machine: Machine, measured: Measurements, figures: dict[str, Figur
         "## Calls",
         "Each endpoint's share of all calls, by account and service, at 36 endpoints or the most below:",
         tables.calls(measured),
-        "What ours asks with nothing to change, and what of it is preflight's (`playbooks/preflight.yml` alone, in the same state):",
+        "What ours asks, and what of it is preflight's (`playbooks/preflight.yml` alone, in the same state):",
         tables.operations(measured),
     ]
     if problems:
@@ -100,18 +107,20 @@ def _markdown(machine: Machine, measured: Measurements, figures: dict[str, Figur
 def _about(machine: Machine) -> str:
     return (
         f'Begun {machine.began} UTC, {machine.minutes:.0f} minutes, `make bench BENCH="{machine.options}"`. {machine.cores} cores, '
-        f"{machine.memory_gb:.0f} GB, load average {machine.load} at the end; Python {machine.python}, {machine.versions}; {FORKS} forks."
+        f"{machine.memory_gb:.0f} GB, load average {machine.load_before} before and {machine.load_after} at the end; "
+        f"Python {machine.python}, {machine.versions}; {FORKS} forks."
     )
 
 
-def _machine(began: float, options: list[str]) -> Machine:
+def _machine(began: float, load_before: float, options: list[str]) -> Machine:
     packages = ("ansible-core", "ansible", "boto3", "moto")
     return Machine(
         began=time.strftime("%Y-%m-%d %H:%M", time.gmtime(began)),
         minutes=round((time.time() - began) / 60, 1),
         cores=os.cpu_count() or 0,
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        load=", ".join(f"{load:.1f}" for load in os.getloadavg()),
+        load_before=load_before,
+        load_after=round(os.getloadavg()[0], 1),
         python=platform.python_version(),
         versions=", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages),
         options=" ".join(options),

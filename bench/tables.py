@@ -146,14 +146,24 @@ def calls(measured: Measurements) -> str:
 
 
 def operations(measured: Measurements) -> str:
+    """Of ours, by account, service and operation."""
     size = max((size for size in measured.sizes(OURS, UNCHANGED) if size <= 36), default=None)
     if size is None:
         return table([], [])
-    columns = [measured.of(OURS, step, size) for step in (UNCHANGED, PREFLIGHT[UNCHANGED], LIMIT)]
-    counts = [_typical(runs).calls if runs else {} for runs in columns]
-    names = sorted({name for one in counts for name in one})
-    rows = [[name, *(str(one.get(name, 0)) for one in counts)] for name in names]
-    return table(["call", f"{size} endpoints", "of which preflight", "with --limit one"], rows)
+    heads = {
+        FRESH: f"{size} from nothing",
+        PREFLIGHT[FRESH]: "of which preflight",
+        UNCHANGED: f"{size} unchanged",
+        PREFLIGHT[UNCHANGED]: "of which preflight",
+        LIMIT: "--limit one",
+        PREFLIGHT[LIMIT]: "of which preflight",
+    }
+    found = {step: measured.of(OURS, step, size) for step in heads}
+    counts = {step: _typical(runs).calls for step, runs in found.items() if runs}
+    names = sorted({name for one in counts.values() for name in one})
+    rows = [[name, *(str(one.get(name, 0)) for one in counts.values())] for name in names]
+    rows.append(["all", *(str(sum(one.values())) for one in counts.values())])
+    return table(["call", *(heads[step] for step in counts)], rows)
 
 
 def _typical(runs: list[Measurement]) -> Measurement:
@@ -174,5 +184,7 @@ def _heads(sizes: Sequence[int]) -> list[str]:
     return [f"{size} endpoint{'s' if size > 1 else ''}" for size in sizes]
 
 
-def _text(one: Figure | None, digits: int = 1) -> str:
-    return one.text(digits) if one else NOTHING
+def _text(one: Figure | None, digits: int | None = None) -> str:
+    if one is None:
+        return NOTHING
+    return one.text(digits if digits is not None else 1 if one.median >= 10 else 2)

@@ -125,9 +125,16 @@ def test_named_figures():
 
 
 def test_peers_and_the_procedure_are_not_measured_where_they_take_an_hour():
-    cases = compare.cases((OURS, FLOOR, "peer-hosts", "by-hand"), (120, 360), (20,), (1000,))
+    cases = compare.cases((OURS, FLOOR, "peer-hosts", "by-hand"), (120, 360), (20,), (1000,), "all")
     assert {case.size for case in cases if case.contender in ("peer-hosts", "by-hand")} == {36, 120}
     assert {case.contender for case in cases if case.throttled} == {OURS, FLOOR}
+
+
+def test_what_takes_minutes_from_nothing_is_measured_once():
+    measured = [took(OURS, FRESH, 61.0), took(OURS, UNCHANGED, 61.0, size=12), took(FLOOR, FRESH, 59.0)]
+    cases = compare.cases((OURS, FLOOR), (12, 36), (), (), "all")
+    again = [(case.contender, case.size) for case in cases if not compare._takes_minutes(case, measured)]
+    assert again == [(OURS, 12), (FLOOR, 12), (FLOOR, 36)]
 
 
 def standing():
@@ -165,7 +172,7 @@ def test_ours_and_the_floor_reach_one_state():
             (OURS, {"lake iam CreateRole"}),
         ):
             place.begin(1)
-            step = next(step for step in contenders.steps(contender, place, everything=False) if step.name == FRESH)
+            step = next(step for step in contenders.steps(contender, place, scope="compared") if step.name == FRESH)
             assert place.differences(endpoint_tags=True) == ["the endpoint dev-source-0001 does not stand"]
             taken, _aws_cpu, called, _throttled = place.measure(step.command, step.environ)
             assert (taken.status, place.differences(endpoint_tags=True)) == (0, []), taken.said
