@@ -86,7 +86,7 @@ crash: setup  ## Disturb a deployment, an update and a removal at each call of A
 throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)
 	$(BIN)/python tests/tools/throttle.py
 
-bench: setup  ## Measure the collection beside what people use today (two hours; BENCH=--quick: five minutes)
+bench: setup  ## Measure the collection beside what people use today (hours; BENCH=--quick: minutes)
 	$(BIN)/python bench/compare.py $(BENCH)
 
 build: setup  ## Build the collection's tarball into build/

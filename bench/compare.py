@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tools"))
 
 import contenders
 from contenders import CONTENDERS, Scope, Step
-from figures import BY_HAND, EMPTY, FLOOR, FRESH, OURS, PEERS, PREFLIGHT, Measurement, Measurements
+from figures import BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, OURS, PEERS, PREFLIGHT, Measurement, Measurements
 from report import write_report
 from world import World, world
 
@@ -132,6 +132,8 @@ def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterato
 def _wrong(place: World, case: Case, step: Step, said: str) -> list[str]:
     """What is not as it has to be, so that nobody is fast by doing something else."""
     found = [f"it changed {contenders.changed(said)}"] if step.changes_nothing and contenders.changed(said) else []
+    if step.name == CHANGED and not contenders.changed(said):
+        found.append("it changed nothing")
     if step.reaches_state:
         found += place.differences(endpoint_tags=case.contender not in PEERS)
     return found
