@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -121,7 +122,14 @@ def test_named_figures():
     assert "| `peer_over_ours_fresh_36` | at least 10 | 8.00 (6.67 to 10.00) | no |" in told
     assert "| `calls_unchanged_360` | at most 30 | - | - |" in told
     assert tables.time_over_floor(measured)[OURS] == {36: 2.5}
-    assert "peer-hosts" in plot.svg(tables.time_over_floor(measured))
+
+
+def test_plot_has_a_line_for_each_contender_and_higher_is_slower():
+    drawn = ElementTree.fromstring(plot.svg({"ours": {1: 2.0, 36: 3.0}, "peer-hosts": {36: 30.0}}))
+    lines = [line.get("points").split() for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    (first, last), (slower,) = [[tuple(map(float, point.split(","))) for point in line] for line in lines]
+    assert first[0] < last[0] == slower[0]
+    assert first[1] > last[1] > slower[1]
 
 
 def test_peers_and_the_procedure_are_not_measured_where_they_take_an_hour():
