@@ -107,7 +107,7 @@ def _markdown(machine: Machine, measured: Measurements, figures: dict[str, Figur
 def _about(machine: Machine) -> str:
     return (
         f'Begun {machine.began} UTC, {machine.minutes:.0f} minutes, `make bench BENCH="{machine.options}"`. {machine.cores} cores, '
-        f"{machine.memory_gb:.0f} GB, load average {machine.load_before} before and {machine.load_after} at the end; "
+        f"{machine.memory_gb:.0f} GB, load average {machine.load_before} before and {machine.load_after} at the end, its own included; "
         f"Python {machine.python}, {machine.versions}; {FORKS} forks."
     )
 
