@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions build clean
+.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions bench build clean
 .NOTPARALLEL:
 
 help:  ## List what make can do
@@ -88,6 +88,9 @@ permissions: setup  ## Compare what the roles to assume are granted with what th
 
 throttle: setup  ## Deploy 100 endpoints under the throttle that AWS documents (ten minutes)
 	$(BIN)/python tests/tools/throttle.py
+
+bench: setup  ## Measure the collection beside what people use today (hours; BENCH=--quick: minutes)
+	$(BIN)/python bench/compare.py $(BENCH)
 
 build: setup  ## Build the collection's tarball into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kills a process with all that it started, as a machine does that goes down. Linux only: it reads /proc.
+"""Finds a process with all that it started, and kills them, as a machine does that goes down. Linux only: it reads /proc.
 
 A process group is not enough, since ansible-core's workers put themselves into sessions of their own.
 """
@@ -39,29 +39,34 @@ def is_ancestor_or_self(pid: int) -> bool:
     return current == pid
 
 
+def tree(pid: int) -> set[int]:
+    """The process, where it runs, and its descendants."""
+    return _tree(pid, _processes())
+
+
 def _stopped_tree(pid: int) -> set[int]:
     """The process and its descendants, none of which runs any more, so that none is missing."""
     asked: set[int] = set()
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         processes = _processes()
-        tree = _tree(pid, processes)
-        for member in tree - asked:
+        members = _tree(pid, processes)
+        for member in members - asked:
             with suppress(ProcessLookupError):
                 os.kill(member, signal.SIGSTOP)
-        if tree <= asked and all(processes[member][1] in STANDING_STILL for member in tree):
-            return tree
-        asked |= tree
+        if members <= asked and all(processes[member][1] in STANDING_STILL for member in members):
+            return members
+        asked |= members
     raise TimeoutError(f"the processes of {pid} could not be stopped within {PATIENCE_SECONDS} seconds")
 
 
 def _tree(pid: int, processes: dict[int, tuple[int, str]]) -> set[int]:
-    tree = {pid} & processes.keys()
+    members = {pid} & processes.keys()
     while True:
-        more = {member for member, (parent, _state) in processes.items() if parent in tree} - tree
+        more = {member for member, (parent, _state) in processes.items() if parent in members} - members
         if not more:
-            return tree
-        tree |= more
+            return members
+        members |= more
 
 
 def _processes() -> dict[int, tuple[int, str]]:

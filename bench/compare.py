@@ -1,0 +1,174 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`make bench`: the collection beside what people use today, on one embedded AWS; see README.md.
+
+make bench BENCH="--quick"
+make bench BENCH="--sizes 1,12,36 --runs 1 --only ours,floor"
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# The tools are scripts, in no package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tools"))
+
+import contenders
+from contenders import CONTENDERS, Scope, Step
+from figures import BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, OURS, PEERS, PREFLIGHT, Measurement, Measurements
+from report import write_report
+from world import World, world
+
+# Who takes longer than this from nothing is measured once.
+ONCE_ABOVE_SECONDS = 60.0
+ALL_SIZES = (1, 12, 36, 120, 360, 1000)
+# Beyond this, those that start processes for each endpoint take an hour.
+SLOW_SIZE = 120
+LATENCY_SIZE = 36
+
+
+@dataclass(frozen=True)
+class Case:
+    """One contender under one set of conditions."""
+
+    contender: str
+    size: int
+    latency_ms: int = 0
+    throttled: bool = False
+    # Which of its steps, see contenders.steps.
+    scope: Scope = "compared"
+
+
+def main(arguments: list[str]) -> int:
+    chosen = _parser().parse_args(arguments)
+    if chosen.quick:
+        chosen.sizes, chosen.runs, chosen.latencies, chosen.throttled = (1, 36), 1, (), ()
+        chosen.only = (OURS, EMPTY, FLOOR, "peer-hosts")
+    scope: Scope = "counted" if chosen.quick else "all"
+    began, load_before = time.time(), round(os.getloadavg()[0], 1)
+    problems, measured = list[str](), list[Measurement]()
+    try:
+        with world() as place:
+            for run in range(1, chosen.runs + 1):
+                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope):
+                    if not _takes_minutes(case, measured):
+                        measured += _measure(place, case, run, problems)
+    except KeyboardInterrupt:
+        problems.append("interrupted")
+    write_report(chosen.output, Measurements(measured), measured, began, load_before, arguments, problems)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _takes_minutes(case: Case, measured: list[Measurement]) -> bool:
+    """Whether a run before has told that one has to do."""
+    conditions = (case.contender, FRESH, case.size, case.latency_ms, case.throttled)
+    return any(one.wall > ONCE_ABOVE_SECONDS and one.key == conditions for one in measured)
+
+
+def cases(
+    only: tuple[str, ...], sizes: tuple[int, ...], latencies: tuple[int, ...], throttled: tuple[int, ...], scope: Scope
+) -> list[Case]:
+    """All that is measured in one run, contenders side by side."""
+    quick = [name for name in only if name in (OURS, FLOOR)]
+    found = [
+        Case(name, size, scope=scope)
+        for size in sizes
+        for name in only
+        if size <= SLOW_SIZE or name not in (*PEERS, BY_HAND)
+    ]
+    found += [Case(name, LATENCY_SIZE, latency) for latency in latencies for name in only if name != EMPTY]
+    return found + [Case(name, size, throttled=True) for size in throttled for name in quick]
+
+
+def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterator[Measurement]:
+    place.begin(case.size, case.latency_ms, case.throttled)
+    for step in contenders.steps(case.contender, place, case.scope):
+        if run > 1 and step.name in PREFLIGHT.values():
+            continue
+        if step.prepare:
+            step.prepare()
+        taken, aws_cpu, calls, throttled_calls = place.measure(step.command, step.environ)
+        named = f"{case.contender}, {step.name}, {case.size} endpoints"
+        print(
+            f"run {run}: {named}, {case.latency_ms} ms{', throttled' if case.throttled else ''}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU-s, "
+            f"{taken.peak_mb:.0f} MB, {sum(calls.values())} calls",
+            flush=True,
+        )
+        wrong = (
+            [f"ended with status {taken.status}: {taken.said[-3000:]}"]
+            if taken.status
+            else _wrong(place, case, step, taken.said)
+        )
+        problems += [f"{named}: {text}" for text in wrong[:5]]
+        yield Measurement(
+            contender=case.contender,
+            step=step.name,
+            size=case.size,
+            latency_ms=case.latency_ms,
+            throttled=case.throttled,
+            run=run,
+            status=taken.status or (1 if wrong else 0),
+            wall=taken.wall,
+            cpu=taken.cpu,
+            peak_mb=taken.peak_mb,
+            aws_cpu=aws_cpu,
+            calls=dict(sorted(calls.items())),
+            throttled_calls=dict(throttled_calls),
+        )
+        if wrong:
+            return
+
+
+def _wrong(place: World, case: Case, step: Step, said: str) -> list[str]:
+    """What is not as it has to be, so that nobody is fast by doing something else."""
+    found = [f"it changed {contenders.changed(said)}"] if step.changes_nothing and contenders.changed(said) else []
+    if step.name == CHANGED and not contenders.changed(said):
+        found.append("it changed nothing")
+    if step.reaches_state:
+        found += place.differences(endpoint_tags=case.contender not in PEERS)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    def numbers(text: str) -> tuple[int, ...]:
+        return tuple(int(number) for number in text.split(",") if number)
+
+    def names(text: str) -> tuple[str, ...]:
+        unknown = set(text.split(",")) - set(CONTENDERS)
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"{', '.join(sorted(unknown))}: unknown, known are {', '.join(CONTENDERS)}"
+            )
+        return tuple(text.split(","))
+
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="ours, floor and peer-hosts once, at 1 and 36 endpoints, without verify and changed-one",
+    )
+    parser.add_argument("--sizes", type=numbers, default=ALL_SIZES, help="endpoints; peers and by-hand up to 120")
+    parser.add_argument("--runs", type=int, default=5, help="runs of what takes no minutes")
+    parser.add_argument("--only", type=names, default=CONTENDERS, help=f"some of {','.join(CONTENDERS)}")
+    parser.add_argument("--latencies", type=numbers, default=(20, 100), help="milliseconds per call, at 36 endpoints")
+    parser.add_argument(
+        "--throttled", type=numbers, default=(120, 1000), help="sizes measured under DMS's throttle, of ours and floor"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent, help="folder of RESULTS.md, results.json and plot.svg"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

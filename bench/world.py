@@ -1,0 +1,123 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the contenders run: an embedded AWS in a process of its own, with one pair of accounts, and an inventory of as many hosts as wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from embedded_aws import Control
+from landscape import environment_of, hosts_of
+from measure import Taken, cpu_seconds, run
+from specs import Spec, differences, spec
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+DEV = CHECKOUT / "inventories" / "dev"
+# AWS DMS user guide, "API request throttling": calls at once, and calls per second, for an account and region.
+THROTTLE = {"burst": 200, "refill": 8}
+# Journals of what replaces an endpoint stay, as in the inventories that the collection ships; connections are tested by no contender.
+GROUP = {"s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}", "s3_endpoint_replication_instance_arn": ""}
+CHANGED_SETTINGS = "{{ s3_endpoint_parquet | combine({'cdc_max_batch_interval': 30}) }}"
+_SERVER_LIFETIME = 24 * 3600
+
+
+class World:
+    """One embedded AWS, set back before each contender."""
+
+    def __init__(self, folder: Path, server: dict[str, Any]) -> None:
+        self.folder = folder
+        self.inventory = folder / "inventory"
+        self.specs: list[Spec] = []
+        self.names: dict[str, Any] = {}
+        self._pid = int(server["pid"])
+        self._environ = {**_own_environ(), **server["environ"]}
+        self._control = Control(server["url"])
+        self._accounts: dict[str, str] = {}
+
+    def begin(self, size: int, latency_ms: int = 0, throttled: bool = False) -> None:
+        """Empty accounts, an inventory of `size` endpoints, and how the embedded AWS answers."""
+        self.write_inventory(size)
+        hosts = hosts_of(self.inventory)
+        self.names = next(iter(hosts.values()))
+        self.specs = [spec(source, self.names) for source in sorted(hosts)]
+        landscape = environment_of(hosts)
+        dms, lake = landscape["dms"]["account_id"], landscape["lake"]["account_id"]
+        self._accounts = {dms: "dms", lake: "lake"}
+        self._control.reset()
+        self._control.seed({"environments": [landscape]})
+        if throttled:
+            self._control.set_switches(dms, dms_throttle=THROTTLE)
+        if latency_ms:
+            self._control.add_fault(service="*", kind="delay", seconds=latency_ms / 1000, count=None)
+
+    def write_inventory(self, size: int, one_changed: bool = False) -> None:
+        """The dev inventory with `size` hosts in place of its own; with `one_changed` the first has another setting."""
+        group_vars = self.inventory / "group_vars"
+        group_vars.mkdir(parents=True, exist_ok=True)
+        if not (group_vars / "all").is_symlink():
+            (group_vars / "all").symlink_to(DEV / "group_vars" / "all")
+        # Beside the hosts, they would give way to those for all.
+        (group_vars / "s3_endpoints.json").write_text(json.dumps(GROUP))
+        hosts: dict[str, dict[str, str]] = {f"source_{number:04}": {} for number in range(1, size + 1)}
+        if one_changed:
+            hosts["source_0001"]["s3_endpoint_settings"] = CHANGED_SETTINGS
+        (self.inventory / "endpoints.json").write_text(json.dumps({"s3_endpoints": {"hosts": hosts}}))
+
+    def measure(
+        self, command: list[str], extra_environ: dict[str, str]
+    ) -> tuple[Taken, float, Counter[str], Counter[str]]:
+        """Run a command; what it took, the embedded AWS's own CPU seconds meanwhile, its calls, and those that were throttled."""
+        self._control.clear_journal()
+        before = cpu_seconds(self._pid)
+        taken = run(command, {**self._environ, **extra_environ}, CHECKOUT)
+        aws_cpu = cpu_seconds(self._pid) - before
+        calls: Counter[str] = Counter()
+        throttled: Counter[str] = Counter()
+        for call in self._control.journal():
+            name = f"{self._accounts.get(call['account'], 'automation')} {call['service']} {call['operation']}"
+            calls[name] += 1
+            throttled[name] += call["error_code"] == "ThrottlingException"
+        return taken, aws_cpu, calls, +throttled
+
+    def differences(self, endpoint_tags: bool) -> list[str]:
+        """Where the accounts are not as the specs say."""
+        states = {side: self._control.state(account) for account, side in self._accounts.items()}
+        return differences(self.specs, states["dms"], states["lake"], endpoint_tags)
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """A world that ends with all that it started."""
+    with tempfile.TemporaryDirectory(prefix="datalake-dms-bench-") as name:
+        folder = Path(name)
+        state = ["--state-dir", str(folder / "aws")]
+        embedded_aws = [sys.executable, "-m", "embedded_aws"]
+        start = [*embedded_aws, "start", *state, "--max-lifetime", str(_SERVER_LIFETIME)]
+        try:
+            subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+            yield World(folder, json.loads((folder / "aws" / "server.json").read_text()))
+        finally:
+            subprocess.run([*embedded_aws, "stop", *state], check=True)
+
+
+def _own_environ() -> dict[str, str]:
+    """The environment without what could steer Ansible or boto3 otherwise."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "PYTHON"))}
+    # Collections under ~/.ansible would shadow the checkout; pipelining spares the peer, which starts a process for each module, some others.
+    return {
+        **kept,
+        "ANSIBLE_HOME": str(CHECKOUT / ".ansible"),
+        "ANSIBLE_PIPELINING": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+    }

@@ -1,0 +1,191 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark's arithmetic, and that ours and the floor reach one state."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+# The benchmark and the tools are scripts, in no package.
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
+
+import compare
+import contenders
+import figures
+import plot
+import specs
+import tables
+from figures import FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, Figure, Measurement, Measurements
+from world import world
+
+pytestmark = pytest.mark.once
+
+NAMES = {
+    "s3_endpoint_environment": "dev",
+    "s3_endpoint_lake_account_id": "444455556666",
+    "s3_endpoint_bucket_name": "lake",
+    "s3_endpoint_kms_key_arn": "arn:aws:kms:eu-central-1:444455556666:key/1",
+}
+
+
+def took(contender, step, wall, size=36, run=1, **more):
+    values = {"latency_ms": 0, "throttled": False, "status": 0, "cpu": wall, "peak_mb": 100.0, "aws_cpu": 0.0}
+    return Measurement(contender=contender, step=step, size=size, run=run, wall=wall, **{**values, **more})
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "expected"),
+    [
+        ([10.0, 12.0, 30.0], [1.0, 2.0, 3.0], Figure(10.0, 6.0, 10.0)),
+        # One run of what takes minutes serves for all runs of the other.
+        ([12.0], [1.0, 2.0, 3.0], Figure(6.0, 4.0, 12.0)),
+        ([], [1.0], None),
+        ([1.0], [], None),
+    ],
+)
+def test_ratio_is_taken_run_by_run(above, below, expected):
+    assert figures.ratio(above, below) == expected
+
+
+@pytest.mark.parametrize(
+    ("calls", "preflight", "expected"),
+    [
+        (
+            {"dms dms DescribeEndpoints": 5, "automation sts AssumeRole": 9, "lake accessanalyzer ValidatePolicy": 3},
+            {},
+            5,
+        ),
+        (
+            {"dms dms DescribeEndpoints": 5, "lake s3 HeadBucket": 1},
+            {"dms dms DescribeEndpoints": 2, "lake s3 HeadBucket": 1},
+            3,
+        ),
+        # What preflight asks more often alone takes nothing from other calls.
+        ({"dms dms DescribeEndpoints": 5}, {"lake s3 HeadBucket": 4}, 5),
+    ],
+)
+def test_calls_aside_are_not_counted(calls, preflight, expected):
+    runs, before = [took(OURS, UNCHANGED, 1.0, calls=calls)], [took(OURS, PREFLIGHT[UNCHANGED], 1.0, calls=preflight)]
+    assert figures.counted_calls(runs, before) == Figure(expected, expected, expected)
+
+
+def test_named_figures():
+    calls = {"lake iam GetRole": 72, "automation sts AssumeRole": 5}
+    measured = Measurements(
+        [
+            *(took(OURS, FRESH, wall, run=run, calls=calls) for run, wall in enumerate((5.0, 4.0, 6.0), 1)),
+            took(OURS, PREFLIGHT[FRESH], 1.0),
+            took(FLOOR, FRESH, 2.0),
+            took("peer-hosts", FRESH, 40.0),
+            took("peer-loops", FRESH, 80.0),
+            # It failed, so it counts for nothing.
+            took("peer-loops", FRESH, 1.0, status=1),
+            took(OURS, UNCHANGED, 2.0),
+            took("empty", "empty", 0.5),
+            took(OURS, FRESH, 200.0, size=1000, peak_mb=450.0),
+            took(OURS, UNCHANGED, 50.0, size=1000, peak_mb=300.0),
+            took(OURS, LIMIT, 1.0, calls={"dms dms DescribeEndpoints": 3}),
+            took(
+                OURS,
+                FRESH,
+                120.0,
+                size=1000,
+                throttled=True,
+                calls={"dms dms CreateEndpoint": 1100},
+                throttled_calls={"x": 100},
+            ),
+        ]
+    )
+    found = figures.named(measured, burst=200, refill=8)
+    assert {name: one.median for name, one in found.items() if one} == pytest.approx(
+        {
+            "peer_over_ours_fresh_36": 8.0,
+            "ours_over_floor_fresh_36": 2.5,
+            "cpu_beyond_empty_unchanged_36": 1.5,
+            "calls_unchanged_36": 0,
+            "calls_per_new_endpoint": 2.0,
+            "per_endpoint_time_1000_over_36": 1.44,
+            "peak_mb_1000": 450.0,
+            "throttled_over_limit_1000": 1.2,
+            "calls_limit_one": 3,
+        }
+    )
+    assert figures.GOALS.keys() == found.keys()
+    assert [found[name] for name in ("peer_over_ours_unchanged_36", "calls_unchanged_360")] == [None, None]
+    told = tables.goals(found, figures.GOALS)
+    assert "| `peer_over_ours_fresh_36` | at least 10 | 8.00 (6.67 to 10.00) | no |" in told
+    assert "| `calls_unchanged_360` | at most 30 | - | - |" in told
+    assert tables.time_over_floor(measured)[OURS] == {36: 2.5}
+
+
+def test_plot_has_a_line_for_each_contender_and_higher_is_slower():
+    drawn = ElementTree.fromstring(plot.svg({"ours": {1: 2.0, 36: 3.0}, "peer-hosts": {36: 30.0}}))
+    lines = [line.get("points").split() for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    (first, last), (slower,) = [[tuple(map(float, point.split(","))) for point in line] for line in lines]
+    assert first[0] < last[0] == slower[0]
+    assert first[1] > last[1] > slower[1]
+
+
+def test_peers_and_the_procedure_are_not_measured_where_they_take_an_hour():
+    cases = compare.cases((OURS, FLOOR, "peer-hosts", "by-hand"), (120, 360), (20,), (1000,), "all")
+    assert {case.size for case in cases if case.contender in ("peer-hosts", "by-hand")} == {36, 120}
+    assert {case.contender for case in cases if case.throttled} == {OURS, FLOOR}
+
+
+def test_what_takes_minutes_from_nothing_is_measured_once():
+    measured = [took(OURS, FRESH, 61.0), took(OURS, UNCHANGED, 61.0, size=12), took(FLOOR, FRESH, 59.0)]
+    cases = compare.cases((OURS, FLOOR), (12, 36), (), (), "all")
+    again = [(case.contender, case.size) for case in cases if not compare._takes_minutes(case, measured)]
+    assert again == [(OURS, 12), (FLOOR, 12), (FLOOR, 36)]
+
+
+def standing():
+    """The states of both accounts where one endpoint stands as it should."""
+    one = specs.spec("source_0001", NAMES)
+    settings = {**one.settings, "EncryptionMode": "SSE_KMS", "MaxFileSize": 1}
+    endpoint = {"EndpointIdentifier": one.identifier, "S3Settings": settings, "Tags": one.tags, "ExternalId": "abc"}
+    role = {
+        "Arn": one.role_arn,
+        "Trust": specs.trust("abc"),
+        "Tags": one.tags,
+        "AttachedPolicies": {one.policy_arn: one.policy},
+    }
+    policy = {"Document": one.policy, "Tags": one.tags}
+    return one, {"endpoints": [endpoint]}, {"roles": {one.role_name: role}, "policies": {one.policy_arn: policy}}
+
+
+def test_a_state_is_held_against_the_specs():
+    one, dms, lake = standing()
+    assert specs.differences([one], dms, lake) == []
+    assert specs.differences([], dms, lake) == ["the endpoint dev-source-0001 is one too many"]
+    dms["endpoints"][0]["Tags"] = {}
+    assert specs.differences([one], dms, lake, endpoint_tags=False) == []
+    assert len(specs.differences([one], dms, lake)) == 1
+    dms["endpoints"][0]["S3Settings"]["DataFormat"] = "csv"
+    lake["roles"][one.role_name]["Trust"] = specs.trust("another")
+    assert len(specs.differences([one], dms, lake)) == 3
+    assert specs.differences([one], {"endpoints": []}, lake) == ["the endpoint dev-source-0001 does not stand"]
+
+
+def test_ours_and_the_floor_reach_one_state():
+    with world() as place:
+        for contender, calls in (
+            (FLOOR, {"dms dms CreateEndpoint", "lake iam AttachRolePolicy"}),
+            (OURS, {"lake iam CreateRole"}),
+        ):
+            place.begin(1)
+            step = next(step for step in contenders.steps(contender, place, scope="compared") if step.name == FRESH)
+            assert place.differences(endpoint_tags=True) == ["the endpoint dev-source-0001 does not stand"]
+            taken, _aws_cpu, called, _throttled = place.measure(step.command, step.environ)
+            assert (taken.status, place.differences(endpoint_tags=True)) == (0, []), taken.said
+            assert calls <= called.keys()
+            assert min(taken.wall, taken.cpu) > 0
+            assert taken.peak_mb > 10
+            if contender == FLOOR:
+                assert sum(figures.without_aside(called).values()) == 5
