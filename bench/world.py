@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_role_arn
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import DEPLOYER, SIDES
 from embedded_aws import Control
-from landscape import environment_of, hosts_of
+from landscape import deployment_of, environment_of, hosts_of
 from measure import Taken, cpu_seconds, run
 from specs import Spec, differences, spec
 
@@ -27,7 +29,11 @@ DEV = CHECKOUT / "inventories" / "dev"
 # AWS DMS user guide, "API request throttling": calls at once, and calls per second, for an account and region.
 THROTTLE = {"burst": 200, "refill": 8}
 # Journals of what replaces an endpoint stay, as in the inventories that the collection ships; connections are tested by no contender.
-GROUP = {"s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}", "s3_endpoint_replication_instance_arn": ""}
+GROUP = {
+    "s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}",
+    "s3_endpoint_replication_instance_arn": "",
+    "s3_endpoint_account_wide": True,
+}
 CHANGED_SETTINGS = "{{ s3_endpoint_parquet | combine({'cdc_max_batch_interval': 30}) }}"
 _SERVER_LIFETIME = 24 * 3600
 
@@ -49,7 +55,12 @@ class World:
         """Empty accounts, an inventory of `size` endpoints, and how the embedded AWS answers."""
         self.write_inventory(size)
         hosts = hosts_of(self.inventory)
-        self.names = next(iter(hosts.values()))
+        # Inventories make the ARNs of the roles to assume out of other variables, which nobody but Ansible reads.
+        roles = {side: deployer_role_arn(deployment_of(hosts), side, DEPLOYER) for side in SIDES}
+        self.names = {
+            **next(iter(hosts.values())),
+            **{f"s3_endpoint_{side}_assume_role_arn": arn for side, arn in roles.items()},
+        }
         self.specs = [spec(source, self.names) for source in sorted(hosts)]
         landscape = environment_of(hosts)
         dms, lake = landscape["dms"]["account_id"], landscape["lake"]["account_id"]
