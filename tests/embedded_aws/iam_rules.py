@@ -100,7 +100,9 @@ def _check_attach(call: Call, account: str) -> None:
     _load_if_aws_managed(call, account, policy_arn)
     role = moto_seams.role_view((partition_of_region(call.region), account, call.parameters.get("RoleName", "")))
     attached = role["AttachedPolicies"] if role else {}
-    if policy_arn not in attached and len(attached) >= POLICIES_PER_ROLE:
+    if policy_arn in attached:
+        moto_seams.discount_attachment(partition_of_region(call.region), account, policy_arn)
+    elif len(attached) >= POLICIES_PER_ROLE:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {POLICIES_PER_ROLE}", 409)
 
 

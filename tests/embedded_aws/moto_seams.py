@@ -155,6 +155,11 @@ def attach_aws_policy(partition: str, account: str, role_name: str, policy_arn: 
     iam_backends[account][partition].attach_role_policy(policy_arn, role_name)
 
 
+def discount_attachment(partition: str, account: str, policy_arn: str) -> None:
+    """Let the next attachment of a policy not count: moto counts one that stands already again."""
+    iam_backends[account][partition].managed_policies[policy_arn].attachment_count -= 1
+
+
 def create_user(partition: str, account: str, user_name: str, access_key: str, secret: str) -> None:
     """A user with one access key of a given id, which IAM's API cannot make."""
     backend = iam_backends[account][partition]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections import Counter
@@ -49,6 +50,16 @@ def test_host_stops_for_what_concerns_it_and_the_others_go_on(aws, play):
     assert re.search(r"crm +: ok=\d+ +changed=0 .*failed=1", said)
     assert re.search(r"erp +: ok=\d+ +changed=4 .*failed=0", said)
     assert calls(aws, "DescribeAccountAttributes", "HeadBucket") == {"DescribeAccountAttributes": 1, "HeadBucket": 2}
+
+
+def test_nothing_is_removed_by_a_session_that_ends_soon(aws, play, monkeypatch):
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=20)
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", end.isoformat())
+    aws.control.clear_journal()
+    status, said, _changed = play("dev", "remove", "--limit", "erp")
+    assert status != 0
+    assert "30 are wanted before anything is destroyed" in said
+    assert set(calls(aws, "DeleteEndpoint", "DeleteRole", "DescribeEndpoints").values()) == {0}
 
 
 def test_hosts_that_have_nothing_to_do_are_spared(aws, play):

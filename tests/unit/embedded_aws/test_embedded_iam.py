@@ -227,3 +227,13 @@ def test_an_operation_or_service_that_moto_lacks_is_refused_at_once(cloud: Any, 
     )
     assert refused(cloud.in_account("lake", "appflow").list_flows).startswith("UnknownOperationException")
     assert [entry["status"] for entry in cloud.control.journal()[-2:]] == [400, 400]
+
+
+def test_a_policy_that_is_attached_again_is_attached_once(cloud: Any) -> None:
+    arn = cloud.iam.create_policy(PolicyName="twice", PolicyDocument=writing())["Policy"]["Arn"]
+    for _ in range(2):
+        cloud.iam.attach_role_policy(RoleName="automation-lake", PolicyArn=arn)
+    assert cloud.iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
+    cloud.iam.detach_role_policy(RoleName="automation-lake", PolicyArn=arn)
+    cloud.iam.delete_policy(PolicyArn=arn)
+    assert cloud.control.state(LAKE)["policies"] == {}
