@@ -68,8 +68,8 @@ unit: setup  ## Run the unit and integration tests
 compat: setup  ## Run the tests that depend on the version of Python
 	$(PYTEST) -m "not once" tests/integration tests/unit/plugins
 
-smoke: setup  ## Run the molecule scenarios that depend most on the version of ansible-core
-	$(BIN)/molecule test -s handshake -s replacement --workers 2
+smoke: setup  ## Run the molecule scenarios that depend most on the versions of ansible-core and amazon.aws
+	$(BIN)/molecule test -s handshake -s service_roles --workers 2
 
 molecule: setup  ## Run all molecule scenarios
 	$(BIN)/molecule test --all --workers 2

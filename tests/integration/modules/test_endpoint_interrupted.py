@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 
+pytestmark = pytest.mark.once
+
 QUICKLY = {"aws_config": {"retries": {"mode": "standard", "total_max_attempts": 3}}}
 
 

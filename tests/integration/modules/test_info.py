@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 OWNER = "datalake.dms:deployment"
 DETAILS = pytest.mark.parametrize("details", [False, True], ids=["by role", "by account"])
 

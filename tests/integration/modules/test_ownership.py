@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 OWNER = "datalake.dms:deployment"
 
 

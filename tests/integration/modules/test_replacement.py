@@ -14,6 +14,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import Datala
 from ansible_collections.datalake.dms.plugins.module_utils._journal_stores import is_loopback
 from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 
+pytestmark = pytest.mark.once
+
 BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
 FULL = {"MigrationType": "full-load-and-cdc", "ResourceIdentifier": "copy"}
 SETTINGS = json.dumps({"Logging": {"EnableLogging": True}, "FullLoadSettings": {"TargetTablePrepMode": "DO_NOTHING"}})

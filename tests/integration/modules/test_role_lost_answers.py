@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 QUICKLY = {"aws_config": {"retries": {"mode": "standard", "total_max_attempts": 3}}}
 FOLDERS = ["raw/a", "raw/b", "raw/c", "raw/d", "raw/e"]
 
