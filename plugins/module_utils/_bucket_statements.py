@@ -23,6 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policy_documents imp
     as_list,
     bucket_grant,
     key_grant,
+    with_statements,
 )
 
 # Marks our statements; whatever stands beside them belongs to somebody else.
@@ -84,10 +85,9 @@ def with_statement(
     standing = standing_statement(policy, sid, what)
     if says_the_same(standing, statement):
         return policy
-    statements = as_list((policy or {}).get("Statement"))
-    replaced = [statement if s is standing else s for s in statements] + ([] if standing else [statement])
-    kept = [s for s in replaced if s and (s is statement or not _is_dead(s))]
-    return {**(policy or {"Version": VERSION}), "Statement": kept} if kept else None
+    merged = with_statements(policy, [statement] if statement else [])
+    kept = [s for s in merged["Statement"] if s is statement or not (s is standing or _is_dead(s))]
+    return {**merged, "Statement": kept} if kept else None
 
 
 def says_the_same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:

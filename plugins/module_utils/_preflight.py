@@ -20,6 +20,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHand
 from ansible_collections.datalake.dms.plugins.module_utils import (
     _dms,
     _preflight_checks,
+    _role_info,
     _service_role_plan,
     _service_roles,
 )
@@ -321,11 +322,10 @@ def _endpoint_checks(account: Account, params: dict[str, Any]) -> list[Check]:
     identifiers = {name.lower() for name in params["planned_endpoint_identifiers"]}
     endpoints = _dms.list_endpoints(client)
     new = len(identifiers - {endpoint["EndpointIdentifier"] for endpoint in endpoints})
-    quotas = {quota["AccountQuotaName"]: quota for quota in _dms.account_quotas(client)}
     checks = [
-        _preflight_checks.quota_check("endpoints", q["Used"], q["Max"], new)
-        for n, q in quotas.items()
-        if n == "Endpoints"
+        _preflight_checks.quota_check("endpoints", quota["Used"], quota["Max"], new)
+        for quota in _dms.account_quotas(client)
+        if quota["AccountQuotaName"] == "Endpoints"
     ]
     if instance:
         tested = {c["EndpointIdentifier"] for c in _dms.list_connections(client, replication_instance_arn=instance)}
@@ -339,10 +339,7 @@ def _iam_quota_checks(account: Account, params: dict[str, Any]) -> list[Check]:
     """GetAccountSummary counts all; those of ours that are there already are found by their path."""
     client = account.client("iam")
     summary = client.get_account_summary()["SummaryMap"]
-    pages = client.get_paginator("list_roles").paginate(
-        PathPrefix=params["role_path"], PaginationConfig={"PageSize": 1000}
-    )
-    there = {role["RoleName"] for role in pages.build_full_result()["Roles"]}
+    there = {role["RoleName"] for role in _role_info.list_roles(client, params["role_path"])}
     planned = len(set(params["planned_role_names"]) - there)
     return [
         _preflight_checks.quota_check("IAM roles", summary["Roles"], summary["RolesQuota"], planned),

@@ -46,7 +46,7 @@ def _by_role(client: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """ListRoles tells whom DMS may assume, and no tags; so those are read one by one."""
     names = params["role_names"]
     if names is None:
-        listed = _list_roles(client, params["path_prefix"])
+        listed = list_roles(client, params["path_prefix"])
         names = [
             r["RoleName"] for r in listed if _is_wanted(r["RoleName"], r["Path"], r["AssumeRolePolicyDocument"], params)
         ]
@@ -82,7 +82,8 @@ def _policy_view_without_tags(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 @IAMErrorHandler.common_error_handler("list the roles")
-def _list_roles(client: Any, path_prefix: str) -> list[dict[str, Any]]:
+def list_roles(client: Any, path_prefix: str) -> list[dict[str, Any]]:
+    """The account's roles under a path (ListRoles, all pages)."""
     pages = client.get_paginator("list_roles").paginate(PathPrefix=path_prefix, PaginationConfig=_PAGE)
     return list(pages.build_full_result()["Roles"])
 

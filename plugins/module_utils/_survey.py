@@ -17,7 +17,6 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from ansible_collections.datalake.dms.plugins.module_utils import (
     _connection_test,
@@ -209,10 +208,8 @@ def _local_roles(host: Options, reads: Reads) -> set[str]:
     return names
 
 
-@IAMErrorHandler.common_error_handler("list the roles")
 def _role_names(client: Any, path: str) -> set[str]:
-    pages = client.get_paginator("list_roles").paginate(PathPrefix=path, PaginationConfig={"PageSize": 1000})
-    return {role["RoleName"] for role in pages.build_full_result()["Roles"]}
+    return {role["RoleName"] for role in _role_info.list_roles(client, path)}
 
 
 def _journals(host: Options, reads: Reads) -> set[str]:

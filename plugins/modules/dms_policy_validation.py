@@ -43,18 +43,9 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.reading
   - datalake.dms.validation
   - datalake.dms.permissions.dms_policy_validation
-attributes:
-  check_mode:
-    support: full
-    description: Does in check mode what it always does.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

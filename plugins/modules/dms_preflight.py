@@ -116,17 +116,8 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.reading
   - datalake.dms.permissions.dms_preflight
-attributes:
-  check_mode:
-    support: full
-    description: Does in check mode what it always does.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .control import Control, ControlError
+from .control import READS, Control, ControlError
 
 if TYPE_CHECKING:
     from .server import EmbeddedAWS
 
-__all__ = ["Control", "ControlError", "EmbeddedAWS"]
+__all__ = ["READS", "Control", "ControlError", "EmbeddedAWS"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,9 @@ from typing import Any
 
 CONTROL_PATH = "/_embedded/"
 
+# How the names of operations begin that change nothing, for who reads the journal.
+READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
+
 
 class ControlError(Exception):
     """The server refused a control request; the message says why."""

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import crash_tasks
-from embedded_aws import EmbeddedAWS
+from embedded_aws import READS, EmbeddedAWS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -99,9 +99,8 @@ KILLED = {"killed before": "kill_before", "killed after": "kill_after"}
 WAYS = (*ONCE, *DEAD, *KILLED)
 KILLED_AT_A_TIME = 2
 
-# Parts of the matrix, and the beginnings of operations that change nothing.
+# Parts of the matrix.
 SAMPLE, EACH_CALL = "sample", "each call"
-READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 
 
 @dataclass(frozen=True)

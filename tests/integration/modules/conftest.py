@@ -50,12 +50,11 @@ from ansible_collections.datalake.dms.plugins.modules import (
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
-from embedded_aws import EmbeddedAWS
+from embedded_aws import READS, EmbeddedAWS
 
 REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
 LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
-READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 _NUMBERS = itertools.count(1)
 
 

@@ -9,6 +9,7 @@ import re
 
 import boto3
 import pytest
+from embedded_aws import READS
 
 pytestmark = pytest.mark.once
 
@@ -16,7 +17,6 @@ REGION = "eu-central-1"
 QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
 CONSENT = ("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400")
 CHANGE = ("-e", "s3_endpoint_bucket_folder=raw/elsewhere")
-READS = ("Describe", "Get", "List", "Head", "AssumeRole", "Validate")
 
 
 @pytest.fixture
