@@ -15,6 +15,7 @@ from http.client import responses
 from typing import Any
 
 from . import access_analyzer, bucket_access, dms_responses, iam_rules, moto_seams
+from .arns import partition_of_region
 from .control import CONTROL_PATH
 from .control_api import ControlApi
 from .faults import ERRORS, MESSAGES, Fault
@@ -120,6 +121,9 @@ class Application:
         bucket_access.check_owner(call)
         bucket_access.meet_any_etag(call)
         iam_rules.check(call, account, self._principal_exists)
+        if call.operation == "GetAccountSummary":
+            quota = self._world.switches_of(account)["roles_quota"]
+            moto_seams.set_roles_quota(account, partition_of_region(call.region), quota)
         changed = iam_rules.changed_roles(call, account)
         before = [moto_seams.role_view(key) for key in changed]
         self._world.propagation.before_change(changed)

@@ -9,10 +9,12 @@ The rest of the package sees plain data ("views") and one function that lets mot
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import moto.backends
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.core.request import Request
@@ -30,6 +32,13 @@ __all__ = ["MotoApplication", "MotoRequestHandler"]
 
 # GetAccountAuthorizationDetails of moto leaves the names of managed policies out: it looks for them under the answer's name.
 ManagedPolicy.policy_name = property(lambda policy: policy.name)  # type: ignore[attr-defined]
+
+# moto would read its own folder anew for each call.
+_MODULES = tuple(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: _MODULES
+
+# Threads that need a service's model at once would parse it once each.
+_LOADING = threading.Lock()
 
 
 class MotoApplication:
@@ -58,8 +67,10 @@ def reset() -> None:
 
 def operation_name(call: Call) -> str:
     """The operation of a call in a REST protocol, by botocore's model; empty when none matches."""
+    with _LOADING:
+        router = get_service_router(call.service)
     try:
-        operation, _ = get_service_router(call.service).match(Request(dict(call.environ)))
+        operation, _ = router.match(Request(dict(call.environ)))
     except NotFound:
         return ""
     return str(operation.name)
@@ -76,6 +87,11 @@ def user_of_access_key(access_key: str) -> dict[str, Any] | None:
             user = backend.get_user(key.user_name)
             return {"Account": backend.account_id, "Arn": user.arn, "UserId": user.id}
     return None
+
+
+def set_roles_quota(account: str, partition: str, quota: int) -> None:
+    """What GetAccountSummary tells as RolesQuota."""
+    iam_backends[account][partition].account_summary._roles_quota = quota
 
 
 def role_view(key: tuple[str, str, str]) -> dict[str, Any] | None:

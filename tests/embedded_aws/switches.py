@@ -70,6 +70,7 @@ SWITCHES: dict[str, Switch] = {
     ),
     "iam_propagation_uses": Switch(0, "count", "evaluations of a role that still see it as it was before", "lake"),
     "iam_propagation_seconds": Switch(0, "seconds", "seconds in which evaluations see a role as it was", "lake"),
+    "roles_quota": Switch(1000, "count", "the account's quota of roles, which AWS raises to 5000 on request", "lake"),
     "session_seconds": Switch(None, "optional seconds", "validity of AssumeRole's credentials at most", "both"),
 }
 
