@@ -14,6 +14,7 @@ import datetime
 import functools
 import os
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,8 @@ _RETRIES = {"mode": "standard", "total_max_attempts": 30}
 _STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
 # botocore's 60 seconds would add up to half an hour where a single service can't be reached.
 _CONNECT_TIMEOUT = 10
+# Threads that share a client shall not throw connections away; Ansible's forks are seldom more.
+_CONNECTIONS = 50
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
@@ -99,15 +102,20 @@ class Account:
         self._assume_role_arn = params.get("assume_role_arn") or None
         self._verify = connection.pop("verify")
         self._user_config = connection.get("aws_config")
+        # What AWS answers in the same way as long as this lasts, by whatever was asked.
+        self.answers: dict[str, Any] = {}
         self._clients: dict[str, Any] = {}
+        self._making_clients = threading.Lock()
         self._session = self._source = self._base_session(connection)
         if self._assume_role_arn:
             self._session = self._assumed_session(params)
 
     def client(self, service: str) -> Any:
-        """The account's client of a service ("dms", "iam", "sts", …), made at the first call."""
-        if service not in self._clients:
-            self._clients[service] = self._create_client(service)
+        """The account's client of a service ("dms", "iam", "sts", …), made at the first call; threads may share it."""
+        # botocore's sessions can't make two at once.
+        with self._making_clients:
+            if service not in self._clients:
+                self._clients[service] = self._create_client(service)
         return self._clients[service]
 
     def uses_custom_endpoint(self, service: str) -> bool:
@@ -151,7 +159,10 @@ class Account:
         """The configuration of a service's client; what the user gives as aws_config wins."""
         retries = _STS_RETRIES if service == "sts" else _RETRIES
         config = botocore.config.Config(
-            user_agent_extra="datalake.dms", retries=retries, connect_timeout=_CONNECT_TIMEOUT
+            user_agent_extra="datalake.dms",
+            retries=retries,
+            connect_timeout=_CONNECT_TIMEOUT,
+            max_pool_connections=_CONNECTIONS,
         )
         return config.merge(self._user_config) if self._user_config else config
 

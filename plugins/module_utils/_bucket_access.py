@@ -30,6 +30,21 @@ from ansible_collections.datalake.dms.plugins.module_utils._resource_policies im
 )
 from ansible_collections.datalake.dms.plugins.module_utils._tags import check_deployment
 
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "role_arn": {"type": "str", "required": True},
+    "bucket_name": {"type": "str"},
+    "bucket_folder": {"type": "str"},
+    "server_side_encryption_kms_key_id": {"type": "str"},
+    "glue_catalog_generation": {"type": "bool", "default": False},
+    "canned_acl_for_objects": {"type": "str"},
+    "settle_time": {"type": "float", "default": 10.0},
+    "iam_propagation_timeout": {"type": "int", "default": 300},
+    "deployment": {"type": "str"},
+    **_validation.VALIDATION_SPEC,
+}
+
 
 @dataclass(frozen=True)
 class _Part:

@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._arns import is_arn
@@ -104,7 +103,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
         failed_to_assume_role; `failure` where a test failed.
     :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
     """
-    _check_options(params)
+    check_options(params)
     if not params["replication_instance_arn"]:
         hint = "without a replication instance nothing can be tested: set replication_instance_arn"
         return _result(params, UNVERIFIED, hint=hint)
@@ -195,7 +194,11 @@ def parse_tested(value: str | None) -> Tested | None:
         return None
 
 
-def _check_options(params: dict[str, Any]) -> None:
+def check_options(params: dict[str, Any]) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: with what to do.
+    """
     _dms.check_waiting(params)
     for option, kind in (("endpoint_arn", "endpoint"), ("replication_instance_arn", "rep")):
         arn = params[option]
@@ -209,41 +212,23 @@ def _check_options(params: dict[str, Any]) -> None:
         )
 
 
-class _NotYetSeen(Exception):
-    """A test that failed as one does while a change of IAM has not reached DMS; carries the connection."""
-
-
-class _TestRetry(CloudRetry):
-    """Repeats such a test."""
-
-    base_class = _NotYetSeen
-
-    @staticmethod
-    def status_code_from_exception(error: _NotYetSeen) -> type:
-        return type(error)
-
-    @staticmethod
-    def found(response_code: type, catch_extra_error_codes: Any = None) -> bool:  # noqa: ARG004 - CloudRetry's signature
-        return response_code is _NotYetSeen
-
-
 def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
     pause = min(1.0, params["poll_interval"])
     tries = _dms.tries_within(params["iam_propagation_timeout"], pause)
     deadline = time.monotonic() + params["iam_propagation_timeout"]
 
-    @_TestRetry.exponential_backoff(retries=tries, delay=pause, max_delay=_dms.MAX_PAUSE)
+    @_dms.retry_until(tries, pause)
     def test() -> dict[str, Any]:
         connection = _test(client, params)
         denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
         if denied and time.monotonic() < deadline:
-            raise _NotYetSeen(connection)
+            raise _dms.NotYet(connection)
         return connection
 
     try:
         return dict(test())
-    except _NotYetSeen as last:
+    except _dms.NotYet as last:
         return dict(last.args[0])
 
 

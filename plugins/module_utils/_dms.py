@@ -15,6 +15,7 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
+from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
@@ -191,6 +192,29 @@ class _PropagationRetry(AWSRetry):
     @staticmethod
     def found(response_code: str, catch_extra_error_codes: Any = None) -> bool:
         return response_code in (catch_extra_error_codes or ())
+
+
+class NotYet(Exception):
+    """What a later try may find otherwise; carries what was found."""
+
+
+class _NotYetRetry(CloudRetry):
+    """Repeats what raises it."""
+
+    base_class = NotYet
+
+    @staticmethod
+    def status_code_from_exception(error: NotYet) -> type:
+        return type(error)
+
+    @staticmethod
+    def found(response_code: type, catch_extra_error_codes: Any = None) -> bool:  # noqa: ARG004 - CloudRetry's signature
+        return response_code is NotYet
+
+
+def retry_until(tries: int, pause: float, backoff: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: repeats what raises NotYet, with pauses (seconds) that grow by `backoff`; the last one is raised."""
+    return _NotYetRetry.exponential_backoff(retries=tries, delay=pause, backoff=backoff, max_delay=MAX_PAUSE)
 
 
 def retry_while(

@@ -47,6 +47,33 @@ _ACCOUNT_SERVICES = {"dms": ("ec2", "iam"), "lake": ()}
 
 SIDES = tuple(_SERVICES)
 
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "side": {"type": "str", "choices": list(SIDES), "required": True},
+    "account_id": {"type": "str", "required": True},
+    "environment": {"type": "str"},
+    "environments": {"type": "dict"},
+    "protected": {"type": "bool", "default": False},
+    "allow_endpoint_url": {"type": "bool", "default": False},
+    "bucket_name": {"type": "str"},
+    "kms_key_arn": {"type": "str", "no_log": False},
+    "replication_instance_arn": {"type": "str"},
+    "session_seconds": {"type": "int", "default": 0},
+    "account_checks": {"type": "bool", "default": False},
+    "object_ownership": {"type": "str"},
+    "role_account_id": {"type": "str"},
+    "lake_account_ids": {"type": "list", "elements": "str", "default": []},
+    "planned_endpoint_identifiers": {"type": "list", "elements": "str", "default": []},
+    "planned_role_names": {"type": "list", "elements": "str", "default": []},
+    "role_path": {"type": "str", "default": "/"},
+    "service_role_names": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(_service_role_plan.SERVICE_ROLES),
+        "default": _service_role_plan.USUAL_ROLES,
+    },
+}
+
 _Look = Callable[[], list[Check]]
 
 

@@ -298,7 +298,7 @@ def accounts(needs: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
 def table(results: list[dict[str, Any]]) -> list[str]:
     """All checks as lines of text, the worst first.
 
-    :param results: of dms_preflight, each with its side, account_id and region.
+    :param results: of dms_preflight, each with its side, account_id and region; one that failed altogether has but a message.
     """
     order = [FAILED, WARNED, PASSED]
     rows = [
@@ -312,7 +312,7 @@ def table(results: list[dict[str, Any]]) -> list[str]:
             c["text"],
         )
         for r in results
-        for c in r["checks"]
+        for c in r.get("checks") or [outcome("identity", FAILED, r["msg"])]
     ]
     columns = [row[1:] for row in dict.fromkeys(sorted(rows, key=lambda row: row[0]))]
     widths = [max(len(row[n]) for row in columns) for n in range(len(columns[0]) - 1)] if columns else []

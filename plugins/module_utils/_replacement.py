@@ -40,6 +40,35 @@ _WAITS, _IAM_WAITS = 7, 2
 
 RESUMED, BEGUN, FINISHED, RELEASED, UNLOCKED = "resumed", "begun", "finished", "released", "unlocked"
 
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": [RESUMED, BEGUN, FINISHED, RELEASED, UNLOCKED], "required": True},
+    "endpoint_identifier": {"type": "str", "required": True},
+    "action": {"type": "str", "choices": [RECREATED, MODIFIED], "default": RECREATED},
+    "replace_tasks": {"type": "bool", "default": False},
+    "accept": {"type": "list", "elements": "str", "choices": list(_replication_tasks.CONSENTS), "default": []},
+    "source_log_retention": {"type": "int", "default": 0},
+    "journal_bucket": {"type": "str"},
+    "journal_prefix": {"type": "str", "default": "datalake-dms"},
+    "journal_path": {"type": "path"},
+    "inventory_host": {"type": "str", "required": True},
+    "trusted_account_ids": {"type": "list", "elements": "str", "default": []},
+    "run": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "owner": {"type": "str", "required": True},
+            "id": {"type": "str", "required": True},
+            "machine": {"type": "str"},
+            "pid": {"type": "int"},
+            "started": {"type": "str"},
+        },
+    },
+    "lock_timeout": {"type": "int", "default": 3600},
+    "iam_propagation_timeout": {"type": "int", "default": 300},
+    **_dms.WAIT_SPEC,
+}
+
 
 @dataclass
 class _Job:

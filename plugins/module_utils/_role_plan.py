@@ -77,6 +77,17 @@ def check_owners(before: State, params: dict[str, Any]) -> None:
         )
 
 
+def is_own(role: dict[str, Any], deployment: str, path: str, arn_before: str) -> bool:
+    """Whether a role that the other way of access may have left is ours: by deployment and path, or, without a deployment, as the one that the
+    endpoint had.
+
+    :param role: a role as read_role has it. :param arn_before: the role of the endpoint as it stands, or stood; empty for none.
+    """
+    if deployment:
+        return role["tags"].get(DEPLOYMENT_TAG) == deployment and role["path"] == path
+    return bool(arn_before) and role["arn"] == arn_before
+
+
 def is_strangers_policy(before: State, deployment: str | None) -> bool:
     """Whether nothing but its name speaks for a policy being ours: with a deployment, it must have the tag."""
     return bool(deployment and before["policy"] and not before["policy"]["tags"].get(DEPLOYMENT_TAG))

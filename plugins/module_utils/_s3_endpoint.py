@@ -105,17 +105,19 @@ class _Job:
         return {"poll_interval": self.params["poll_interval"], "Filters": _dms.filters(endpoint_id=self.identifier)}
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def ensure(account: Account, params: dict[str, Any], check_mode: bool, known_absent: bool = False) -> dict[str, Any]:
     """Bring the endpoint into the state that the parameters ask for.
 
     :param params: the options of dms_s3_endpoint.
+    :param known_absent: whether the caller has just looked and there is none; else the endpoint is read. Should it exist by now, AWS refuses a second
+        one of its name.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
         persisted, in_use_by, unnamed, definition, warnings.
     :raises DatalakeError: a wrong option, or tasks in the way, before anything is changed. AnsibleAWSError: a call failed.
     """
     desired = check_options(params)
     client = account.client("dms")
-    current = _read(client, params)
+    current = None if known_absent else _read(client, params)
     _endpoint_plan.check_kind(current)
     if desired is None:
         return _ensure_absent(client, current, params, check_mode)
@@ -305,6 +307,10 @@ def _create(job: _Job, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     :raises DatalakeError: AWS gave no ExternalId, or somebody else made an endpoint of this name meanwhile.
     """
     answer = _create_when_role_is_ready(job, request)
+    # Mostly one look tells all.
+    made = _dms.describe_endpoint(job.client, job.identifier)
+    if made and made["Status"] == "active" and (made.get("ExternalId") or not job.remote):
+        return made, True
     some_looks = (_dms.VISIBLE_LOOKS - 1) * job.params["poll_interval"]
     if not _dms.waited_for(job.client, "endpoint_visible", some_looks, **job.looks):
         if not answer.get("ExternalId"):

@@ -44,7 +44,7 @@ class SurveyedAccount(Account):
     """An account whose clients know what was read, and nothing else."""
 
     def __init__(self, real: Account, clients: dict[str, Any]):
-        self.region, self._surveyed = real.region, clients
+        self.region, self.answers, self._surveyed = real.region, real.answers, clients
         # Where it is not given away by the role to assume, STS was asked once for all hosts.
         self.__dict__["identity"] = real.identity
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     denial,
     explain,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._trust import PLACEHOLDER_PREFIX
 
 OFF, WARN, FAIL = "off", "warn", "fail"
 
@@ -27,6 +29,8 @@ VALIDATION_SPEC: dict[str, dict[str, Any]] = {
     "validate_policies": {"type": "str", "choices": [OFF, WARN, FAIL], "default": WARN},
     "validation_exceptions": {"type": "list", "elements": "str", "default": []},
 }
+
+_MADE_UP = re.compile(rf"{re.escape(KNOWN_AFTER_CREATION)}|{re.escape(PLACEHOLDER_PREFIX)}[0-9a-f]+")
 
 # Of ValidatePolicyFinding.findingType. A SUGGESTION is only returned: it is about style.
 _FAILING = ("ERROR", "SECURITY_WARNING")
@@ -134,16 +138,17 @@ def _unanswered(error: AnsibleAWSError, mode: str) -> str:
     return f"Policies are not validated: {explain(error)}"
 
 
-@AWSErrorHandler.common_error_handler("validate a policy")
 def _findings(account: Account, policy: Policy) -> list[dict[str, str]]:
-    """ValidatePolicy, all pages."""
+    """What is found in a policy; one that says the same of another role was looked at already."""
     request = {
-        # A value that AWS will make up has to look like one.
-        "policyDocument": json.dumps(policy.document).replace(KNOWN_AFTER_CREATION, "known-after-creation"),
+        # A value that AWS will make up, or that nobody knows, has to look like one, and is the same for all.
+        "policyDocument": _MADE_UP.sub("made-up", json.dumps(policy.document)),
         "policyType": policy.policy_type,
         **({"validatePolicyResourceType": policy.resource_type} if policy.resource_type else {}),
     }
-    pages = account.client("accessanalyzer").get_paginator("validate_policy").paginate(**request)
+    asked = json.dumps(request, sort_keys=True)
+    if asked not in account.answers:
+        account.answers[asked] = _validate_policy(account, request)
     return [
         {
             "policy": policy.what,
@@ -151,6 +156,12 @@ def _findings(account: Account, policy: Policy) -> list[dict[str, str]]:
             "issue_code": finding["issueCode"],
             "details": finding["findingDetails"],
         }
-        for page in pages
-        for finding in page["findings"]
+        for finding in account.answers[asked]
     ]
+
+
+@AWSErrorHandler.common_error_handler("validate a policy")
+def _validate_policy(account: Account, request: dict[str, str]) -> list[dict[str, Any]]:
+    """ValidatePolicy, all pages."""
+    pages = account.client("accessanalyzer").get_paginator("validate_policy").paginate(**request)
+    return [finding for page in pages for finding in page["findings"]]

@@ -143,21 +143,8 @@ policy_findings:
 
 from ansible_collections.datalake.dms.plugins.module_utils import _bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
-from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
 
-ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "role_arn": {"type": "str", "required": True},
-    "bucket_name": {"type": "str"},
-    "bucket_folder": {"type": "str"},
-    "server_side_encryption_kms_key_id": {"type": "str"},
-    "glue_catalog_generation": {"type": "bool", "default": False},
-    "canned_acl_for_objects": {"type": "str"},
-    "settle_time": {"type": "float", "default": 10.0},
-    "iam_propagation_timeout": {"type": "int", "default": 300},
-    "deployment": {"type": "str"},
-    **VALIDATION_SPEC,
-}
+ARGUMENT_SPEC = _bucket_access.ARGUMENT_SPEC
 
 
 def main() -> None:

@@ -215,37 +215,10 @@ outcome:
   choices: [finished, rolled_back]
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _replacement, _replication_tasks
-from ansible_collections.datalake.dms.plugins.module_utils._dms import WAIT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils import _replacement
 from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
 
-ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["resumed", "begun", "finished", "released", "unlocked"], "required": True},
-    "endpoint_identifier": {"type": "str", "required": True},
-    "action": {"type": "str", "choices": ["recreated", "modified"], "default": "recreated"},
-    "replace_tasks": {"type": "bool", "default": False},
-    "accept": {"type": "list", "elements": "str", "choices": list(_replication_tasks.CONSENTS), "default": []},
-    "source_log_retention": {"type": "int", "default": 0},
-    "journal_bucket": {"type": "str"},
-    "journal_prefix": {"type": "str", "default": "datalake-dms"},
-    "journal_path": {"type": "path"},
-    "inventory_host": {"type": "str", "required": True},
-    "trusted_account_ids": {"type": "list", "elements": "str", "default": []},
-    "run": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "owner": {"type": "str", "required": True},
-            "id": {"type": "str", "required": True},
-            "machine": {"type": "str"},
-            "pid": {"type": "int"},
-            "started": {"type": "str"},
-        },
-    },
-    "lock_timeout": {"type": "int", "default": 3600},
-    "iam_propagation_timeout": {"type": "int", "default": 300},
-    **WAIT_SPEC,
-}
+ARGUMENT_SPEC = _replacement.ARGUMENT_SPEC
 
 
 def main() -> None:

@@ -187,28 +187,8 @@ support_case:
 
 from ansible_collections.datalake.dms.plugins.module_utils import _preflight
 from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
-from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
 
-ARGUMENT_SPEC = {
-    "side": {"type": "str", "choices": list(_preflight.SIDES), "required": True},
-    "account_id": {"type": "str", "required": True},
-    "environment": {"type": "str"},
-    "environments": {"type": "dict"},
-    "protected": {"type": "bool", "default": False},
-    "allow_endpoint_url": {"type": "bool", "default": False},
-    "bucket_name": {"type": "str"},
-    "kms_key_arn": {"type": "str", "no_log": False},
-    "replication_instance_arn": {"type": "str"},
-    "session_seconds": {"type": "int", "default": 0},
-    "account_checks": {"type": "bool", "default": False},
-    "object_ownership": {"type": "str"},
-    "role_account_id": {"type": "str"},
-    "lake_account_ids": {"type": "list", "elements": "str", "default": []},
-    "planned_endpoint_identifiers": {"type": "list", "elements": "str", "default": []},
-    "planned_role_names": {"type": "list", "elements": "str", "default": []},
-    "role_path": {"type": "str", "default": "/"},
-    "service_role_names": {"type": "list", "elements": "str", "choices": list(SERVICE_ROLES), "default": USUAL_ROLES},
-}
+ARGUMENT_SPEC = _preflight.ARGUMENT_SPEC
 
 
 def main() -> None:
