@@ -20,8 +20,12 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._account import load_models
-from ansible_collections.datalake.dms.plugins.module_utils._module import Ensure, full_argument_spec, outcome
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
+from ansible_collections.datalake.dms.plugins.module_utils._module import (
+    Ensure,
+    full_argument_spec,
+    outcome,
+    secrets_in,
+)
 
 # Ansible imports this once, before it forks a worker for each task of each host.
 load_models("accessanalyzer", "dms", "iam", "kms", "s3", "sts")
@@ -46,8 +50,9 @@ class InProcessAction(ActionBase):
             return {**result, "failed": True, "msg": f"{where}{validated.errors.msg}"}
         params = validated.validated_parameters
         told, warnings = outcome(type(self).ensure, params, self._task.check_mode)
-        told["invocation"] = {"module_args": params}
-        secrets = {*validated._no_log_values, *secret_values(params.get("extra_connection_attributes"))}
+        # All that many hosts declare would be kept for each of them.
+        told["invocation"] = {"module_args": {name: value for name, value in params.items() if name != "hosts"}}
+        secrets = {*validated._no_log_values, *secrets_in(params)}
         result.update(remove_values(told, secrets))
         for warning in remove_values(warnings, secrets):
             self._display.warning(warning)
@@ -67,6 +72,8 @@ class InProcessAction(ActionBase):
 
 def plain(value: Any) -> Any:
     """A value of the task in plain Python types, as a module would get it: Ansible's own carry tags, and templates not yet read."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

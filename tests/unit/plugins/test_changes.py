@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.filter.changes import FilterModule
-
-changes = FilterModule().filters()["changes"]
+from ansible_collections.datalake.dms.plugins.module_utils._changes import changes
 
 UNKNOWN = "(known after creation)"
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.filter.preflight_accounts import FilterModule as Accounts
-from ansible_collections.datalake.dms.plugins.filter.preflight_table import FilterModule as Table
 from ansible_collections.datalake.dms.plugins.module_utils._preflight_checks import (
+    accounts,
     cross_account_check,
     encryption_check,
     foreign_key_check,
@@ -19,6 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._preflight_checks imp
     route_check,
     session_check,
     support_case,
+    table,
 )
 
 DMS, LAKE = "111122223333", "444455556666"
@@ -244,24 +244,20 @@ def test_support_case_is_ready_to_paste():
 
 
 def host(name, dms=DMS, lake=LAKE, bucket="lake"):
-    return {
-        "inventory_hostname": name,
-        "__s3_endpoint_told_accounts": {
-            "dms": {
-                "side": "dms",
-                "account_id": dms,
-                "lake_account_ids": [lake],
-                "planned_endpoint_identifiers": [f"dev-{name}"],
-            },
-            "lake": {"side": "lake", "account_id": lake, "bucket_name": bucket, "planned_role_names": [f"role-{name}"]},
+    sides = {
+        "dms": {
+            "side": "dms",
+            "account_id": dms,
+            "lake_account_ids": [lake],
+            "planned_endpoint_identifiers": [f"dev-{name}"],
         },
+        "lake": {"side": "lake", "account_id": lake, "bucket_name": bucket, "planned_role_names": [f"role-{name}"]},
     }
+    return name, sides
 
 
 def test_accounts_are_looked_at_once():
-    of_hosts = Accounts().filters()["preflight_accounts"]
-    hosts = [host("a"), host("b", lake="777788889999"), host("c", bucket="other"), {"inventory_hostname": "late"}]
-    assert of_hosts(hosts) == [
+    assert accounts([host("a"), host("b", lake="777788889999"), host("c", bucket="other")]) == [
         {
             "side": "dms",
             "account_id": DMS,
@@ -279,7 +275,7 @@ def test_accounts_are_looked_at_once():
         },
         {"side": "lake", "account_id": LAKE, "bucket_name": "other", "planned_role_names": ["role-c"], "hosts": ["c"]},
     ]
-    assert of_hosts([]) == []
+    assert accounts([]) == []
 
 
 def test_table_has_the_worst_first_and_nothing_twice():
@@ -288,18 +284,17 @@ def test_table_has_the_worst_first_and_nothing_twice():
     failed = {"check": "bucket", "status": "failed", "text": "Gone."}
     lake = {"side": "lake", "account_id": LAKE, "region": "eu-west-1", "checks": [passed, failed]}
     dms = {"side": "dms", "account_id": DMS, "region": None, "checks": [passed, warned]}
-    assert Table().filters()["preflight_table"]([dms, lake, lake]) == [
+    assert table([dms, lake, lake]) == [
         "failed  lake  444455556666  eu-west-1  bucket    Gone.",
         "warned  dms   111122223333  -          route_s3  Look.",
         "passed  dms   111122223333  -          identity  Fine.",
         "passed  lake  444455556666  eu-west-1  identity  Fine.",
     ]
-    assert Table().filters()["preflight_table"]([]) == []
+    assert table([]) == []
 
 
 def test_table_has_calls_that_failed_altogether():
-    item = {"side": "dms", "account_id": DMS, "region": "eu-west-1"}
-    wrong = {"side": "dms", "account_id": None, "region": "eu-west-1", "checks": [], "msg": "Nobody.", "item": item}
-    assert Table().filters()["preflight_table"]([{"msg": "Nobody.", "item": item}, wrong]) == [
-        "failed  dms  111122223333  eu-west-1  identity  Nobody.",
-    ]
+    place = {"side": "dms", "account_id": DMS, "region": "eu-west-1"}
+    line = "failed  dms  111122223333  eu-west-1  identity  Nobody."
+    assert table([{**place, "msg": "Nobody."}]) == [line]
+    assert table([{**place, "msg": "Nobody.", "checks": []}, {**place, "msg": "Nobody."}]) == [line]

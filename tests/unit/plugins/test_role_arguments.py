@@ -12,7 +12,18 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 ENTRY_POINTS = {
-    "s3_endpoint": ["main", "verify", "remove", "unlock", "declare", "left_over", "prune", "preflight"],
+    "s3_endpoint": [
+        "main",
+        "look",
+        "stop",
+        "together",
+        "verify",
+        "remove",
+        "unlock",
+        "left_over",
+        "prune",
+        "preflight",
+    ],
     "service_roles": ["main", "remove"],
     # Nothing of it is ever removed.
     "landing_bucket": ["main"],

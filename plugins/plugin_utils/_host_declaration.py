@@ -1,0 +1,92 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host declares, out of its variables as Ansible gathers them: templated, validated as the role s3_endpoint wants them, put together."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.datalake.dms.plugins.module_utils._declaration import PREFIX, declaration
+from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
+
+_ROLE = Path(__file__).resolve().parents[2] / "roles" / "s3_endpoint"
+# Beside the role's: who calls, see _job.
+_JOBS = ("awx_job_id", "tower_job_id")
+# What others build on comes first, so that it is templated once; what only a look at what is left over needs not at all.
+_FIRST = ("environment", "profile", "inventory_name", "deployment", "identifier", "role_name", "policy_name")
+_NOT_NEEDED = ("hosts", "prune")
+
+
+def host_declaration(
+    templar: Templar,
+    loader: DataLoader,
+    variables: Mapping[str, Any],
+    partition: str | None = None,
+    planned_role_arn: str | None = None,
+) -> dict[str, Any]:
+    """What a host declares, see _declaration.declaration.
+
+    :param variables: all that a task of the host sees, not templated yet; the role's defaults count where it is no task of the role.
+    :raises AnsibleError: a variable that can't be templated, or that the role would refuse.
+    """
+    values = _values(templar, _argument_spec(loader), {**_defaults(loader), **variables})
+    validated = _validator(loader).validate({key: value for key, value in values.items() if key not in _JOBS})
+    if validated.error_messages:
+        raise AnsibleError(
+            f"The variables of the role s3_endpoint are not right: {'; '.join(validated.error_messages)}."
+        )
+    name = str(variables["inventory_hostname"])
+    return declaration(name, validated.validated_parameters, _job(values), partition, planned_role_arn)
+
+
+def _values(templar: Templar, wanted: Iterable[str], variables: dict[str, Any]) -> dict[str, Any]:
+    """The role's variables of a host, templated.
+
+    :raises AnsibleError: a variable that can't be templated.
+    """
+    own = templar.copy_with_new_env(available_variables=variables)
+    values: dict[str, Any] = {}
+    for name in (*(PREFIX + first for first in _FIRST), *wanted, *_JOBS):
+        if name in variables and name not in values:
+            try:
+                value = plain(own.template(variables[name]))
+            except AnsibleError as error:
+                raise AnsibleError(f"{name} can't be templated: {error}; correct it, or what it builds on.") from None
+            # What comes later, and builds on it, is spared to template it again.
+            values[name] = variables[name] = value
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _job(values: dict[str, Any]) -> str:
+    """Who calls, as CloudTrail shows it: the AWX job, or the user."""
+    return str(next((values[name] for name in _JOBS if values.get(name)), os.environ.get("USER") or "local"))
+
+
+def _defaults(loader: DataLoader) -> dict[str, Any]:
+    return dict(loader.load_from_file(str(_ROLE / "defaults" / "main.yml"), trusted_as_template=True))
+
+
+@functools.cache
+def _validator(loader: DataLoader) -> ArgumentSpecValidator:
+    return ArgumentSpecValidator(_argument_spec(loader))
+
+
+@functools.cache
+def _argument_spec(loader: DataLoader) -> dict[str, Any]:
+    """The role's own, which Ansible would validate host by host."""
+    specs = plain(loader.load_from_file(str(_ROLE / "meta" / "argument_specs.yml")))["argument_specs"]
+    return {
+        name: {key: value for key, value in option.items() if key != "description"}
+        for name, option in specs["main"]["options"].items()
+        if name.removeprefix(PREFIX) not in _NOT_NEEDED
+    }

@@ -1,0 +1,108 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One task for all hosts of a play: what each declares is read here, in one process, as a task of that host would see it.
+
+Ansible starts a process for each task of each host, and templates all that the task names in it: for a thousand endpoints that is most of what a
+run takes. A task with `run_once` sees other hosts' inventory variables, but neither a role's defaults nor the play's own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.datalake.dms.plugins.module_utils._reads import LOGGER
+from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import host_declaration
+from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
+
+_WITHOUT_RUN_ONCE = ("free", "host_pinned")
+
+
+# A task that is done sooner has nothing to tell meanwhile (seconds).
+_QUIET = 10.0
+
+
+class ProgressShown(logging.Handler):
+    """Shows what a task tells of its hosts while it runs, once it has run for a while: its result comes only at the end."""
+
+    def __init__(self, show: Callable[[str], object], quiet: float = _QUIET) -> None:
+        super().__init__()
+        self._show, self._begin = show, time.monotonic() + quiet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if time.monotonic() >= self._begin:
+            self._show(record.getMessage())
+
+    def __enter__(self) -> None:
+        logger = logging.getLogger(LOGGER)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self)
+
+    def __exit__(self, *_error: object) -> None:
+        logging.getLogger(LOGGER).removeHandler(self)
+
+
+class PlayHostsAction(InProcessAction):
+    """An action plugin for a module whose options `hosts` and `problems` are what the hosts of the play declare, unless they are given.
+
+    The option `declared` (name -> declaration) spares the hosts in it to declare again what a task before has read.
+    """
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if "hosts" not in self._task.args:
+            args = plain(self._task.args)
+            names, known = _hosts_in_play(self, task_vars or {}), args.pop("declared", None) or {}
+            told = declarations(self, [name for name in names if name not in known])
+            told["hosts"] += [known[name] for name in names if name in known]
+            self._task.args = {**args, **told}
+        with ProgressShown(self._display.display):
+            return super().run(tmp, task_vars)
+
+
+def _hosts_in_play(action: ActionBase, task_vars: dict[str, Any]) -> list[str]:
+    """The hosts that the task is for: all of the play with `run_once`, else the one.
+
+    :raises AnsibleActionFail: a strategy that runs such a task for each host, and gives each host's result to all others.
+    """
+    if not action._task.run_once:
+        return [str(task_vars["inventory_hostname"])]
+    strategy = str(action._task.get_play().strategy)
+    if strategy.rpartition(".")[2] in _WITHOUT_RUN_ONCE:
+        raise AnsibleActionFail(
+            f"This task is for all hosts of the play, with run_once, which strategy {strategy} does not know; set `strategy: linear` for the play."
+        )
+    return [str(name) for name in task_vars["ansible_play_batch"]]
+
+
+def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
+    """What hosts declare by the variables of the role s3_endpoint.
+
+    :returns: hosts, a list as of _declaration.declaration, and problems, why a host's variables can't be (name -> sentence).
+    """
+    hosts, problems = [], {}
+    for name in names:
+        try:
+            hosts.append(host_declaration(action._templar, action._loader, _variables(action, name)))
+        except AnsibleError as error:
+            problems[name] = str(error)
+    return {"hosts": hosts, "problems": problems}
+
+
+def _variables(action: ActionBase, name: str) -> dict[str, Any]:
+    """The variables of a host, not templated yet, as Ansible gathers them for this very task (VariableManager.get_vars).
+
+    :raises AnsibleError: there is no such host.
+    """
+    task = action._task
+    manager = task.get_variable_manager()
+    host = manager._inventory.get_host(name)
+    if host is None:
+        raise AnsibleError("It is no host of the inventory.")
+    variables: dict[str, Any] = manager.get_vars(play=task.get_play(), host=host, task=task)
+    return variables
