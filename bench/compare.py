@@ -11,6 +11,7 @@ make bench BENCH="--sizes 1,12,36 --runs 1 --only ours,floor"
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -30,8 +31,9 @@ from world import World, world
 # Who takes longer than this from nothing is measured once.
 ONCE_ABOVE_SECONDS = 60.0
 ALL_SIZES = (1, 12, 36, 120, 360, 1000)
-# Beyond this, those that start processes for each endpoint take an hour.
-SLOW_SIZE = 120
+# Beyond this, those that start processes for each endpoint take an hour; with --brief, the slowest of them stop here, and see no latency.
+SLOW_SIZE, BRIEF_SIZE = 120, 36
+SLOWEST = ("peer-loops", BY_HAND)
 LATENCY_SIZE = 36
 
 
@@ -58,7 +60,7 @@ def main(arguments: list[str]) -> int:
     try:
         with world() as place:
             for run in range(1, chosen.runs + 1):
-                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope):
+                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope, chosen.brief):
                     if not _takes_minutes(case, measured):
                         measured += _measure(place, case, run, problems)
     except KeyboardInterrupt:
@@ -76,18 +78,26 @@ def _takes_minutes(case: Case, measured: list[Measurement]) -> bool:
 
 
 def cases(
-    only: tuple[str, ...], sizes: tuple[int, ...], latencies: tuple[int, ...], throttled: tuple[int, ...], scope: Scope
+    only: tuple[str, ...],
+    sizes: tuple[int, ...],
+    latencies: tuple[int, ...],
+    throttled: tuple[int, ...],
+    scope: Scope,
+    brief: bool = False,
 ) -> list[Case]:
     """All that is measured in one run, contenders side by side."""
     quick = [name for name in only if name in (OURS, FLOOR)]
-    found = [
-        Case(name, size, scope=scope)
-        for size in sizes
-        for name in only
-        if size <= SLOW_SIZE or name not in (*PEERS, BY_HAND)
-    ]
-    found += [Case(name, LATENCY_SIZE, latency) for latency in latencies for name in only if name != EMPTY]
+    found = [Case(name, size, scope=scope) for size in sizes for name in only if size <= _largest(name, brief)]
+    slowed = [name for name in only if name != EMPTY and not (brief and name in SLOWEST)]
+    found += [Case(name, LATENCY_SIZE, latency) for latency in latencies for name in slowed]
     return found + [Case(name, size, throttled=True) for size in throttled for name in quick]
+
+
+def _largest(contender: str, brief: bool) -> float:
+    """The most endpoints that a contender makes."""
+    if brief and contender in SLOWEST:
+        return BRIEF_SIZE
+    return SLOW_SIZE if contender in (*PEERS, BY_HAND) else math.inf
 
 
 def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterator[Measurement]:
@@ -156,6 +166,9 @@ def _parser() -> argparse.ArgumentParser:
         "--quick",
         action="store_true",
         help="ours, floor and peer-hosts once, at 1 and 36 endpoints, without verify and changed-one",
+    )
+    parser.add_argument(
+        "--brief", action="store_true", help="peer-loops and by-hand at 36 at most, and without latency"
     )
     parser.add_argument("--sizes", type=numbers, default=ALL_SIZES, help="endpoints; peers and by-hand up to 120")
     parser.add_argument("--runs", type=int, default=5, help="runs of what takes no minutes")

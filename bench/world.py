@@ -67,6 +67,8 @@ class World:
         self._accounts = {dms: "dms", lake: "lake"}
         self._control.reset()
         self._control.seed({"environments": [landscape]})
+        # Which whoever has as many endpoints has had AWS raise.
+        self._control.set_switches(lake, roles_quota=5000)
         if throttled:
             self._control.set_switches(dms, dms_throttle=THROTTLE)
         if latency_ms:

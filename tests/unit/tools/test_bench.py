@@ -75,6 +75,14 @@ def test_calls_aside_are_not_counted(calls, preflight, expected):
     assert figures.counted_calls(runs, before) == Figure(expected, expected, expected)
 
 
+@pytest.mark.parametrize(
+    ("looks", "counted"), [(74, 38), (36, 0), (30, 0)], ids=["each before, too", "each after", "fewer than endpoints"]
+)
+def test_a_look_after_each_creation_is_polling(looks, counted):
+    one = took(OURS, FRESH, 1.0, calls={"dms dms CreateEndpoint": 36, "dms dms DescribeEndpoints": looks})
+    assert figures.without_polling(one).calls["dms dms DescribeEndpoints"] == counted
+
+
 def test_named_figures():
     calls = {"lake iam GetRole": 72, "automation sts AssumeRole": 5}
     measured = Measurements(
@@ -136,6 +144,12 @@ def test_peers_and_the_procedure_are_not_measured_where_they_take_an_hour():
     cases = compare.cases((OURS, FLOOR, "peer-hosts", "by-hand"), (120, 360), (20,), (1000,), "all")
     assert {case.size for case in cases if case.contender in ("peer-hosts", "by-hand")} == {36, 120}
     assert {case.contender for case in cases if case.throttled} == {OURS, FLOOR}
+
+
+def test_brief_leaves_out_what_takes_longest():
+    cases = compare.cases((OURS, "peer-loops", "by-hand"), (36, 120), (20,), (), "all", brief=True)
+    assert [(case.size, case.latency_ms) for case in cases if case.contender == "by-hand"] == [(36, 0)]
+    assert [(case.size, case.latency_ms) for case in cases if case.contender == OURS] == [(36, 0), (120, 0), (36, 20)]
 
 
 def test_what_takes_minutes_from_nothing_is_measured_once():
