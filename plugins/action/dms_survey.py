@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from ansible_collections.datalake.dms.plugins.module_utils import _survey
 from ansible_collections.datalake.dms.plugins.modules import dms_survey
-from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
+from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import PlayHostsAction
 
 
-class ActionModule(InProcessAction):
+class ActionModule(PlayHostsAction):
     argument_spec = dms_survey.ARGUMENT_SPEC
     ensure = staticmethod(_survey.ensure)

@@ -169,6 +169,20 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         },
         ACCOUNT_WIDE: {"role_account": ("iam:GetAccountAuthorizationDetails",)},
     },
+    "dms_deployment": {
+        READ: {
+            "dms_account": ("iam:ListRoles",),
+            "journal": _READ_JOURNAL["journal"],
+            "journal_key": _READ_JOURNAL["journal_key"],
+        },
+    },
+    "dms_verification": {
+        READ: {
+            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
+            "endpoint": ("dms:ListTagsForResource",),
+            "journal_bucket": _READ_JOURNAL["journal_bucket"],
+        },
+    },
     "dms_connection_test": {
         READ: {"dms_account": ("dms:DescribeConnections",), "endpoint": ("dms:ListTagsForResource",)},
         WRITE: {"endpoint": ("dms:TestConnection", "dms:AddTagsToResource"), "instance": ("dms:TestConnection",)},
@@ -266,6 +280,20 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     },
 }
 
+# module: those whose work it does for many endpoints, and whose needs it has, too.
+_OF_MANY = {
+    "dms_survey": ("dms_preflight",),
+    "dms_deployment": ("dms_s3_endpoint", "dms_crossaccount_role", "dms_bucket_access", "dms_connection_test"),
+    "dms_verification": (
+        "dms_preflight",
+        "dms_s3_endpoint",
+        "dms_crossaccount_role",
+        "dms_bucket_access",
+        "dms_connection_test",
+        "dms_endpoint_replacement",
+    ),
+}
+
 # profile: the modules that its playbooks run, and what for.
 READER, DEPLOYER, REMOVER = "reader", "deployer", "remover"
 ADMINISTRATOR, SERVICE_ROLES = "administrator", "service_roles"
@@ -277,12 +305,14 @@ _READING = (
     ("dms_connection_test", READ),
     ("dms_endpoint_replacement", READ),
     ("dms_survey", READ),
+    ("dms_verification", READ),
 )
 _SURVEYING = (("dms_s3_endpoint_info", READ), ("dms_crossaccount_role_info", READ))
 PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
     READER: (*_READING, *_SURVEYING),
     DEPLOYER: (
         *_READING,
+        ("dms_deployment", READ),
         ("dms_crossaccount_role", WRITE),
         ("dms_s3_endpoint", WRITE),
         ("dms_connection_test", WRITE),
@@ -345,6 +375,8 @@ def actions_of(module: str, use: str) -> list[str]:
 def note(module: str) -> str:
     """What a module needs, as a sentence of its documentation."""
     said = [f"{_listed(actions_of(module, use))} {_TO[use]}" for use in _TO if actions_of(module, use)]
+    if module in _OF_MANY:
+        said.append(f"what {', '.join(f'M(datalake.dms.{other})' for other in _OF_MANY[module])} need")
     return (
         f"Needs {'; '.join(said)}. C(iam:PassRole) is on the access role, for DMS."
         if _passes(module)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which hosts have nothing to do, out of a few reads of each account, whatever the number of hosts.
+"""What stands in the way of hosts, and which of them have nothing to do, out of a few reads of each account, whatever the number of hosts.
 
 The modules themselves decide, in check mode, with clients that answer from what was read: no rule stands here a second time. What such a client
 does not know it refuses, and the host then goes the whole way. Nothing is ever written because of a survey.
@@ -10,24 +10,25 @@ does not know it refuses, and the host then goes the whole way. Nothing is ever 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from ansible_collections.datalake.dms.plugins.module_utils import (
     _connection_test,
     _crossaccount_role,
     _dms,
+    _handshake,
     _journal_stores,
+    _preflight,
+    _preflight_checks,
     _role_info,
     _s3_endpoint,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC, Account
+from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._module import outcome, secrets_in, validated
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
+from ansible_collections.datalake.dms.plugins.module_utils._reads import HOSTS_SPEC, READ_ERRORS, Reads, names_in
 from ansible_collections.datalake.dms.plugins.module_utils._surveyed import (
     DmsSnapshot,
     IamSnapshot,
@@ -37,158 +38,189 @@ from ansible_collections.datalake.dms.plugins.module_utils._surveyed import (
     SurveyedIam,
 )
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    _READ_ERRORS: tuple[type[Exception], ...] = (AnsibleAWSError, BotoCoreError, ClientError)
-except ImportError:
-    _READ_ERRORS = (AnsibleAWSError,)  # AnsibleAWSModule reports a missing botocore.
-
 Options = dict[str, Any]
 
-_CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}
+# Reads side by side; more are not worth the connections.
+_THREADS = 8
 
-
-class Reads:
-    """What was read, each once; a read that failed fails for each host that needs it, and for no other."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, Any] = {}
-
-    def once(self, what: list[Any], read: Callable[[], Any]) -> Any:
-        """The answer to `what`, a description in JSON's types, by the first of those who want it."""
-        key = json.dumps(what, sort_keys=True, default=str)
-        if key not in self._answers:
-            try:
-                self._answers[key] = read()
-            except _READ_ERRORS as error:
-                self._answers[key] = error
-        if isinstance(self._answers[key], Exception):
-            raise self._answers[key]
-        return self._answers[key]
-
-    def failures(self) -> list[str]:
-        """A sentence for each read that failed."""
-        return sorted({explain(answer) for answer in self._answers.values() if isinstance(answer, Exception)})
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    **HOSTS_SPEC,
+    "compare_from": {"type": "int", "default": 1},
+}
 
 
 def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
-    """Survey the accounts of all hosts, and say who has nothing to do.
+    """Look at the accounts of all hosts, each once, and say what stands in the way of which host, and who has nothing to do.
 
     :param params: the options of dms_survey.
-    :returns: the module's result: changed (never), settled (names), unsettled (name -> why), warnings.
+    :returns: the module's result: changed (never), asked (names), looks, table, support_cases, hosts (names), stopped (name -> why), to_stop (names),
+        settled (names), to_do (names), declared (name -> declaration), unsettled (name -> why), warnings.
     """
     reads = Reads()
-    reasons = {host["name"]: reason_to_go_on(host, reads) for host in params["hosts"]}
+    looks = look_at_accounts(params["hosts"], reads)
+    problems = {**params["problems"], **_wrong_options(params["hosts"])}
+    stopped = {**{name: str(why) for name, why in problems.items()}, **in_the_way(looks)}
+    ready = [host for host in params["hosts"] if host["name"] not in stopped]
+    compared = ready if 0 < params["compare_from"] <= len(ready) else []
+    reasons = compare(compared, reads)
+    settled = [name for name, reason in reasons.items() if reason is None]
+    to_do = [host for host in ready if host["name"] not in set(settled)]
     return {
         "changed": False,
-        "settled": [name for name, reason in reasons.items() if reason is None],
+        "asked": [*names_in(params["hosts"]), *params["problems"]],
+        "looks": looks,
+        "table": _preflight_checks.table(looks),
+        "support_cases": [look["support_case"] for look in looks if look.get("support_case")],
+        "hosts": names_in(ready),
+        "stopped": stopped,
+        # A play in which every host fails would end the playbook for all others.
+        "to_stop": [*stopped, *names_in(ready[:1])] if stopped else [],
+        "settled": settled,
+        "to_do": names_in(to_do),
+        # A result shows no secret, so that a host with one tells it again to whoever deploys it.
+        "declared": {host["name"]: host for host in to_do if not secrets_in(host["endpoint"])},
         "unsettled": {name: reason for name, reason in reasons.items() if reason is not None},
         "warnings": [
-            f"The survey failed, so that each host looks for itself: {failure}" for failure in reads.failures()
+            f"The survey failed, so that each host looks for itself: {failure}"
+            for failure in (reads.failures() if compared else [])
+            # What stops a host is told with it.
+            if not any(failure in why for why in stopped.values())
         ],
     }
+
+
+# What stands in the way
+
+
+def look_at_accounts(hosts: list[Options], reads: Reads, account_checks: bool = True) -> list[Options]:
+    """Each account that hosts need, once: the results of dms_preflight, failed ones among them, each with its `hosts`."""
+    accounts = _preflight_checks.accounts([(host["name"], host["accounts"]) for host in hosts])
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda options: _look({**options, "account_checks": account_checks}, reads), accounts))
+
+
+def _look(options: Options, reads: Reads) -> Options:
+    hosts, asked = options["hosts"], {name: value for name, value in options.items() if name != "hosts"}
+    try:
+        params = validated(_preflight.ARGUMENT_SPEC, asked)
+        told, warnings = outcome(_preflight.ensure, params, True, reads.account(asked))
+    except READ_ERRORS as error:
+        told, warnings = {"failed": True, "msg": explain(error)}, []
+    place = {name: told.get(name) or asked.get(name, "") for name in ("side", "account_id", "region")}
+    return {**told, **place, "hosts": hosts, "warnings": warnings}
+
+
+def _wrong_options(hosts: list[Options]) -> dict[str, str]:
+    """What the endpoint's module would refuse without a call, by the name of the host: it is better known before any other is changed."""
+    found = {}
+    for host in hosts:
+        try:
+            _s3_endpoint.check_options(validated(_s3_endpoint.ARGUMENT_SPEC, host["endpoint"]))
+        except DatalakeError as error:
+            found[host["name"]] = explain(error)
+    return found
+
+
+def in_the_way(looks: list[Options]) -> dict[str, str]:
+    """What has to be put right first, by the name of the host. Pure."""
+    found: dict[str, list[str]] = {}
+    for look in looks:
+        for name in look["hosts"] if look.get("failed") else []:
+            found.setdefault(name, []).append(look["msg"])
+    return {name: " ".join(texts) for name, texts in found.items()}
+
+
+# Who has nothing to do
+
+
+def compare(hosts: list[Options], reads: Reads) -> dict[str, str | None]:
+    """Why each host has to go the whole way; None where everything is as it declares."""
+    _read_side_by_side(hosts, reads)
+    return {host["name"]: reason_to_go_on(host, reads) for host in hosts}
 
 
 def reason_to_go_on(host: Options, reads: Reads) -> str | None:
     """Why a host has to go the whole way; None where everything is as it declares.
 
-    :param host: an item of dms_survey's option `hosts`.
+    :param host: see _declaration.declaration.
     """
     try:
         return _difference(host, reads)
     except NotSurveyed as unknown:
         return f"{unknown} was not surveyed"
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         return explain(error)
 
 
 def _difference(host: Options, reads: Reads) -> str | None:
-    options = _validated(_s3_endpoint.ARGUMENT_SPEC, {**host["endpoint"], "in_use": "ignore"})
-    dms = _surveyed_dms(host["dms"], reads)
-    if _journal(host) in _journals(host, reads):
+    if host["access"] == BUCKET_POLICY:
+        raise NotSurveyed("what the policies of bucket and key admit")
+    if host["replacement"]["journal_path"]:
+        raise NotSurveyed("a journal in a folder")
+    options = validated(_s3_endpoint.ARGUMENT_SPEC, {**host["endpoint"], "in_use": "ignore"})
+    dms = surveyed_dms(host, reads)
+    if journal(host) in reads.journals(host):
         return "a replacement was interrupted"
-    local_roles = _local_roles(host, reads)
+    local_roles = reads.local_roles(host)
     endpoint = _s3_endpoint.ensure(dms, options, True)
     if endpoint["changed"]:
         return "the endpoint does not exist" if endpoint["action"] == "created" else "the endpoint differs"
     if host["role"]["role_name"] in local_roles:
         return "the DMS account has a role of this name, too"
-    role = _crossaccount_role.ensure(
-        _surveyed_lake(host, reads), _validated(_crossaccount_role.ARGUMENT_SPEC, _role_options(host, endpoint)), True
-    )
+    ids = _handshake.ids_of(endpoint["current_external_id"])
+    # As a deployment does after a successful test.
+    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
+    # What differs is validated by whoever writes it.
+    wanted = _handshake.role_options(host, endpoint["settings"], ids, purge, validate_policies="off")
+    role = _crossaccount_role.ensure(surveyed_lake(host, reads), wanted, True)
     if role["changed"] or role["findings"]:
         return "role or policy differs"
-    test = _validated(_connection_test.ARGUMENT_SPEC, _test_options(host, endpoint, role))
+    test = _handshake.connection_options(host, endpoint, role, ids)
     if test["test"] == "always" or _connection_test.ensure(dms, test, True)["test_needed"]:
         return "the connection is to be tested"
     return None
 
 
-def _validated(spec: Options, options: Options) -> Options:
-    """
-    :raises DatalakeError: options that a module would refuse; it says so when the host comes to it.
-    """
-    validated = ArgumentSpecValidator({**_CONNECTION_SPEC, **spec}).validate(options)
-    if validated.error_messages:
-        raise DatalakeError(message=f"{validated.error_messages[0]}.")
-    return dict(validated.validated_parameters)
-
-
-def _ids(endpoint: Options) -> list[str]:
-    return [endpoint["current_external_id"]] if endpoint["current_external_id"] else []
-
-
-def _role_options(host: Options, endpoint: Options) -> Options:
-    """The access role's options, of which some come from the endpoint, as the role s3_endpoint has them."""
-    names = ("bucket_name", "bucket_folder", "server_side_encryption_kms_key_id", "canned_acl_for_objects")
-    settings, ids = endpoint["settings"], _ids(endpoint)
-    return {
-        **host["role"],
-        **{name: settings[name] for name in (*names, "glue_catalog_generation") if name in settings},
-        "external_ids": ids,
-        # What differs is validated by whoever writes it.
-        "validate_policies": "off",
-        # As a deployment does after a successful test.
-        "purge_external_ids": bool(ids) and bool(host["test"]["replication_instance_arn"]),
-    }
-
-
-def _test_options(host: Options, endpoint: Options, role: Options) -> Options:
-    token = _connection_test.change_token(role, endpoint["settings"], _ids(endpoint))
-    return {**host["test"], "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
-
-
 # What is read
 
 
-def _account(place: Options, reads: Reads) -> Account:
-    account: Account = reads.once(["account", place], lambda: Account(_validated({}, place)))
-    return account
+def _read_side_by_side(hosts: list[Options], reads: Reads) -> None:
+    """Have everything read that hosts will ask for; whatever fails fails again when they do."""
+    wanted = (surveyed_dms, surveyed_lake, lambda host, reads: reads.local_roles(host), lambda h, r: r.journals(h))
+
+    def read(one: tuple[Any, Options]) -> None:
+        what, host = one
+        try:
+            what(host, reads)
+        except READ_ERRORS:
+            return
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(read, [(what, host) for what in wanted for host in hosts]))
 
 
-def _surveyed_dms(place: Options, reads: Reads) -> Account:
-    account = _account(place, reads)
-    snapshot = reads.once(["dms", place], lambda: _read_dms(account.client("dms")))
-    return SurveyedAccount(account, {"dms": SurveyedDms(snapshot)})
+def surveyed_dms(host: Options, reads: Reads) -> Account:
+    """The DMS account with all endpoints, their tags and connections as they were read."""
+    account = reads.account(host["dms"])
+    endpoints, tags = reads.once(["endpoints", host["dms"]], lambda: _read_endpoints(account.client("dms")))
+    connections = reads.once(["connections", host["dms"]], lambda: _dms.list_connections(account.client("dms")))
+    return SurveyedAccount(account, {"dms": SurveyedDms(DmsSnapshot(endpoints, tags, connections))})
 
 
-def _read_dms(client: Any) -> DmsSnapshot:
+def _read_endpoints(client: Any) -> tuple[dict[str, Options], dict[str, dict[str, str]]]:
     endpoints = _dms.list_endpoints(client, engine_name="s3", endpoint_type="target")
-    return DmsSnapshot(
-        endpoints={endpoint["EndpointIdentifier"]: endpoint for endpoint in endpoints},
-        tags=_dms.list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints]),
-        connections=_dms.list_connections(client),
-    )
+    tags = _dms.list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints])
+    return {endpoint["EndpointIdentifier"]: endpoint for endpoint in endpoints}, tags
 
 
-def _surveyed_lake(host: Options, reads: Reads) -> Account:
+def surveyed_lake(host: Options, reads: Reads) -> Account:
     """IAM in one go where that was granted; else role by role, as the module reads it."""
-    account = _account(host["lake"], reads)
+    account = reads.account(host["lake"])
     if not host["account_wide"]:
         return account
-    snapshot = reads.once(["iam", host["lake"]], lambda: _read_iam(account.client("iam")))
-    return SurveyedAccount(account, {"iam": SurveyedIam(snapshot)})
+    iam = reads.once(["iam", host["lake"]], lambda: SurveyedIam(_read_iam(account.client("iam"))))
+    return SurveyedAccount(account, {"iam": iam})
 
 
 def _read_iam(client: Any) -> IamSnapshot:
@@ -199,37 +231,7 @@ def _read_iam(client: Any) -> IamSnapshot:
     )
 
 
-def _local_roles(host: Options, reads: Reads) -> set[str]:
-    """Names of the roles of the DMS account under the access roles' path: one of this name is left over from the other way of access."""
-    if host["one_account"]:
-        return set()
-    path, account = host["role"]["path"], _account(host["dms"], reads)
-    names: set[str] = reads.once(["roles", host["dms"], path], lambda: _role_names(account.client("iam"), path))
-    return names
-
-
-def _role_names(client: Any, path: str) -> set[str]:
-    return {role["RoleName"] for role in _role_info.list_roles(client, path)}
-
-
-def _journals(host: Options, reads: Reads) -> set[str]:
-    if not host["journal_bucket"]:
-        return set()
-    account, bucket, prefix = _account(host["dms"], reads), host["journal_bucket"], host["journal_prefix"]
-    keys: set[str] = reads.once(
-        ["journals", host["dms"], bucket, prefix], lambda: _journal_keys(account, bucket, prefix)
-    )
-    return keys
-
-
-@AWSErrorHandler.common_error_handler("list the journals")
-def _journal_keys(account: Account, bucket: str, prefix: str) -> set[str]:
-    owner = {"Bucket": bucket, "ExpectedBucketOwner": account.identity.account_id}
-    pages = account.client("s3").get_paginator("list_objects_v2").paginate(**owner, Prefix=prefix.strip("/"))
-    return {item["Key"] for item in pages.build_full_result().get("Contents", [])}
-
-
-def _journal(host: Options) -> str:
-    return _journal_stores.object_key(
-        host["journal_prefix"], host["dms"]["region"], host["endpoint"]["endpoint_identifier"]
-    )
+def journal(host: Options) -> str:
+    """The key of the host's journal in its bucket."""
+    identifier = host["replacement"]["endpoint_identifier"]
+    return _journal_stores.object_key(host["replacement"]["journal_prefix"], host["dms"]["region"], identifier)

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -22,6 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _bucket_access,
     _connection_test,
     _crossaccount_role,
+    _deploy_hosts,
     _endpoint_info,
     _module,
     _preflight,
@@ -31,8 +33,10 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _service_roles,
     _survey,
     _validation,
+    _verification,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._declaration import PREFIX, declaration
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import (
@@ -40,6 +44,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_connection_test,
     dms_crossaccount_role,
     dms_crossaccount_role_info,
+    dms_deployment,
     dms_endpoint_replacement,
     dms_policy_validation,
     dms_preflight,
@@ -47,6 +52,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_s3_endpoint_info,
     dms_service_roles,
     dms_survey,
+    dms_verification,
 )
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -150,31 +156,53 @@ class Lab:
         """dms_s3_endpoint_info."""
         return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
 
-    def survey(self, hosts: list[dict[str, Any]]) -> dict[str, Any]:
+    def survey(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_survey."""
-        return self._run("dms", _survey.ensure, dms_survey, False, {"hosts": hosts})
+        return self._run("dms", _survey.ensure, dms_survey, False, {"hosts": hosts, **options})
 
-    def surveyed_host(
-        self, name: str = "crm", endpoint: str = "dev-crm", account_wide: bool = True, **more: Any
+    def deployment(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_deployment."""
+        wanted = {"hosts": hosts, "details": True, **options}
+        return self._run("dms", _deploy_hosts.ensure, dms_deployment, check, wanted)
+
+    def verification(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+        """dms_verification."""
+        usual = {"hosts": hosts, "run": current_run()}
+        return self._run("dms", _verification.ensure, dms_verification, False, {**usual, **options})
+
+    def host(
+        self, name: str = "crm", partition: str | None = None, planned_role_arn: str | None = None, **variables: Any
     ) -> dict[str, Any]:
-        """A host of dms_survey; `more`: its settings, its tags, and options of role and test."""
-        tagging = {"tags": more.get("tags", {"team": "data"}), "deployment": "dev"}
-        settings = {**self.s3_settings, **more.get("settings", {})}
-        sides = {
-            side: {"region": self.region, "assume_role_arn": arn, "assume_role_external_id": EXTERNAL_ID}
-            for side, arn in self.deployers.items()
-        }
-        return {
-            "name": name,
-            **sides,
-            "endpoint": {"endpoint_identifier": endpoint, "s3_settings": settings, **tagging, **QUICK},
-            "role": {"role_name": "dms-s3-crm", "path": "/", **tagging, **more.get("role", {})},
-            "test": {"replication_instance_arn": self.instance_arn, **more.get("test", {})},
+        """What a host declares; `variables`: those of the role s3_endpoint, without its prefix."""
+        usual = {
+            "environment": "dev",
+            "environments": {
+                "dev": {f"{side}_account_id": getattr(self, f"{side}_account") for side in ("dms", "lake")}
+            },
+            "region": self.region,
+            **{f"{side}_account_id": getattr(self, f"{side}_account") for side in ("dms", "lake")},
+            **{f"{side}_assume_role_arn": arn for side, arn in self.deployers.items()},
+            **{f"{side}_assume_role_external_id": EXTERNAL_ID for side in ("dms", "lake")},
+            "deployment": "dev",
+            "identifier": f"dev-{name}",
+            "resource_identifier": f"dev-{name}",
+            "role_name": f"dms-s3-{name}",
+            "policy_name": f"dms-s3-{name}",
+            "role_path": "/",
+            "bucket_name": self.bucket,
+            "bucket_folder": f"raw/{name}",
+            "settings": {"data_format": "parquet"},
+            "tags": {"team": "data"},
+            "replication_instance_arn": self.instance_arn,
             "journal_bucket": self.journals,
-            "journal_prefix": "datalake-dms",
-            "one_account": False,
-            "account_wide": account_wide,
+            "account_wide": True,
+            # Whether they are there is for others to test.
+            "service_role_names": [],
+            "policy_settle_time": 0.2,
+            "iam_propagation_timeout": 1,
+            **QUICK,
         }
+        return declared_host(name, {**usual, **variables}, partition, planned_role_arn)
 
     change_token = staticmethod(_connection_test.change_token)
 
@@ -314,6 +342,29 @@ class Lab:
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The replication tasks by identifier."""
         return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}
+
+
+def declared_host(
+    name: str, variables: dict[str, Any], partition: str | None = None, planned_role_arn: str | None = None
+) -> dict[str, Any]:
+    """What a host declares by variables of the role s3_endpoint, given without its prefix; the others have the role's defaults."""
+    spec, defaults = role_inputs()
+    given = {f"{PREFIX}{option}": value for option, value in variables.items()}
+    validated = ArgumentSpecValidator(spec).validate({**defaults, **given})
+    assert validated.error_messages == []
+    return declaration(name, validated.validated_parameters, "tests", partition, planned_role_arn)
+
+
+@functools.cache
+def role_inputs() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The role's argument spec, and its defaults but for those that Ansible makes of other variables."""
+    role = Path(__file__).parents[3] / "roles" / "s3_endpoint"
+    spec = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
+    plain = {
+        name: {key: value for key, value in option.items() if key != "description"} for name, option in spec.items()
+    }
+    return plain, {name: value for name, value in defaults.items() if "{{" not in str(value)}
 
 
 CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}

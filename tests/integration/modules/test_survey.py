@@ -11,7 +11,14 @@ import pytest
 
 pytestmark = pytest.mark.once
 
-CALLS = [
+# What is asked of each account, of the bucket in it, and of the replication instance, to see whether something is in the way.
+LOOK = [
+    *("GetCallerIdentity", "GetCallerIdentity", "HeadBucket", "GetBucketOwnershipControls", "GetBucketEncryption"),
+    *("GetAccountSummary", "ListRoles", "DescribeReplicationInstances", "DescribeReplicationInstances"),
+    *("DescribeEndpoints", "DescribeAccountAttributes", "DescribeConnections"),
+]
+# And what is read to compare the hosts.
+COMPARISON = [
     *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections"),
     *("ListObjectsV2", "ListRoles", "GetAccountAuthorizationDetails"),
 ]
@@ -21,32 +28,33 @@ PER_ROLE = ["GetRole", "ListAttachedRolePolicies", "ListRolePolicies", "GetPolic
 @pytest.fixture
 def deployed(lab):
     """An endpoint as a deployment leaves it: tested, with its token."""
-    made = lab.working_endpoint(
-        deployment="dev", tags={"team": "data"}, role={"deployment": "dev", "tags": {"team": "data"}}
-    )
-    role = lab.role(deployment="dev", external_ids=[made["external_id"]])
-    token = lab.change_token(role, made["settings"], [made["external_id"]])
-    lab.test(made["endpoint"]["endpoint_arn"], change_token=token)
+    assert lab.deployment([lab.host()])["hosts"]["crm"]["connection_status"] == "successful"
     lab.forget_calls()
-    return made["endpoint"]["endpoint_arn"]
+    return lab.endpoints()[0]["EndpointArn"]
 
 
 @pytest.fixture
 def reason(lab):
     """Survey one host; why it isn't settled, None where it is."""
 
-    def run(**host):
-        result = lab.survey([lab.surveyed_host(**host)])
-        assert (result["changed"], lab.writes()) == (False, [])
+    def run(**variables):
+        result = lab.survey([lab.host(**variables)])
+        assert (result["changed"], lab.writes(), result["stopped"]) == (False, [], {})
         assert set(result["settled"]) | set(result["unsettled"]) == {"crm"}
+        assert result["to_do"] == list(result["unsettled"])
         return result["unsettled"].get("crm")
 
     return run
 
 
+def calls(lab):
+    """Threads read side by side, in no order that could be told."""
+    return sorted(call for call in lab.calls() if call != "AssumeRole")
+
+
 def test_host_that_is_as_declared(lab, deployed, reason):
     assert reason() is None
-    assert lab.calls() == CALLS
+    assert calls(lab) == sorted(LOOK + COMPARISON)
 
 
 def test_roles_are_read_one_by_one_where_nothing_else_was_granted(lab, deployed, reason):
@@ -56,11 +64,75 @@ def test_roles_are_read_one_by_one_where_nothing_else_was_granted(lab, deployed,
 
 
 def test_many_hosts_cost_no_more_calls(lab, deployed):
-    hosts = [lab.surveyed_host(), *(lab.surveyed_host(name=f"host-{n}", endpoint=f"dev-{n}") for n in range(20))]
+    hosts = [lab.host(), *(lab.host(f"host-{n}") for n in range(20))]
     result = lab.survey(hosts)
     assert result["settled"] == ["crm"]
     assert set(result["unsettled"].values()) == {"the endpoint does not exist"}
-    assert lab.calls() == CALLS
+    assert result["to_do"] == [f"host-{n}" for n in range(20)] == list(result["declared"])
+    assert calls(lab) == sorted(LOOK + COMPARISON)
+
+
+@pytest.mark.parametrize(("compare_from", "compared"), [(0, False), (1, True), (2, True), (3, False)])
+def test_hosts_are_compared_from_a_number_of_them_on(lab, deployed, compare_from, compared):
+    result = lab.survey([lab.host(), lab.host("erp")], compare_from=compare_from)
+    assert result["hosts"] == ["crm", "erp"]
+    assert (result["settled"], result["to_do"]) == ((["crm"], ["erp"]) if compared else ([], ["crm", "erp"]))
+    assert list(result["unsettled"]) == (["erp"] if compared else [])
+    assert calls(lab) == sorted(LOOK + COMPARISON if compared else LOOK)
+
+
+def test_host_with_something_in_the_way_is_not_compared(lab, deployed):
+    wrong = lab.host("erp", bucket_name="no-such-bucket")
+    other = lab.host(
+        "web", replication_instance_arn=lab.instance_arn.replace("rep:dev", "rep:none"), bucket_name="nowhere"
+    )
+    result = lab.survey([wrong, lab.host(), other], problems={"hr": "The variables are not right."}, compare_from=1)
+    assert (result["hosts"], result["settled"], result["to_do"]) == (["crm"], ["crm"], [])
+    assert list(result["stopped"]) == ["hr", "erp", "web"]
+    assert result["stopped"]["hr"] == "The variables are not right."
+    assert result["stopped"]["erp"].startswith("Bucket no-such-bucket does not exist in account")
+    # All that is in the way of it, on both sides.
+    assert "rep:none does not exist" in result["stopped"]["web"]
+    assert "Bucket nowhere does not exist" in result["stopped"]["web"]
+    assert result["unsettled"] == {}
+    assert lab.writes() == []
+
+
+def test_enough_hosts_to_compare_are_those_that_nothing_is_in_the_way_of(lab, deployed):
+    result = lab.survey([lab.host(), lab.host("erp", bucket_name="no-such-bucket")], compare_from=2)
+    assert (result["settled"], result["to_do"], result["unsettled"]) == ([], ["crm"], {})
+
+
+def test_account_is_looked_at_once_and_told_in_one_table(lab, deployed):
+    result = lab.survey([lab.host(), lab.host("erp"), lab.host("web", bucket_name="no-such-bucket")])
+    assert [(look["side"], look["account_id"], look["hosts"]) for look in result["looks"]] == [
+        ("dms", lab.dms_account, ["crm", "erp", "web"]),
+        ("lake", lab.lake_account, ["crm", "erp"]),
+        ("lake", lab.lake_account, ["web"]),
+    ]
+    assert [line.split()[:4] for line in result["table"] if line.startswith("failed")] == [
+        ["failed", "lake", lab.lake_account, lab.region]
+    ]
+    assert "Bucket no-such-bucket does not exist" in result["table"][0]
+    once = ("DescribeAccountAttributes", "GetBucketEncryption")
+    assert sorted(lab.calls(*once)) == list(once)
+
+
+def test_text_for_support_where_no_endpoint_has_a_role_elsewhere_yet(lab):
+    (text,) = lab.survey([lab.host(), lab.host("erp")])["support_cases"]
+    assert f"Account with DMS: {lab.dms_account}" in text
+
+
+def test_no_text_for_support_where_one_has(lab, deployed):
+    assert lab.survey([lab.host()])["support_cases"] == []
+
+
+def test_declaration_with_a_secret_is_not_told(lab):
+    secret = lab.host("erp", extra_connection_attributes="password=very-hidden-thing;")
+    result = lab.survey([lab.host(), secret])
+    assert result["to_do"] == ["crm", "erp"]
+    assert result["declared"] == {"crm": lab.host()}
+    assert "very-hidden-thing" not in json.dumps(result)
 
 
 def open_trust(lab, _arn):
@@ -137,10 +209,15 @@ def test_every_difference_is_seen(lab, deployed, reason, what, told):
     [
         {"settings": {"compression_type": "gzip"}},
         {"tags": {"team": "other"}},
-        {"role": {"source_account": "111122223333"}},
-        {"role": {"permissions_boundary": "arn:aws:iam::111122223333:policy/other"}},
-        {"test": {"test": "always"}},
-        {"settings": {"bucket_folder": "elsewhere"}},
+        {"source_account_condition": True},
+        {"source_arn_condition": True},
+        {"permissions_boundary": "arn:aws:iam::111122223333:policy/other"},
+        {"role_name": "dms-s3-other"},
+        {"test": "always"},
+        {"bucket_folder": "elsewhere"},
+        {"deployment": "other"},
+        {"access": "bucket_policy"},
+        {"journal_bucket": "", "journal_path": "/tmp/journals"},
     ],
     ids=str,
 )
@@ -148,19 +225,23 @@ def test_every_wish_is_seen(deployed, reason, wanted):
     assert reason(**wanted) is not None
 
 
-def test_what_the_modules_would_refuse_is_left_to_them(deployed, reason):
-    assert "colour" in reason(settings={"colour": "blue"})
+def test_what_a_module_would_refuse_stops_the_host(lab, deployed):
+    result = lab.survey([lab.host("erp", settings={"colour": "blue"}), lab.host()])
+    assert (list(result["stopped"]), result["settled"], result["warnings"]) == (["erp"], ["crm"], [])
+    assert result["stopped"]["erp"].startswith("Unsupported parameters: s3_settings.colour.")
 
 
 @pytest.mark.parametrize(
-    ("side", "service", "operation"),
+    ("side", "service", "operation", "in_the_look"),
     [
-        ("dms", "dms", "DescribeEndpoints"),
-        ("dms", "s3", "ListObjectsV2"),
-        ("lake", "iam", "GetAccountAuthorizationDetails"),
+        ("dms", "dms", "DescribeEndpoints", 1),
+        ("dms", "s3", "ListObjectsV2", 0),
+        ("lake", "iam", "GetAccountAuthorizationDetails", 0),
     ],
 )
-def test_read_that_fails_is_told_once_and_each_host_looks_for_itself(lab, deployed, side, service, operation):
+def test_read_that_fails_is_told_once_and_each_host_looks_for_itself(
+    lab, deployed, side, service, operation, in_the_look
+):
     lab.fault(
         service,
         operation,
@@ -168,17 +249,26 @@ def test_read_that_fails_is_told_once_and_each_host_looks_for_itself(lab, deploy
         side,
         code="AccessDeniedException",
         message="User: x is not authorized to perform it",
+        skip=in_the_look,
     )
-    result = lab.survey([lab.surveyed_host(), lab.surveyed_host(name="again")])
-    assert result["settled"] == []
+    # Both declare what stands there.
+    result = lab.survey([lab.host(), lab.host("again", identifier="dev-crm", role_name="dms-s3-crm")])
+    assert (result["settled"], result["to_do"]) == ([], ["crm", "again"])
     (warning,) = result["warnings"]
     assert warning.startswith("The survey failed, so that each host looks for itself: ")
-    assert lab.calls().count(operation) == 1
+    assert lab.calls().count(operation) == 1 + in_the_look
+
+
+@pytest.mark.parametrize("compare_from", [0, 1])
+def test_what_stops_a_host_is_no_failure_of_the_survey(lab, deployed, compare_from):
+    wrong = lab.host("erp", lake_assume_role_arn="deployer")
+    result = lab.survey([wrong, lab.host()], compare_from=compare_from)
+    assert (list(result["stopped"]), result["hosts"]) == (["erp"], ["crm"])
+    assert result["warnings"] == []
 
 
 def test_failure_of_one_account_is_none_of_the_others(lab, deployed):
-    elsewhere = lab.surveyed_host(name="elsewhere")
-    elsewhere["dms"] = {**elsewhere["dms"], "assume_role_external_id": "not-the-one"}
-    result = lab.survey([elsewhere, lab.surveyed_host()])
-    assert result["settled"] == ["crm"]
-    assert "could not be assumed" in result["unsettled"]["elsewhere"]
+    elsewhere = lab.host("elsewhere", dms_assume_role_external_id="not-the-one")
+    result = lab.survey([elsewhere, lab.host()])
+    assert (result["settled"], result["hosts"]) == (["crm"], ["crm"])
+    assert "could not be assumed" in result["stopped"]["elsewhere"]

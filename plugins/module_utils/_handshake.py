@@ -1,0 +1,231 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One endpoint from nothing to a tested connection: access role, endpoint, its ExternalId into the role's trust, test.
+
+Each step is the `ensure` of a module, and does only what is missing; interrupted anywhere, the next run finishes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils import (
+    _bucket_access,
+    _connection_test,
+    _crossaccount_role,
+    _dms,
+    _s3_endpoint,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import CREATED, MODIFIED, NONE, RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
+
+Options = dict[str, Any]
+Result = dict[str, Any]
+
+# What the access role's policy is made of, out of the planned endpoint's settings.
+_NEEDS = (
+    "bucket_name",
+    "bucket_folder",
+    "server_side_encryption_kms_key_id",
+    "glue_catalog_generation",
+    "canned_acl_for_objects",
+)
+
+
+@dataclass
+class Handshake:
+    """One endpoint on its way.
+
+    :ivar host: see _declaration.declaration. :ivar dms: the account of the endpoint. :ivar home: that of its access role.
+    :ivar lake: that of the bucket.
+    """
+
+    host: Options
+    dms: Account
+    home: Account
+    lake: Account
+    check_mode: bool
+    # Whether what is made stays where the connection fails; a replacement is rolled back.
+    stays: bool = True
+    # What each step told, the last time.
+    plan: Result = field(default_factory=dict)
+    made: Result = field(default_factory=dict)
+    access: Result = field(default_factory=dict)
+    bucket_access: Result = field(default_factory=dict)
+    test: Result = field(default_factory=dict)
+    # What has changed since the beginning: step -> {before, after}.
+    diffs: dict[str, Result] = field(default_factory=dict)
+    changed: bool = False
+    warnings: list[str] = field(default_factory=list)
+    # Role and policy as this very run has made them, so that they need not be read again.
+    _standing: Result | None = None
+
+    def look(self) -> Result:
+        """Read the endpoint and plan; nothing is changed.
+
+        :raises DatalakeError: an option that can't be. AnsibleAWSError: a call failed.
+        """
+        self.plan = self.made = _s3_endpoint.ensure(self.dms, self._endpoint_options(in_use="ignore"), True)
+        self.warnings += self.plan.pop("warnings")
+        # What would be wrong with the test, too, is told before anything is made.
+        test = {**self.host["test"], "endpoint_arn": self.plan["endpoint"]["endpoint_arn"]}
+        _connection_test.check_options(validated(_connection_test.ARGUMENT_SPEC, test))
+        return self.plan
+
+    def replaces(self) -> bool:
+        """Whether an endpoint that stands would be deleted, or changed under a task that runs."""
+        action = self.plan["action"]
+        return action == RECREATED or (action == MODIFIED and bool(self.plan["in_use_by"]))
+
+    def carry_out(self) -> None:
+        """Make what is missing.
+
+        :raises DatalakeError: an option that can't be, or a connection that fails. AnsibleAWSError: a call failed.
+        """
+        # Where AWS checks the trust when it creates an endpoint, the trust must ask for the account alone just then.
+        anew = self.host["role"]["bootstrap_trust"] == "source_account" and self.plan["action"] in (CREATED, RECREATED)
+        self._admit([] if anew else ids_of(self.plan["current_external_id"]), purge=anew)
+        if self.plan["action"] != NONE or self.plan["differences"]:
+            self._make_endpoint(known_absent=self.plan["action"] == CREATED)
+        if not self.made["persisted"] and self.known_ids():
+            self._make_endpoint_again()
+        self._test()
+        # Once, and only for an endpoint of this very run: one that ever worked is not deleted because a test fails.
+        if self.plan["action"] == CREATED and self.test["failed_to_assume_role"]:
+            self._make_endpoint(recreate=True)
+            if not self.made["persisted"]:
+                self._make_endpoint_again()
+            self._test()
+        if self.test["status"] == _connection_test.SUCCESSFUL and set(self.access["external_ids"]) - set(
+            self.known_ids()
+        ):
+            self._admit(self.known_ids(), purge=True)
+        if self.test["status"] == _connection_test.FAILED:
+            raise DatalakeError(
+                message=f"The connection test of {self.identifier} failed: {self.test['last_failure_message']}; {self.test['hint']}."
+                + (" Endpoint and role stay as they are; mend the cause and run again." if self.stays else "")
+            )
+
+    @property
+    def identifier(self) -> str:
+        return str(self.host["endpoint"]["endpoint_identifier"])
+
+    def known_ids(self) -> list[str]:
+        """The endpoint's ExternalId in a list, empty while only AWS could know it."""
+        return ids_of(self.made["external_id"])
+
+    def _make_endpoint(self, recreate: bool = False, known_absent: bool = False) -> None:
+        """The endpoint, and its ExternalId into the trust of its role."""
+        in_use = "ignore" if self.check_mode else "fail"
+        options = self._endpoint_options(in_use=in_use, recreate=recreate)
+        self.made = self._note("endpoint", _s3_endpoint.ensure(self.dms, options, self.check_mode, known_absent))
+        if set(self.known_ids()) - set(self.access["external_ids"]):
+            self._admit(self.known_ids())
+
+    def _make_endpoint_again(self) -> None:
+        """AWS kept only the ExternalId; once it is admitted, IAM may need a while to tell DMS.
+
+        :raises DatalakeError: AWS keeps nothing again.
+        """
+        pause, patience = (self.host["endpoint"][name] for name in ("poll_interval", "iam_propagation_timeout"))
+
+        # Each try looks for the endpoint several times.
+        @_dms.retry_until(1 + math.ceil(patience / (_dms.VISIBLE_LOOKS * pause)), pause, backoff=1)
+        def make() -> None:
+            self._make_endpoint()
+            if not self.made["persisted"]:
+                raise _dms.NotYet
+
+        try:
+            make()
+        except _dms.NotYet as error:
+            raise DatalakeError(
+                message=f"AWS answered CreateEndpoint for {self.identifier} twice with an ExternalId and kept no endpoint, though the trust of "
+                f"{self.host['role']['role_name']} admits the id; ask AWS Support whether cross-account endpoints are enabled for "
+                f"{self.dms.identity.account_id}."
+            ) from error
+
+    def _admit(self, external_ids: list[str], purge: bool = False) -> None:
+        """The access role with these ids; with bucket_policy, then, bucket and key admit it, which must exist by then."""
+        # The trust with the placeholder was looked at a moment ago, and an id in its place makes no difference.
+        looked_at = bool(self._standing) and self.host["role"]["bootstrap_trust"] == "placeholder"
+        more = {"validate_policies": "off"} if looked_at else {}
+        options = role_options(self.host, self.made["settings"], external_ids, purge, **more)
+        self.access = _crossaccount_role.ensure(self.home, options, self.check_mode, self._standing)
+        if not self.check_mode and (self._standing or not self.access["diff"]["before"]["role"]):
+            self._standing = self.access["diff"]["after"]
+        self._note("role", self.access)
+        if self.host["access"] == BUCKET_POLICY:
+            options = bucket_access_options(self.host, self.made["settings"], self.access["role"]["arn"])
+            self.bucket_access = self._note("bucket_access", _bucket_access.ensure(self.lake, options, self.check_mode))
+
+    def _test(self) -> None:
+        """A failed test is no error yet: a new endpoint may be made once more."""
+        options = connection_options(self.host, self.made, self.access, self.known_ids(), self._tested_statements())
+        untested = _connection_test.TESTED_TAG not in self.made["endpoint"]["tags"]
+        touched = self.plan["action"] != NONE or bool({"role", "bucket_access"} & set(self.diffs))
+        if touched:
+            options["test"] = "always"
+        # IAM gets its time where something changed, in this run or in one that was interrupted before the test.
+        if not (touched or untested):
+            options["iam_propagation_timeout"] = 0
+        self.test = self._note("connection", _connection_test.ensure(self.dms, options, self.check_mode))
+
+    def _tested_statements(self) -> list[Any] | None:
+        if not self.bucket_access:
+            return None
+        return [self.bucket_access["bucket_statement"], self.bucket_access["key_statement"]]
+
+    def _endpoint_options(self, **more: Any) -> Options:
+        return validated(_s3_endpoint.ARGUMENT_SPEC, {**self.host["endpoint"], **more})
+
+    def _note(self, step: str, result: Result) -> Result:
+        self.warnings += [text for text in result.pop("warnings", []) if text not in self.warnings]
+        if result["changed"]:
+            self.changed = True
+            first = self.diffs.get(step) or result["diff"]
+            self.diffs[step] = {"before": first["before"], "after": result["diff"]["after"]}
+        return result
+
+
+def ids_of(external_id: str | None) -> list[str]:
+    """An endpoint's ExternalId in a list, which is empty while only AWS could know it."""
+    return [external_id] if external_id and external_id != KNOWN_AFTER_CREATION else []
+
+
+def role_options(host: Options, settings: Options, external_ids: list[str], purge: bool, **more: Any) -> Options:
+    """The options of dms_crossaccount_role, of which some come from the planned endpoint. Pure.
+
+    :param settings: the endpoint's, as dms_s3_endpoint returns them.
+    :raises DatalakeError: an option that can't be.
+    """
+    options = {**host["role"], **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
+    return validated(_crossaccount_role.ARGUMENT_SPEC, options)
+
+
+def bucket_access_options(host: Options, settings: Options, role_arn: str) -> Options:
+    """The options of dms_bucket_access, likewise. Pure."""
+    return validated(_bucket_access.ARGUMENT_SPEC, {**host["bucket_access"], **_needs(settings), "role_arn": role_arn})
+
+
+def connection_options(
+    host: Options, endpoint: Result, role: Result, external_ids: list[str], statements: list[Any] | None = None
+) -> Options:
+    """The options of dms_connection_test, likewise. Pure.
+
+    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role.
+    """
+    token = _connection_test.change_token(role, endpoint["settings"], external_ids, statements)
+    options = {**host["test"], "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
+    return validated(_connection_test.ARGUMENT_SPEC, options)
+
+
+def _needs(settings: Options) -> Options:
+    return {name: settings[name] for name in _NEEDS if name in settings}
