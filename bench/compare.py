@@ -11,6 +11,7 @@ make bench BENCH="--sizes 1,12,36 --runs 1 --only ours,floor"
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # The tools are scripts, in no package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tools"))
@@ -57,6 +59,11 @@ def main(arguments: list[str]) -> int:
     scope: Scope = "counted" if chosen.quick else "all"
     began, load_before = time.time(), round(os.getloadavg()[0], 1)
     problems, measured = list[str](), list[Measurement]()
+    if chosen.add:
+        before = json.loads((chosen.output / "results.json").read_text())
+        measured = earlier(before["measurements"])
+        began -= before["machine"]["minutes"] * 60
+        arguments = [before["machine"]["options"], "then", *arguments]
     try:
         with world() as place:
             for run in range(1, chosen.runs + 1):
@@ -69,6 +76,11 @@ def main(arguments: list[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def earlier(measurements: list[dict[str, Any]]) -> list[Measurement]:
+    """What results.json has of measurements before, without those that failed."""
+    return [one for one in (Measurement(**each) for each in measurements) if one.status == 0]
 
 
 def _takes_minutes(case: Case, measured: list[Measurement]) -> bool:
@@ -176,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latencies", type=numbers, default=(20, 100), help="milliseconds per call, at 36 endpoints")
     parser.add_argument(
         "--throttled", type=numbers, default=(120, 1000), help="sizes measured under DMS's throttle, of ours and floor"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="add to what --output has: of the same machine, in the same state"
     )
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent, help="folder of RESULTS.md, results.json and plot.svg"

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -90,7 +91,9 @@ def _by_hand(world: World, _scope: Scope) -> Iterable[Step]:
     install_aws_cli()
     folders = [_written(spec, world.folder / "by_hand" / spec.source) for spec in world.specs]
     home = world.folder / "home"
-    home.mkdir(exist_ok=True)
+    # Credentials that the CLI has kept are of a world that is gone.
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
     profiles = home / "config"
     profiles.write_text("".join(_profile(world, side) for side in ("dms", "lake")))
     environ = {

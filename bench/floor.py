@@ -18,7 +18,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 30}, max_pool_connections=64)
+# In standard mode threads that share a client would soon have used up its quota of retries under a throttle.
+CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 30}, max_pool_connections=64)
 
 
 def main(path: str, threads: int) -> None:

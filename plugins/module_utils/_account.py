@@ -43,10 +43,12 @@ ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
 _SESSION_SECONDS = 3600
 
 # Standard mode retries throttling, 5xx and lost connections with exponential backoff of at most 20 seconds; it must outlast
-# DMS's own throttle (200 calls, refilled at 8 per second) when many hosts run side by side, and each call competes with those of
-# all others: simulated with 1,800 calls, some fail after 10 attempts with 20 forks already, none after 30 with 100 forks. Adaptive
-# mode would not help, as it knows its own process only.
+# DMS's own throttle (200 calls, refilled at 8 per second), for which each call competes with those of other processes: simulated
+# with 1,800 calls, some fail after 10 attempts with 20 forks already, none after 30 with 100 forks.
 _RETRIES = {"mode": "standard", "total_max_attempts": 30}
+# Threads share a client, and with it botocore's quota of retries (500, five for each), which DMS's throttle would soon use up; adaptive
+# mode beside that slows down a client's calls once one was throttled (botocore's documentation of `Config` calls it experimental).
+_DMS_RETRIES = {**_RETRIES, "mode": "adaptive"}
 # STS is called first, and tells soon where nothing can be reached at all.
 _STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
 # botocore's 60 seconds would add up to half an hour where a single service can't be reached.
@@ -157,7 +159,7 @@ class Account:
 
     def _config(self, service: str) -> botocore.config.Config:
         """The configuration of a service's client; what the user gives as aws_config wins."""
-        retries = _STS_RETRIES if service == "sts" else _RETRIES
+        retries = {"sts": _STS_RETRIES, "dms": _DMS_RETRIES}.get(service, _RETRIES)
         config = botocore.config.Config(
             user_agent_extra="datalake.dms",
             retries=retries,

@@ -55,6 +55,7 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_verification,
 )
 from botocore.loaders import JSONFileLoader
+from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import ExponentialBackoff
 from embedded_aws import READS, EmbeddedAWS
 
@@ -406,6 +407,7 @@ def models_are_parsed_once():
 def botocore_pauses(monkeypatch):
     """Short ones: whether it tries again is tested here, not how long it waits before."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0.01)
+    monkeypatch.setattr(ClientRateLimiter, "on_sending_request", lambda _self, request, **_more: None)
 
 
 # One server at a time can run in a process, and other tests have theirs.

@@ -146,6 +146,11 @@ def test_peers_and_the_procedure_are_not_measured_where_they_take_an_hour():
     assert {case.contender for case in cases if case.throttled} == {OURS, FLOOR}
 
 
+def test_what_was_measured_before_is_added_to_but_for_what_failed():
+    good, failed = took(OURS, FRESH, 5.0, calls={"lake iam GetRole": 2}), took(FLOOR, FRESH, 1.0, status=1)
+    assert compare.earlier([figures.as_json(good), figures.as_json(failed)]) == [good]
+
+
 def test_brief_leaves_out_what_takes_longest():
     cases = compare.cases((OURS, "peer-loops", "by-hand"), (36, 120), (20,), (), "all", brief=True)
     assert [(case.size, case.latency_ms) for case in cases if case.contender == "by-hand"] == [(36, 0)]
