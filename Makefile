@@ -77,7 +77,7 @@ molecule: setup  ## Run all molecule scenarios
 sanity: setup  ## Run ansible-test sanity
 	$(BIN)/python tests/tools/sanity.py
 
-sample: setup  ## Take a sample of the crash matrix: disturb runs at every other call that changes something
+sample: setup  ## Take a sample of the crash matrix: disturb runs at every third call that changes something
 	$(BIN)/python tests/tools/crash.py --sample
 
 crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (hours; CRASH=--each-call: half an hour)

@@ -10,6 +10,8 @@ from collections import Counter
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 TESTED_TAG = "datalake.dms:connection-tested"
 STATEMENT = "DatalakeDmsEndpoint"
 # The writes of one endpoint, in their order; beside them it is looked for once, and so are journal, role and policy.

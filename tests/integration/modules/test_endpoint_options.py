@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 WRONG = {
     "identifier": ({"endpoint_identifier": "2dev"}, "endpoint_identifier=2dev", "choose another one"),
     "double hyphen": ({"endpoint_identifier": "a--b"}, "endpoint_identifier=a--b", "choose another one"),

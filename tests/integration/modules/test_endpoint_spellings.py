@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 PROCEDURE = "addColumnName=true;compressionType=NONE;csvDelimiter=,;csvRowDelimiter=\\n;dataFormat=parquet;timestampColumnName=TIMESTAMP"
 MANY = {
     "data_format": "PARQUET",

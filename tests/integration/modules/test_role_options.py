@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 WRONG = {
     "role name": ({"role_name": "dms s3"}, "role_name=dms s3", "choose another name"),
     "long role name": ({"role_name": "x" * 65}, "role_name=xxx", "choose another name"),
