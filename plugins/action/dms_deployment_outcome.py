@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.datalake.dms.plugins.modules.dms_deployment_outcome import ARGUMENT_SPEC, told
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
 
@@ -17,11 +18,5 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec({"outcome": {"type": "dict", "required": True}})
-        # The rest is in the result of dms_deployment.
-        told = {
-            name: value
-            for name, value in plain(args["outcome"]).items()
-            if name in ("changed", "failed", "msg", "diff")
-        }
-        return {**result, **told, "_ansible_verbose_always": True}
+        _validated, args = self.validate_argument_spec(ARGUMENT_SPEC)
+        return {**result, **told(plain(args["outcome"])), "_ansible_verbose_always": True}

@@ -9,7 +9,6 @@ What replaces an endpoint that stands is left to whoever can put back what was.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils import _journal_stores
@@ -21,9 +20,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._permissions import B
 from ansible_collections.datalake.dms.plugins.module_utils._reads import (
     HOSTS_SPEC,
     READ_ERRORS,
-    Progress,
     Reads,
     names_in,
+    side_by_side,
 )
 
 Options = dict[str, Any]
@@ -50,15 +49,13 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Options:
     :param params: the options of dms_deployment.
     :returns: the module's result: changed, asked (names), hosts (name -> {changed, failed, msg, diff, …}), left (name -> why), warnings.
     """
-    reads, progress = Reads(), Progress(len(params["hosts"]))
+    reads = Reads()
 
     def see_to(host: Options) -> Options:
         result = _result(host, reads, params["replace"], check_mode)
-        progress.tell(result.get("msg") or f"{host['name']}: {result['left']}.")
         return {name: value for name, value in result.items() if params["details"] or name not in _DETAILS}
 
-    with ThreadPoolExecutor(max(1, params["parallel"])) as pool:
-        results = list(pool.map(see_to, params["hosts"]))
+    results = side_by_side(params["hosts"], see_to, params["parallel"])
     told = dict(zip(names_in(params["hosts"]), results, strict=True))
     told |= {name: _failed(str(why)) for name, why in params["problems"].items()}
     warnings = [warning for result in results for warning in result.pop("warnings", [])]
@@ -87,7 +84,7 @@ def _result(host: Options, reads: Reads, replace: bool, check_mode: bool) -> Opt
             _leave_replacements(handshake)
         handshake.carry_out()
     except Left as reason:
-        return {"left": str(reason)}
+        return {"left": str(reason), "msg": f"{host['name']}: {reason}."}
     except READ_ERRORS as error:
         return {**_failed(explain(error)), **(_changes(handshake) if handshake else {})}
     return {

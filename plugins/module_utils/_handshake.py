@@ -62,7 +62,6 @@ class Handshake:
     test: Result = field(default_factory=dict)
     # What has changed since the beginning: step -> {before, after}.
     diffs: dict[str, Result] = field(default_factory=dict)
-    changed: bool = False
     warnings: list[str] = field(default_factory=list)
     # Role and policy as this very run has made them, so that they need not be read again.
     _standing: Result | None = None
@@ -117,6 +116,10 @@ class Handshake:
     def identifier(self) -> str:
         return str(self.host["endpoint"]["endpoint_identifier"])
 
+    @property
+    def changed(self) -> bool:
+        return bool(self.diffs)
+
     def known_ids(self) -> list[str]:
         """The endpoint's ExternalId in a list, empty while only AWS could know it."""
         return ids_of(self.made["external_id"])
@@ -168,7 +171,7 @@ class Handshake:
 
     def _test(self) -> None:
         """A failed test is no error yet: a new endpoint may be made once more."""
-        options = connection_options(self.host, self.made, self.access, self.known_ids(), self._tested_statements())
+        options = connection_options(self.host, self.made, self.access, self.known_ids(), self.bucket_access)
         untested = _connection_test.TESTED_TAG not in self.made["endpoint"]["tags"]
         touched = self.plan["action"] != NONE or bool({"role", "bucket_access"} & set(self.diffs))
         if touched:
@@ -178,18 +181,12 @@ class Handshake:
             options["iam_propagation_timeout"] = 0
         self.test = self._note("connection", _connection_test.ensure(self.dms, options, self.check_mode))
 
-    def _tested_statements(self) -> list[Any] | None:
-        if not self.bucket_access:
-            return None
-        return [self.bucket_access["bucket_statement"], self.bucket_access["key_statement"]]
-
     def _endpoint_options(self, **more: Any) -> Options:
         return validated(_s3_endpoint.ARGUMENT_SPEC, {**self.host["endpoint"], **more})
 
     def _note(self, step: str, result: Result) -> Result:
         self.warnings += [text for text in result.pop("warnings", []) if text not in self.warnings]
         if result["changed"]:
-            self.changed = True
             first = self.diffs.get(step) or result["diff"]
             self.diffs[step] = {"before": first["before"], "after": result["diff"]["after"]}
         return result
@@ -210,18 +207,31 @@ def role_options(host: Options, settings: Options, external_ids: list[str], purg
     return validated(_crossaccount_role.ARGUMENT_SPEC, options)
 
 
+def role_as_deployed(host: Options, endpoint: Result) -> Options:
+    """The same for whoever compares: as a deployment leaves the role after a successful test. Pure.
+
+    :param endpoint: the result of dms_s3_endpoint in check mode.
+    """
+    ids = ids_of(endpoint["current_external_id"])
+    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
+    # What differs is validated by whoever writes it.
+    return role_options(host, endpoint["settings"], ids, purge, validate_policies="off")
+
+
 def bucket_access_options(host: Options, settings: Options, role_arn: str) -> Options:
     """The options of dms_bucket_access, likewise. Pure."""
     return validated(_bucket_access.ARGUMENT_SPEC, {**host["bucket_access"], **_needs(settings), "role_arn": role_arn})
 
 
 def connection_options(
-    host: Options, endpoint: Result, role: Result, external_ids: list[str], statements: list[Any] | None = None
+    host: Options, endpoint: Result, role: Result, external_ids: list[str], bucket_access: Result | None = None
 ) -> Options:
     """The options of dms_connection_test, likewise. Pure.
 
-    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role.
+    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role. :param bucket_access: that of dms_bucket_access, where
+        bucket and key admit the role.
     """
+    statements = [bucket_access["bucket_statement"], bucket_access["key_statement"]] if bucket_access else None
     token = _connection_test.change_token(role, endpoint["settings"], external_ids, statements)
     options = {**host["test"], "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
     return validated(_connection_test.ARGUMENT_SPEC, options)

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
@@ -50,6 +51,21 @@ class Progress:
 
     def tell(self, text: str) -> None:
         _LOG.info("%s (%d of %d)", text, next(self._done), self._total)
+
+
+def side_by_side(
+    hosts: list[Options], see_to: Callable[[Options], dict[str, Any]], parallel: int
+) -> list[dict[str, Any]]:
+    """What came of each host, in their order, seen to in so many threads; each result has a `msg`, which tells how far this has come."""
+    progress = Progress(len(hosts))
+
+    def told(host: Options) -> dict[str, Any]:
+        result = see_to(host)
+        progress.tell(result["msg"])
+        return result
+
+    with ThreadPoolExecutor(max(1, parallel)) as pool:
+        return list(pool.map(told, hosts))
 
 
 def names_in(hosts: list[Options]) -> list[str]:

@@ -168,14 +168,11 @@ def _difference(host: Options, reads: Reads) -> str | None:
         return "the endpoint does not exist" if endpoint["action"] == "created" else "the endpoint differs"
     if host["role"]["role_name"] in local_roles:
         return "the DMS account has a role of this name, too"
-    ids = _handshake.ids_of(endpoint["current_external_id"])
-    # As a deployment does after a successful test.
-    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
-    # What differs is validated by whoever writes it.
-    wanted = _handshake.role_options(host, endpoint["settings"], ids, purge, validate_policies="off")
+    wanted = _handshake.role_as_deployed(host, endpoint)
     role = _crossaccount_role.ensure(surveyed_lake(host, reads), wanted, True)
     if role["changed"] or role["findings"]:
         return "role or policy differs"
+    ids = _handshake.ids_of(endpoint["current_external_id"])
     test = _handshake.connection_options(host, endpoint, role, ids)
     if test["test"] == "always" or _connection_test.ensure(dms, test, True)["test_needed"]:
         return "the connection is to be tested"

@@ -11,7 +11,6 @@ tells the tags of many policies.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,9 +33,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._permissions import B
 from ansible_collections.datalake.dms.plugins.module_utils._reads import (
     HOSTS_SPEC,
     READ_ERRORS,
-    Progress,
     Reads,
     names_in,
+    side_by_side,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._surveyed import NotSurveyed
 
@@ -76,15 +75,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     stopped = _survey.in_the_way(_survey.look_at_accounts(hosts, reads, account_checks=False))
     told = {name: _failed(str(why)) for name, why in {**params["problems"], **stopped}.items()}
     ready = [host for host in hosts if host["name"] not in told]
-    progress = Progress(len(ready))
-
-    def see_to(host: Options) -> Result:
-        result = _result(host, reads, params["run"])
-        progress.tell(result["msg"])
-        return result
-
-    with ThreadPoolExecutor(max(1, params["parallel"])) as pool:
-        results = list(pool.map(see_to, ready))
+    results = side_by_side(ready, lambda host: _result(host, reads, params["run"]), params["parallel"])
     told |= dict(zip(names_in(ready), results, strict=True))
     return {"changed": False, "hosts": told, "warnings": []}
 
@@ -133,17 +124,14 @@ def _compared(host: Options, reads: Reads, run: Options, dms: Account) -> Compar
     predecessor = (replacement or {}).get("endpoint")
     options = {**host["endpoint"], "in_use": "ignore", "predecessor": predecessor}
     plan = _s3_endpoint.ensure(dms, validated(_s3_endpoint.ARGUMENT_SPEC, options), True)
-    ids = _handshake.ids_of(plan["current_external_id"])
-    # Old ids are off only where a deploy would take them away, after a successful test.
-    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
-    role = _handshake.role_options(host, plan["settings"], ids, purge, validate_policies="off")
+    role = _handshake.role_as_deployed(host, plan)
     access = _crossaccount_role.ensure(home, role, True)
     bucket_access: Result = {}
     if host["access"] == BUCKET_POLICY:
         admitted = _handshake.bucket_access_options(host, plan["settings"], access["role"]["arn"])
         bucket_access = _bucket_access.ensure(reads.account(host["lake"]), admitted, True)
-    statements = [bucket_access["bucket_statement"], bucket_access["key_statement"]] if bucket_access else None
-    test = _handshake.connection_options(host, plan, access, _handshake.ids_of(plan["external_id"]), statements)
+    ids = _handshake.ids_of(plan["external_id"])
+    test = _handshake.connection_options(host, plan, access, ids, bucket_access)
     return Compared(
         plan=plan,
         access=access,
