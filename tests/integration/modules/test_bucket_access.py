@@ -268,34 +268,50 @@ def many_machines(monkeypatch):
     monkeypatch.setattr(_resource_policies, "locked", lambda _name: nobody())
 
 
-def test_what_another_machine_overwrites_is_written_again(lab, foreign, many_machines):
-    """The first one's write is on its way while the second reads and writes; it arrives last, without the second's statement."""
+@pytest.fixture
+def overtaken(lab, many_machines, monkeypatch):
+    """overtaken(late, options): The statement of the role `late` is written; meanwhile a call with `options` reads and writes, and the first
+    write, which was sent before, arrives last."""
+    write = _resource_policies.BucketPolicy.write
+    first, overtakes = threading.get_ident(), threading.Event()
+
+    def call(late, **options):
+        with ThreadPoolExecutor(1) as pool:
+            others = []
+
+            def on_its_way(self, policy):
+                if threading.get_ident() != first:
+                    write(self, policy)
+                    overtakes.set()
+                elif others:
+                    write(self, policy)
+                else:
+                    others.append(pool.submit(lab.bucket_access, settle_time=1.0, **options))
+                    assert overtakes.wait(timeout=30)
+                    put(lab, *policy["Statement"])
+
+            monkeypatch.setattr(_resource_policies.BucketPolicy, "write", on_its_way)
+            lab.bucket_access(role_arn=late, settle_time=1.0)
+            others[0].result()
+
+    return call
+
+
+def test_what_another_machine_overwrites_is_written_again(lab, foreign, overtaken):
+    """The first one's write arrives without the second's statement."""
     first, second = roles_of(lab, 2)
     lab.forget_calls()
-    lab.fault("s3", "PutBucketPolicy", "delay", "lake", seconds=0.4)
-    begun = threading.Thread(target=lab.bucket_access, kwargs={"role_arn": first, "settle_time": 1.0})
-    begun.start()
-    while not lab.calls("PutBucketPolicy"):
-        continue
-    lab.bucket_access(role_arn=second, settle_time=1.0)
-    begun.join()
+    overtaken(first, role_arn=second)
     assert lab.calls("PutBucketPolicy") == ["PutBucketPolicy"] * 3
     admitted = [s["Principal"]["AWS"] for s in lab.bucket_policy()[1:]]
     assert sorted(admitted) == [first, second]
     assert lab.bucket_policy()[0] == foreign
 
 
-def test_what_another_machine_puts_back_is_taken_out_again(lab, many_machines):
+def test_what_another_machine_puts_back_is_taken_out_again(lab, overtaken):
     first, second = roles_of(lab, 2)
     lab.bucket_access(role_arn=second)
-    lab.forget_calls()
-    lab.fault("s3", "PutBucketPolicy", "delay", "lake", seconds=0.4)
-    begun = threading.Thread(target=lab.bucket_access, kwargs={"role_arn": first, "settle_time": 1.0})
-    begun.start()
-    while not lab.calls("PutBucketPolicy"):
-        continue
-    lab.bucket_access(role_arn=second, state="absent", settle_time=1.0)
-    begun.join()
+    overtaken(first, role_arn=second, state="absent")
     assert [s["Principal"]["AWS"] for s in lab.bucket_policy()] == [first]
 
 
