@@ -62,6 +62,7 @@ def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, pla
 
 
 def test_strategy_that_knows_no_run_once(aws, play, monkeypatch, tmp_path):
+    assert play("dev", "deploy", *THREE)[0] == 0
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
     for playbook in ("deploy", "verify"):
         status, said, _changed = play("dev", playbook, *THREE)
