@@ -149,7 +149,7 @@ class Matrix:
         expected = self._state(calm)
         sides = [calm.accounts.index(call["account"]) for call in calls]
         taken = [k for k, c in enumerate(calls) if part != SAMPLE or not c["operation"].startswith(READS)]
-        # CI has a minute and a half for it.
+        # Each commit waits for it.
         taken = taken[::3] if part == SAMPLE else taken
         ways = itertools.cycle(WAYS)
         chosen = [(k, way) for k in taken for way in ([next(ways)] if part else WAYS)]
