@@ -67,9 +67,10 @@ unit: setup  ## Run the unit and integration tests
 	$(PYTEST) tests/integration tests/unit
 
 compat: setup  ## Run the tests that depend on the version of Python
-	$(PYTEST) -m "not once" tests/integration tests/unit/plugins
+	$(PYTEST) -m "not once" tests/integration/modules tests/unit/plugins
 
-smoke: setup  ## Run the molecule scenarios that depend most on the versions of ansible-core and amazon.aws
+smoke: setup  ## Run what depends most on the versions of ansible-core and amazon.aws: playbooks and some molecule scenarios
+	$(PYTEST) -m "not once" tests/integration/playbooks
 	$(BIN)/molecule test -s handshake -s service_roles --workers 2
 
 molecule: setup  ## Run all molecule scenarios
