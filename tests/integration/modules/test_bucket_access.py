@@ -280,15 +280,13 @@ def overtaken(lab, many_machines, monkeypatch):
             others = []
 
             def on_its_way(self, policy):
-                if threading.get_ident() != first:
-                    write(self, policy)
-                    overtakes.set()
-                elif others:
-                    write(self, policy)
-                else:
+                if threading.get_ident() == first and not others:
                     others.append(pool.submit(lab.bucket_access, settle_time=1.0, **options))
                     assert overtakes.wait(timeout=30)
                     put(lab, *policy["Statement"])
+                else:
+                    write(self, policy)
+                    overtakes.set()
 
             monkeypatch.setattr(_resource_policies.BucketPolicy, "write", on_its_way)
             lab.bucket_access(role_arn=late, settle_time=1.0)

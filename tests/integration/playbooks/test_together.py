@@ -109,7 +109,7 @@ def test_play_sees_what_its_hosts_would_see(aws, play, tmp_path):
 @pytest.mark.once
 def test_secrets_are_told_by_no_verbosity(aws, play):
     secret = ("-e", "s3_endpoint_extra_connection_attributes=password=very-secret-text")
-    for playbook, *more in (("deploy", "--check", "--diff"), ("deploy",), ("verify",)):
+    for playbook, *more in (("deploy", "--check", "--diff"), ("deploy", "--diff"), ("verify",)):
         _status, said, _changed = play("dev", playbook, *SURVEYED, *secret, *more, "-vvvv")
         assert "very-secret-text" not in said.replace(
             "s3_endpoint_extra_connection_attributes=password=very-secret-text", ""
