@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import is_secret
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import is_secret
 from ansible_collections.datalake.dms.plugins.module_utils._tags import new_tags
 
 # The longest text of a value; a policy document has thousands of characters.

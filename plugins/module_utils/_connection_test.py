@@ -27,6 +27,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     DatalakeError,
     DmsErrorHandler,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._retries import (
+    WAIT_SPEC,
+    NotYet,
+    check_waiting,
+    retry_until,
+    retry_while,
+    tries_within,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._tags import RESERVED_PREFIX
 
 # The module's own options.
@@ -37,7 +45,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "max_age": {"type": "int", "default": 0},
     "change_token": {"type": "str", "no_log": False},
     "iam_propagation_timeout": {"type": "int", "default": 0},
-    **_dms.WAIT_SPEC,
+    **WAIT_SPEC,
 }
 
 TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
@@ -199,7 +207,7 @@ def check_options(params: dict[str, Any]) -> None:
 
     :raises DatalakeError: with what to do.
     """
-    _dms.check_waiting(params)
+    check_waiting(params)
     for option, kind in (("endpoint_arn", "endpoint"), ("replication_instance_arn", "rep")):
         arn = params[option]
         if arn and KNOWN_AFTER_CREATION not in arn and not is_arn(arn, kind):
@@ -215,20 +223,20 @@ def check_options(params: dict[str, Any]) -> None:
 def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
     pause = min(1.0, params["poll_interval"])
-    tries = _dms.tries_within(params["iam_propagation_timeout"], pause)
+    tries = tries_within(params["iam_propagation_timeout"], pause)
     deadline = time.monotonic() + params["iam_propagation_timeout"]
 
-    @_dms.retry_until(tries, pause)
+    @retry_until(tries, pause)
     def test() -> dict[str, Any]:
         connection = _test(client, params)
         denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
         if denied and time.monotonic() < deadline:
-            raise _dms.NotYet(connection)
+            raise NotYet(connection)
         return connection
 
     try:
         return dict(test())
-    except _dms.NotYet as last:
+    except NotYet as last:
         return dict(last.args[0])
 
 
@@ -252,7 +260,7 @@ def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
     """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust."""
 
     @DmsErrorHandler.common_error_handler("test the connection")
-    @_dms.retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def start() -> None:
         try:
             client.test_connection(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of, is_arn, partition_of
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY, CROSSACCOUNT_ROLE
 
 Options = dict[str, Any]
 PREFIX = "s3_endpoint_"

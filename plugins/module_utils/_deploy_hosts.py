@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils import _journal_stores
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import NONE
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._handshake import Handshake
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._reads import (
     HOSTS_SPEC,
     READ_ERRORS,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import WAYS
 from ansible_collections.datalake.dms.plugins.module_utils._arns import is_account_id
 from ansible_collections.datalake.dms.plugins.module_utils._deployment import (
     ACCESS_BOUNDARY,
@@ -31,7 +32,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._permissions import (
     LAKE,
     PROFILE_SIDES,
     PROFILES,
-    WAYS,
     needs_of_profile,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import (

@@ -10,17 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY, CROSSACCOUNT_ROLE, WAYS
 from ansible_collections.datalake.dms.plugins.module_utils._arns import is_account_id, is_arn, is_principal
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import (
-    BUCKET_POLICY,
-    CROSSACCOUNT_ROLE,
-    DMS,
-    LAKE,
-    PROFILE_SIDES,
-    SIDES,
-    WAYS,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import DMS, LAKE, PROFILE_SIDES, SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import bucket_problem
 
 DEPLOYERS_PATH = "/datalake-dms-deployers/"

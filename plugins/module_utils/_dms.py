@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 try:
@@ -15,42 +14,16 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
-from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
 )
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import IDLE_STATES
+from ansible_collections.datalake.dms.plugins.module_utils._dms_tasks import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._errors import (
-    INVALID_PRINCIPAL,
-    PROPAGATION,
-    DatalakeError,
     DmsErrorHandler,
-    denial,
-    error_code,
-    is_invalid_principal,
 )
-
-# The options of a module that waits.
-WAIT_SPEC: dict[str, dict[str, Any]] = {
-    "wait_timeout": {"type": "int", "default": 300},
-    "poll_interval": {"type": "float", "default": 5.0},
-}
-
-
-def check_waiting(params: dict[str, Any]) -> None:
-    """
-    :raises DatalakeError: a timeout or pause that can't be, before anything is changed.
-    """
-    if params["poll_interval"] <= 0:
-        raise DatalakeError(message=f"poll_interval={params['poll_interval']} must be more than 0; give seconds.")
-    for option in ("wait_timeout", "iam_propagation_timeout"):
-        if params[option] < 0:
-            raise DatalakeError(message=f"{option}={params[option]} must not be negative; give seconds.")
-
 
 # DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
 VISIBLE_LOOKS = 6
@@ -58,8 +31,6 @@ VISIBLE_LOOKS = 6
 # The most records in a page of a Describe call, and how many resources are asked for their tags at once. AWS names no limit for the latter.
 PAGE_SIZE = 100
 
-# The longest pause between two tries of a call that waits for IAM (seconds).
-MAX_PAUSE = 15
 
 _NOT_FOUND = {"matcher": "error", "expected": "ResourceNotFoundFault"}
 _NO_ENDPOINTS = {"matcher": "path", "argument": "length(Endpoints[])", "expected": 0}
@@ -175,70 +146,6 @@ def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, *
             raise
         return False
     return True
-
-
-class _PropagationRetry(AWSRetry):
-    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied.
-
-    Nor what botocore retries itself (throttling, 5xx): it would begin anew with each try.
-    """
-
-    @staticmethod
-    def status_code_from_exception(error: Any) -> str:
-        if is_invalid_principal(error):
-            return INVALID_PRINCIPAL
-        return PROPAGATION if denial(error) == PROPAGATION else error_code(error)
-
-    @staticmethod
-    def found(response_code: str, catch_extra_error_codes: Any = None) -> bool:
-        return response_code in (catch_extra_error_codes or ())
-
-
-class NotYet(Exception):
-    """What a later try may find otherwise; carries what was found."""
-
-
-class _NotYetRetry(CloudRetry):
-    """Repeats what raises it."""
-
-    base_class = NotYet
-
-    @staticmethod
-    def status_code_from_exception(error: NotYet) -> type:
-        return type(error)
-
-    @staticmethod
-    def found(response_code: type, catch_extra_error_codes: Any = None) -> bool:  # noqa: ARG004 - CloudRetry's signature
-        return response_code is NotYet
-
-
-def retry_until(tries: int, pause: float, backoff: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator: repeats what raises NotYet, with pauses (seconds) that grow by `backoff`; the last one is raised."""
-    return _NotYetRetry.exponential_backoff(retries=tries, delay=pause, backoff=backoff, max_delay=MAX_PAUSE)
-
-
-def retry_while(
-    codes: list[str], timeout: float, first_pause: float
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION and INVALID_PRINCIPAL count as codes), with pauses
-    that double from `first_pause` and make at most `timeout` in all (seconds)."""
-    return _PropagationRetry.exponential_backoff(
-        retries=tries_within(timeout, first_pause),
-        delay=first_pause,
-        backoff=2,
-        max_delay=MAX_PAUSE,
-        catch_extra_error_codes=codes,
-    )
-
-
-def tries_within(timeout: float, first_pause: float) -> int:
-    """How many tries fit into `timeout` seconds with doubling pauses; at least one. Pure."""
-    tries, pause, spent = 1, first_pause, 0.0
-    while spent + pause <= timeout:
-        spent += pause
-        pause = min(2 * pause, MAX_PAUSE)
-        tries += 1
-    return tries
 
 
 def filters(**values: str | list[str]) -> list[dict[str, Any]]:

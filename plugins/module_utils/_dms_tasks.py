@@ -11,8 +11,17 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.datalake.dms.plugins.module_utils import _dms
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DmsErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._retries import retry_while
+
+# Values of ReplicationTask.Status.
+RUNNING = "running"
+READY = "ready"
+
+
+# States of a task in which ModifyEndpoint is allowed: it does not read its endpoints (ReplicationTask.Status in the API reference).
+IDLE_STATES = ("stopped", "ready", "failed", "created", "failed-move")
+
 
 # EventSubscription.SourceType of replication tasks.
 TASK_EVENTS = "replication-task"
@@ -45,7 +54,7 @@ def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) ->
     name = request["ReplicationTaskIdentifier"]
 
     @DmsErrorHandler.common_error_handler(f"create the replication task {name}")
-    @_dms.retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def create(**arguments: Any) -> None:
         try:
             client.create_replication_task(**arguments)
@@ -123,7 +132,7 @@ def make_subscription_again(client: Any, wanted: dict[str, Any], tags: dict[str,
     """
 
     @DmsErrorHandler.common_error_handler(f"create the event subscription {wanted['name']}")
-    @_dms.retry_while(
+    @retry_while(
         ["ResourceAlreadyExistsFault", "ResourceNotFoundFault"], params["wait_timeout"], params["poll_interval"]
     )
     def make() -> None:

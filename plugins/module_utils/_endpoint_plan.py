@@ -13,17 +13,20 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
 from ansible_collections.datalake.dms.plugins.module_utils._arns import RESOURCE_IDENTIFIER_LENGTH, account_of
+from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import (
+    format_attributes,
+    is_secret,
+    without_secrets,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._dms_tasks import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     DesiredSettings,
     carried_over,
     described_settings,
     differences,
-    format_attributes,
-    is_secret,
     snake_settings,
     superfluous,
-    without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_TAG, new_tags
 
@@ -31,8 +34,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYME
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
 
-# States of a task in which ModifyEndpoint is allowed: it does not read its endpoints (ReplicationTask.Status in the API reference).
-IDLE_STATES = ("stopped", "ready", "failed", "created", "failed-move")
 
 NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
 

@@ -20,11 +20,12 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _dms,
     _s3_endpoint,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import CREATED, MODIFIED, NONE, RECREATED
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._module import validated
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
+from ansible_collections.datalake.dms.plugins.module_utils._retries import NotYet, retry_until
 
 Options = dict[str, Any]
 Result = dict[str, Any]
@@ -140,15 +141,15 @@ class Handshake:
         pause, patience = (self.host["endpoint"][name] for name in ("poll_interval", "iam_propagation_timeout"))
 
         # Each try looks for the endpoint several times.
-        @_dms.retry_until(1 + math.ceil(patience / (_dms.VISIBLE_LOOKS * pause)), pause, backoff=1)
+        @retry_until(1 + math.ceil(patience / (_dms.VISIBLE_LOOKS * pause)), pause, backoff=1)
         def make() -> None:
             self._make_endpoint()
             if not self.made["persisted"]:
-                raise _dms.NotYet
+                raise NotYet
 
         try:
             make()
-        except _dms.NotYet as error:
+        except NotYet as error:
             raise DatalakeError(
                 message=f"AWS answered CreateEndpoint for {self.identifier} twice with an ExternalId and kept no endpoint, though the trust of "
                 f"{self.host['role']['role_name']} admits the id; ask AWS Support whether cross-account endpoints are enabled for "

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, error_message
+from ansible_collections.datalake.dms.plugins.module_utils._retries import retry_while
 
 # S3's answers to a condition that does not hold, and to two conditional requests at once (S3 user guide, "Conditional writes").
 _NOT_AS_EXPECTED = ["PreconditionFailed", "412"]
@@ -148,7 +148,7 @@ class S3Store:
         return self._put(text, {"IfMatch": tag})
 
     @AWSErrorHandler.common_error_handler("remove the journal")
-    @_dms.retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
+    @retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
     def delete(self, tag: str) -> None:
         try:
             self._client.delete_object(**self._place, IfMatch=tag)
@@ -159,7 +159,7 @@ class S3Store:
                 raise SomebodyElsesJournal from error
 
     @AWSErrorHandler.common_error_handler("write the journal")
-    @_dms.retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
+    @retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
     def _put(self, text: str, condition: dict[str, str]) -> str:
         try:
             answer = self._client.put_object(

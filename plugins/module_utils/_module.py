@@ -28,8 +28,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._account import (
     Account,
     assume_role_problem,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import secret_values
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, error_code, explain
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import secret_values
 
 Ensure = Callable[[Account, dict[str, Any], bool], dict[str, Any]]
 

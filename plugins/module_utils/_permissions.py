@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY, CROSSACCOUNT_ROLE, WAYS
+
 # What a module is used for. Writing needs what reading needs, too; removing says all that it needs.
 READ, WRITE, REMOVE = "read", "write", "remove"
 USES = (READ, WRITE, REMOVE)
@@ -21,8 +23,6 @@ DMS, LAKE = "dms", "lake"
 SIDES = (DMS, LAKE)
 # Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account. And where one may be asked for.
 HOME, BOTH = "home", "both"
-CROSSACCOUNT_ROLE, BUCKET_POLICY = "crossaccount_role", "bucket_policy"
-WAYS = (CROSSACCOUNT_ROLE, BUCKET_POLICY)
 
 # The kinds of resources: the side that has them, and what they are. _deployer_policies knows their ARNs and conditions.
 KINDS = {

@@ -25,6 +25,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _replication_tasks,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._dms_tasks import RUNNING
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import MODIFIED, RECREATED, Plan
 from ansible_collections.datalake.dms.plugins.module_utils._errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._journal_stores import (
@@ -33,6 +34,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._journal_stores impor
     api_host,
     store_for,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._retries import WAIT_SPEC, check_waiting
 
 # How often a task or an endpoint is waited for at most, one after the other: stop, checkpoint, deletion of tasks and endpoint, creation of
 # the endpoint, its test, creation of the tasks; IAM is waited for when the endpoint is created and when it is tested.
@@ -66,7 +68,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "lock_timeout": {"type": "int", "default": 3600},
     "iam_propagation_timeout": {"type": "int", "default": 300},
-    **_dms.WAIT_SPEC,
+    **WAIT_SPEC,
 }
 
 
@@ -176,7 +178,7 @@ def check_options(params: dict[str, Any]) -> None:
     :raises DatalakeError: with what to do.
     """
     _endpoint_plan.check_identifiers(params["endpoint_identifier"], None)
-    _dms.check_waiting(params)
+    check_waiting(params)
     if params["lock_timeout"] < 1 or params["source_log_retention"] < 0:
         raise DatalakeError(
             message=f"lock_timeout={params['lock_timeout']} must be at least 1, and source_log_retention={params['source_log_retention']} "
@@ -392,7 +394,7 @@ def _stop(job: _Job, names: list[str]) -> None:
     """
     standing = _dms_tasks.describe_tasks(job.client, names)
     for task in standing:
-        if task["Status"] in (_replication_tasks.RUNNING, "starting"):
+        if task["Status"] in (RUNNING, "starting"):
             _dms_tasks.stop_task(job.client, task["ReplicationTaskArn"])
     _dms_tasks.wait_for_tasks(job.client, "tasks_idle", names, job.params)
     tags = _dms.list_tags_of(job.client, [task["ReplicationTaskArn"] for task in standing])

@@ -17,18 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import is_secret, read_attributes
+from ansible_collections.datalake.dms.plugins.module_utils._dms_tasks import IDLE_STATES, READY, RUNNING
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
-    IDLE_STATES,
     MODIFIED,
     RECREATED,
     resource_identifier,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import is_secret, read_attributes
 from ansible_collections.datalake.dms.plugins.module_utils._tags import RESERVED_PREFIX
-
-# Values of ReplicationTask.Status.
-RUNNING = "running"
-READY = "ready"
 
 # The migration type that a task's owner declared, on a task that goes on as `cdc` after its full load.
 DECLARED_TAG = f"{RESERVED_PREFIX}migration-type"

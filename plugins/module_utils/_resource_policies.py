@@ -24,7 +24,6 @@ from typing import Any, Protocol
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.datalake.dms.plugins.module_utils import _dms
 from ansible_collections.datalake.dms.plugins.module_utils._bucket_statements import (
     BUCKET_POLICY_LENGTH,
     KEY_POLICY_LENGTH,
@@ -39,6 +38,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     is_invalid_principal,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._local_lock import locked
+from ansible_collections.datalake.dms.plugins.module_utils._retries import retry_while
 
 Policy = dict[str, Any]
 Merge = Callable[["Policy | None"], "Policy | None"]
@@ -214,7 +214,7 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
     pause = min(_FIRST_PAUSE, patience.settle_time)
 
     @AWSErrorHandler.common_error_handler(f"write the {store.what}")
-    @_dms.retry_while([INVALID_PRINCIPAL], patience.iam_propagation_timeout, pause)
+    @retry_while([INVALID_PRINCIPAL], patience.iam_propagation_timeout, pause)
     def write() -> bool:
         with locked(store.what), _denials_explained(store, "written"):
             current = store.read()

@@ -18,6 +18,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_
 from ansible_collections.datalake.dms.plugins.module_utils import _dms, _endpoint_plan, _s3_settings
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._arns import account_of
+from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import format_attributes
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
     CREATED,
     DELETED,
@@ -32,11 +33,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._errors import (
     DmsErrorHandler,
     denial,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._retries import WAIT_SPEC, check_waiting, retry_while
 from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
     DesiredSettings,
     desired_settings,
     differences,
-    format_attributes,
     kms_key_problem,
     snake_settings,
 )
@@ -74,7 +75,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "iam_propagation_timeout": {"type": "int", "default": 300},
     **TAGS_SPEC,
     **DEPLOYMENT_SPEC,
-    **_dms.WAIT_SPEC,
+    **WAIT_SPEC,
 }
 
 # Faults of CreateEndpoint after which the endpoint may stand.
@@ -136,7 +137,7 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
     :raises DatalakeError: with what to do.
     """
     _endpoint_plan.check_identifiers(params["endpoint_identifier"], params["resource_identifier"])
-    _dms.check_waiting(params)
+    check_waiting(params)
     check_deployment(params["deployment"])
     if params["state"] == "absent":
         return None
@@ -332,7 +333,7 @@ def _create_when_role_is_ready(job: _Job, request: dict[str, Any]) -> dict[str, 
     retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
 
     @DmsErrorHandler.common_error_handler(f"create the endpoint {job.identifier}")
-    @_dms.retry_while(retried, job.params["iam_propagation_timeout"], min(1.0, job.params["poll_interval"]))
+    @retry_while(retried, job.params["iam_propagation_timeout"], min(1.0, job.params["poll_interval"]))
     def create(**arguments: Any) -> dict[str, Any]:
         try:
             return dict(job.client.create_endpoint(**arguments)["Endpoint"])
@@ -406,7 +407,7 @@ def _delete(client: Any, arn: str, params: dict[str, Any]) -> None:
     """DeleteEndpoint, repeated while DMS is busy with it (a connection test, say), and wait until it is gone."""
 
     @DmsErrorHandler.deletion_error_handler("delete the endpoint")
-    @_dms.retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def delete() -> None:
         try:
             client.delete_endpoint(EndpointArn=arn)
@@ -430,7 +431,7 @@ def _modify(job: _Job, arn: str) -> None:
     retried = [PROPAGATION, "InvalidResourceStateFault"]
 
     @DmsErrorHandler.common_error_handler("modify the endpoint")
-    @_dms.retry_while(retried, job.params["iam_propagation_timeout"], job.params["poll_interval"])
+    @retry_while(retried, job.params["iam_propagation_timeout"], job.params["poll_interval"])
     def modify() -> None:
         job.client.modify_endpoint(**request)
 

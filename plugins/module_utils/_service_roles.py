@@ -20,6 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils import _dms, _service
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._crossaccount_role import read_role
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._retries import retry_while
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import Role
 from ansible_collections.datalake.dms.plugins.module_utils._tags import check_deployment
 
@@ -27,7 +28,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._tags import check_de
 Roles = dict[str, Any]
 
 # IAM refuses two changes of one role at the same time.
-_one_by_one = _dms.retry_while(["ConcurrentModification"], timeout=30, first_pause=0.5)
+_one_by_one = retry_while(["ConcurrentModification"], timeout=30, first_pause=0.5)
 
 
 def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

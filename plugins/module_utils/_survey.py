@@ -24,10 +24,10 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _role_info,
     _s3_endpoint,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._module import outcome, secrets_in, validated
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._reads import HOSTS_SPEC, READ_ERRORS, Reads, names_in
 from ansible_collections.datalake.dms.plugins.module_utils._surveyed import (
     DmsSnapshot,

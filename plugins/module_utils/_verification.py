@@ -25,11 +25,11 @@ from ansible_collections.datalake.dms.plugins.module_utils import (
     _survey,
     _trust,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._changes import changes
 from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._module import validated
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._reads import (
     HOSTS_SPEC,
     READ_ERRORS,

@@ -17,10 +17,11 @@ import boto3
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.datalake.dms.plugins.module_utils import _module, _replacement
+from ansible_collections.datalake.dms.plugins.module_utils._access_modes import WAYS
 from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_access, deployer_role_arn
 from ansible_collections.datalake.dms.plugins.module_utils._deployment import DEPLOYERS_PATH
 from ansible_collections.datalake.dms.plugins.module_utils._module import full_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES, WAYS
+from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.modules.dms_endpoint_replacement import ARGUMENT_SPEC
 from embedded_aws import EmbeddedAWS
