@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_role_arn
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import DEPLOYER, SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import deployer_role_arn
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import DEPLOYER
 from embedded_aws import Control
 from landscape import deployment_of, environment_of, hosts_of
 from measure import Taken, cpu_seconds, run

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._access import bucket_access
 from ansible_collections.datalake.dms.plugins.modules import dms_bucket_access
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_bucket_access.ARGUMENT_SPEC
-    ensure = staticmethod(_bucket_access.ensure)
+    ensure = staticmethod(bucket_access.ensure)

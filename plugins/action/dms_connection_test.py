@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _connection_test
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 from ansible_collections.datalake.dms.plugins.modules import dms_connection_test
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_connection_test.ARGUMENT_SPEC
-    ensure = staticmethod(_connection_test.ensure)
+    ensure = staticmethod(connection_tests.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role
 from ansible_collections.datalake.dms.plugins.modules import dms_crossaccount_role
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_crossaccount_role.ARGUMENT_SPEC
-    ensure = staticmethod(_crossaccount_role.ensure)
+    ensure = staticmethod(access_role.ensure)

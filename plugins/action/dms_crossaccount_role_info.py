@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _role_info
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
 from ansible_collections.datalake.dms.plugins.modules import dms_crossaccount_role_info
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_crossaccount_role_info.ARGUMENT_SPEC
-    ensure = staticmethod(_role_info.ensure)
+    ensure = staticmethod(role_info.ensure)

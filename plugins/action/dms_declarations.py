@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.module_utils._declaration import belongings
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import belongings
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import declarations
 

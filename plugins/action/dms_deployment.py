@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _deploy_hosts
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment
 from ansible_collections.datalake.dms.plugins.modules import dms_deployment
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import PlayHostsAction
 
 
 class ActionModule(PlayHostsAction):
     argument_spec = dms_deployment.ARGUMENT_SPEC
-    ensure = staticmethod(_deploy_hosts.ensure)
+    ensure = staticmethod(deployment.ensure)

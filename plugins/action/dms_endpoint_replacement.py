@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _replacement
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.modules import dms_endpoint_replacement
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_endpoint_replacement.ARGUMENT_SPEC
-    ensure = staticmethod(_replacement.ensure)
+    ensure = staticmethod(endpoint_replacement.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _validation
+from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
 from ansible_collections.datalake.dms.plugins.modules import dms_policy_validation
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_policy_validation.ARGUMENT_SPEC
-    ensure = staticmethod(_validation.ensure)
+    ensure = staticmethod(access_analyzer.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _preflight
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
 from ansible_collections.datalake.dms.plugins.modules import dms_preflight
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_preflight.ARGUMENT_SPEC
-    ensure = staticmethod(_preflight.ensure)
+    ensure = staticmethod(preflight.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _s3_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.modules import dms_s3_endpoint
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_s3_endpoint.ARGUMENT_SPEC
-    ensure = staticmethod(_s3_endpoint.ensure)
+    ensure = staticmethod(s3_target.ensure)

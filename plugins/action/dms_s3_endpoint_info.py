@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _endpoint_info
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_info
 from ansible_collections.datalake.dms.plugins.modules import dms_s3_endpoint_info
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_s3_endpoint_info.ARGUMENT_SPEC
-    ensure = staticmethod(_endpoint_info.ensure)
+    ensure = staticmethod(endpoint_info.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_roles
 from ansible_collections.datalake.dms.plugins.modules import dms_service_roles
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction
 
 
 class ActionModule(InProcessAction):
     argument_spec = dms_service_roles.ARGUMENT_SPEC
-    ensure = staticmethod(_service_roles.ensure)
+    ensure = staticmethod(service_roles.ensure)

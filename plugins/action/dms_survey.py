@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _survey
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import survey
 from ansible_collections.datalake.dms.plugins.modules import dms_survey
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import PlayHostsAction
 
 
 class ActionModule(PlayHostsAction):
     argument_spec = dms_survey.ARGUMENT_SPEC
-    ensure = staticmethod(_survey.ensure)
+    ensure = staticmethod(survey.ensure)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.datalake.dms.plugins.module_utils import _verification
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import verification
 from ansible_collections.datalake.dms.plugins.modules import dms_verification
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import PlayHostsAction
 
 
 class ActionModule(PlayHostsAction):
     argument_spec = dms_verification.ARGUMENT_SPEC
-    ensure = staticmethod(_verification.ensure)
+    ensure = staticmethod(verification.ensure)

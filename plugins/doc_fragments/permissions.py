@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import PERMISSIONS, note
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import PERMISSIONS, note
 
 
 class ModuleDocFragment:
-    """A note for each module, `datalake.dms.permissions.<module>`: what it needs, out of `_permissions`."""
+    """A note for each module, `datalake.dms.permissions.<module>`: what it needs, out of `_accounts/permissions.py`."""
 
 
 for _module in PERMISSIONS:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of `_validation.VALIDATION_SPEC`."""
+    """The options of `VALIDATION_SPEC` in `_policies/access_analyzer.py`."""
 
     DOCUMENTATION = r"""
 options:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of `_dms.WAIT_SPEC`."""
+    """The options of `WAIT_SPEC` in `_core/retries.py`."""
 
     DOCUMENTATION = r"""
 options:

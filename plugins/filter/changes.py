@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._changes import changes
+from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
 
 DOCUMENTATION = r"""
 name: changes

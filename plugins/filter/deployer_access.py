@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_access
-from ansible_collections.datalake.dms.plugins.module_utils._deployment import Deployment
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import deployer_access
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
 DOCUMENTATION = r"""
 name: deployer_access

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._left_over import left_over
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import left_over
 
 DOCUMENTATION = r"""
 name: left_over

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._role_plan import is_own
+from ansible_collections.datalake.dms.plugins.module_utils._access.role_plan import is_own
 
 DOCUMENTATION = r"""
 name: own_roles

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 # Not from where botocore is imported too: each worker reads this file anew.
-from ansible_collections.datalake.dms.plugins.module_utils._arns import short_resource_identifier
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import short_resource_identifier
 
 DOCUMENTATION = r"""
 name: resource_identifier

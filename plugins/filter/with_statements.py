@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import with_statements
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import with_statements
 
 DOCUMENTATION = r"""
 name: with_statements

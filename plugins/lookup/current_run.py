@@ -49,7 +49,7 @@ _raw:
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 
 class LookupModule(LookupBase):

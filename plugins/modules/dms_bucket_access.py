@@ -141,14 +141,14 @@ policy_findings:
       type: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _bucket_access
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._access import bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 
-ARGUMENT_SPEC = _bucket_access.ARGUMENT_SPEC
+ARGUMENT_SPEC = bucket_access.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_bucket_access.ensure, ARGUMENT_SPEC)
+    run_module(bucket_access.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

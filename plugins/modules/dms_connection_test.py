@@ -108,14 +108,14 @@ failed_to_assume_role:
   type: bool
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _connection_test
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 
-ARGUMENT_SPEC = _connection_test.ARGUMENT_SPEC
+ARGUMENT_SPEC = connection_tests.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_connection_test.ensure, ARGUMENT_SPEC)
+    run_module(connection_tests.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -266,14 +266,14 @@ findings:
   elements: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _crossaccount_role
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 
-ARGUMENT_SPEC = _crossaccount_role.ARGUMENT_SPEC
+ARGUMENT_SPEC = access_role.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_crossaccount_role.ensure, ARGUMENT_SPEC)
+    run_module(access_role.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

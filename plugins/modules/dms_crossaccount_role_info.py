@@ -100,8 +100,8 @@ roles:
       type: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _role_info
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 
 ARGUMENT_SPEC = {
     "path_prefix": {"type": "str", "default": "/"},
@@ -112,7 +112,7 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    run_module(_role_info.ensure, ARGUMENT_SPEC)
+    run_module(role_info.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -111,14 +111,14 @@ left:
   type: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _deploy_hosts
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment
 
-ARGUMENT_SPEC = _deploy_hosts.ARGUMENT_SPEC
+ARGUMENT_SPEC = deployment.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_deploy_hosts.ensure, ARGUMENT_SPEC)
+    run_module(deployment.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -215,14 +215,14 @@ outcome:
   choices: [finished, rolled_back]
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _replacement
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 
-ARGUMENT_SPEC = _replacement.ARGUMENT_SPEC
+ARGUMENT_SPEC = endpoint_replacement.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_replacement.ensure, ARGUMENT_SPEC)
+    run_module(endpoint_replacement.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ policy_findings:
   elements: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _validation
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
 
 ARGUMENT_SPEC = {
     "policies": {
@@ -85,16 +85,16 @@ ARGUMENT_SPEC = {
         "required": True,
         "options": {
             "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": list(_validation.KINDS), "required": True},
+            "kind": {"type": "str", "choices": list(access_analyzer.KINDS), "required": True},
             "document": {"type": "dict", "required": True},
         },
     },
-    **_validation.VALIDATION_SPEC,
+    **access_analyzer.VALIDATION_SPEC,
 }
 
 
 def main() -> None:
-    run_module(_validation.ensure, ARGUMENT_SPEC)
+    run_module(access_analyzer.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -185,14 +185,14 @@ support_case:
   type: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _preflight
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 
-ARGUMENT_SPEC = _preflight.ARGUMENT_SPEC
+ARGUMENT_SPEC = preflight.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_preflight.ensure, ARGUMENT_SPEC)
+    run_module(preflight.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -422,14 +422,14 @@ endpoint:
       type: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _s3_endpoint
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 
-ARGUMENT_SPEC = _s3_endpoint.ARGUMENT_SPEC
+ARGUMENT_SPEC = s3_target.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_s3_endpoint.ensure, ARGUMENT_SPEC)
+    run_module(s3_target.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

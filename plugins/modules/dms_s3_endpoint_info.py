@@ -86,14 +86,14 @@ shared_external_ids:
       elements: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _endpoint_info
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_info
 
 ARGUMENT_SPEC = {"endpoint_identifiers": {"type": "list", "elements": "str"}}
 
 
 def main() -> None:
-    run_module(_endpoint_info.ensure, ARGUMENT_SPEC)
+    run_module(endpoint_info.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -126,11 +126,12 @@ findings:
   elements: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _service_roles
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
-from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES, USUAL_ROLES
-from ansible_collections.datalake.dms.plugins.module_utils._tags import DEPLOYMENT_SPEC, TAGS_SPEC
-from ansible_collections.datalake.dms.plugins.module_utils._validation import VALIDATION_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import SERVICE_ROLES, USUAL_ROLES
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_analyzer import VALIDATION_SPEC
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -143,7 +144,7 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    run_module(_service_roles.ensure, ARGUMENT_SPEC)
+    run_module(service_roles.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

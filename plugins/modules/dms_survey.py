@@ -97,14 +97,14 @@ unsettled:
   type: dict
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _survey
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import survey
 
-ARGUMENT_SPEC = _survey.ARGUMENT_SPEC
+ARGUMENT_SPEC = survey.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_survey.ensure, ARGUMENT_SPEC)
+    run_module(survey.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

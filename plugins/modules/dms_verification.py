@@ -72,14 +72,14 @@ hosts:
       type: str
 """
 
-from ansible_collections.datalake.dms.plugins.module_utils import _verification
-from ansible_collections.datalake.dms.plugins.module_utils._module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import verification
 
-ARGUMENT_SPEC = _verification.ARGUMENT_SPEC
+ARGUMENT_SPEC = verification.ARGUMENT_SPEC
 
 
 def main() -> None:
-    run_module(_verification.ensure, ARGUMENT_SPEC)
+    run_module(verification.ensure, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.datalake.dms.plugins.module_utils._declaration import PREFIX, declaration
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "s3_endpoint"
@@ -34,7 +34,7 @@ def host_declaration(
     partition: str | None = None,
     planned_role_arn: str | None = None,
 ) -> dict[str, Any]:
-    """What a host declares, see _declaration.declaration.
+    """What a host declares, see declaration.declaration.
 
     :param variables: all that a task of the host sees, not templated yet; the role's defaults count where it is no task of the role.
     :raises AnsibleError: a variable that can't be templated, or that the role would refuse.

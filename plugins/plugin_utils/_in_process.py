@@ -19,8 +19,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.module_utils._account import load_models
-from ansible_collections.datalake.dms.plugins.module_utils._module import (
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import load_models
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import (
     Ensure,
     full_argument_spec,
     outcome,

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.module_utils._reads import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import LOGGER
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import host_declaration
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
 
@@ -83,7 +83,7 @@ def _hosts_in_play(action: ActionBase, task_vars: dict[str, Any]) -> list[str]:
 def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     """What hosts declare by the variables of the role s3_endpoint.
 
-    :returns: hosts, a list as of _declaration.declaration, and problems, why a host's variables can't be (name -> sentence).
+    :returns: hosts, a list as of declaration.declaration, and problems, why a host's variables can't be (name -> sentence).
     """
     hosts, problems = [], {}
     for name in names:

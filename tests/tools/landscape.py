@@ -12,9 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import access_boundary, deployer_role_arn
-from ansible_collections.datalake.dms.plugins.module_utils._deployment import Deployment
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import PROFILE_SIDES, SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import (
+    access_boundary,
+    deployer_role_arn,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import PROFILE_SIDES
 
 ANSIBLE_INVENTORY = Path(sys.executable).with_name("ansible-inventory")
 

@@ -16,13 +16,16 @@ from typing import Any
 import boto3
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.datalake.dms.plugins.module_utils import _module, _replacement
-from ansible_collections.datalake.dms.plugins.module_utils._access_modes import WAYS
-from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import deployer_access, deployer_role_arn
-from ansible_collections.datalake.dms.plugins.module_utils._deployment import DEPLOYERS_PATH
-from ansible_collections.datalake.dms.plugins.module_utils._module import full_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import SIDES
-from ansible_collections.datalake.dms.plugins.module_utils._service_role_plan import SERVICE_ROLES
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES, WAYS
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import (
+    deployer_access,
+    deployer_role_arn,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import DEPLOYERS_PATH
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import SERVICE_ROLES
+from ansible_collections.datalake.dms.plugins.module_utils._core import module
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import full_argument_spec
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.modules.dms_endpoint_replacement import ARGUMENT_SPEC
 from embedded_aws import EmbeddedAWS
 from landscape import bare_environment_of, deployment_of, hosts_of
@@ -198,7 +201,7 @@ class Runs:
         validated = ArgumentSpecValidator(full_argument_spec(ARGUMENT_SPEC)).validate(options)
         if validated.error_messages:
             raise ValueError(validated.error_messages)
-        _module.call(_replacement.ensure, validated.validated_parameters, check_mode=False)
+        module.call(endpoint_replacement.ensure, validated.validated_parameters, check_mode=False)
 
     # What administrators do by hand, and what stands there before
 

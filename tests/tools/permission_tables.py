@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the tables of permissions into the roles' READMEs, out of plugins/module_utils/_permissions.py: run it after a change there."""
+"""Writes the tables of permissions into the roles' READMEs, out of plugins/module_utils/_accounts/permissions.py: run it after a change there."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import table
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import table
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # A table stands between `<!-- permissions: reader -->` and `<!-- end -->`.

@@ -6,7 +6,7 @@
 
 An administrator runs deployer_access.yml in two accounts of an embedded AWS, then the playbooks run as the roles that it made. Each
 statement of a role's policies is taken apart into actions, resources and values of conditions; each of these must have let in a request
-that nothing else did. What a role asked for and was refused is missing. The source of both is plugins/module_utils/_permissions.py.
+that nothing else did. What a role asked for and was refused is missing. The source of both is plugins/module_utils/_accounts/permissions.py.
 """
 
 from __future__ import annotations

@@ -19,26 +19,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils import (
-    _bucket_access,
-    _connection_test,
-    _crossaccount_role,
-    _deploy_hosts,
-    _endpoint_info,
-    _module,
-    _preflight,
-    _replacement,
-    _role_info,
-    _s3_endpoint,
-    _service_roles,
-    _survey,
-    _validation,
-    _verification,
-)
-from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
-from ansible_collections.datalake.dms.plugins.module_utils._declaration import PREFIX, declaration
-from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_info
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import call
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_info, s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment, survey, verification
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
+from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import (
     dms_bucket_access,
     dms_connection_test,
@@ -111,13 +102,13 @@ class Lab:
         usual = {"role_name": "dms-s3-crm"}
         if options.get("state") != "absent":
             usual |= {"bucket_name": self.bucket, "bucket_folder": "raw/crm"}
-        return self._run(side, _crossaccount_role.ensure, dms_crossaccount_role, check, {**usual, **options})
+        return self._run(side, access_role.ensure, dms_crossaccount_role, check, {**usual, **options})
 
     def bucket_access(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_bucket_access."""
         usual = {"role_arn": f"arn:aws:iam::{self.dms_account}:role/dms-s3-crm", "bucket_name": self.bucket}
         usual |= {"bucket_folder": "raw/crm", "settle_time": 0.2, "iam_propagation_timeout": 1}
-        return self._run("lake", _bucket_access.ensure, dms_bucket_access, check, {**usual, **options})
+        return self._run("lake", bucket_access.ensure, dms_bucket_access, check, {**usual, **options})
 
     def endpoint(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint; what is no option of it is a setting."""
@@ -125,12 +116,12 @@ class Lab:
         usual = {"endpoint_identifier": "dev-crm", "iam_propagation_timeout": 1, **QUICK}
         if own.get("state") != "absent":
             usual |= {"resource_identifier": "dev-crm", "s3_settings": {**self.s3_settings, **options}}
-        return self._run("dms", _s3_endpoint.ensure, dms_s3_endpoint, check, {**usual, **own})
+        return self._run("dms", s3_target.ensure, dms_s3_endpoint, check, {**usual, **own})
 
     def test(self, endpoint_arn: str, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_connection_test."""
         usual = {"endpoint_arn": endpoint_arn, "replication_instance_arn": self.instance_arn, **QUICK}
-        return self._run("dms", _connection_test.ensure, dms_connection_test, check, {**usual, **options})
+        return self._run("dms", connection_tests.ensure, dms_connection_test, check, {**usual, **options})
 
     def replacement(self, state: str, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_endpoint_replacement, with every consent that a test does not take away."""
@@ -146,30 +137,30 @@ class Lab:
             "iam_propagation_timeout": 1,
             **QUICK,
         }
-        return self._run("dms", _replacement.ensure, dms_endpoint_replacement, check, {**usual, **options})
+        return self._run("dms", endpoint_replacement.ensure, dms_endpoint_replacement, check, {**usual, **options})
 
     def preflight(self, side: str, **options: Any) -> dict[str, Any]:
         """dms_preflight."""
         usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
-        return self._run(side, _preflight.ensure, dms_preflight, False, {**usual, **options})
+        return self._run(side, preflight.ensure, dms_preflight, False, {**usual, **options})
 
     def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint_info."""
-        return self._run("dms", _endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+        return self._run("dms", endpoint_info.ensure, dms_s3_endpoint_info, False, options)
 
     def survey(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_survey."""
-        return self._run("dms", _survey.ensure, dms_survey, False, {"hosts": hosts, **options})
+        return self._run("dms", survey.ensure, dms_survey, False, {"hosts": hosts, **options})
 
     def deployment(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_deployment."""
         wanted = {"hosts": hosts, "details": True, **options}
-        return self._run("dms", _deploy_hosts.ensure, dms_deployment, check, wanted)
+        return self._run("dms", deployment.ensure, dms_deployment, check, wanted)
 
     def verification(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_verification."""
         usual = {"hosts": hosts, "run": current_run()}
-        return self._run("dms", _verification.ensure, dms_verification, False, {**usual, **options})
+        return self._run("dms", verification.ensure, dms_verification, False, {**usual, **options})
 
     def host(
         self, name: str = "crm", partition: str | None = None, planned_role_arn: str | None = None, **variables: Any
@@ -205,15 +196,15 @@ class Lab:
         }
         return declared_host(name, {**usual, **variables}, partition, planned_role_arn)
 
-    change_token = staticmethod(_connection_test.change_token)
+    change_token = staticmethod(connection_tests.change_token)
 
     def policy_validation(self, **options: Any) -> dict[str, Any]:
         """dms_policy_validation."""
-        return self._run("lake", _validation.ensure, dms_policy_validation, False, options)
+        return self._run("lake", access_analyzer.ensure, dms_policy_validation, False, options)
 
     def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_service_roles."""
-        return self._run("dms", _service_roles.ensure, dms_service_roles, check, options)
+        return self._run("dms", service_roles.ensure, dms_service_roles, check, options)
 
     def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
         """The endpoints of dms_s3_endpoint_info."""
@@ -221,14 +212,14 @@ class Lab:
 
     def roles_info(self, **options: Any) -> list[dict[str, Any]]:
         """The roles of dms_crossaccount_role_info."""
-        return list(self._run("lake", _role_info.ensure, dms_crossaccount_role_info, False, options)["roles"])
+        return list(self._run("lake", role_info.ensure, dms_crossaccount_role_info, False, options)["roles"])
 
     def _run(self, side: str, ensure: Any, module: Any, check: bool, options: dict[str, Any]) -> dict[str, Any]:
         caller = {"assume_role_arn": self.deployers[side], "assume_role_external_id": EXTERNAL_ID}
         validator = ArgumentSpecValidator({**CONNECTION_SPEC, **module.ARGUMENT_SPEC})
         validated = validator.validate({**caller, **options})
         assert validated.error_messages == []
-        result = _module.call(ensure, validated.validated_parameters, check)
+        result = call(ensure, validated.validated_parameters, check)
         json.dumps(result)  # Ansible sends it as JSON.
         return result
 

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils import _local_lock, _resource_policies
-from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._policies import local_lock, shared_policies
 from botocore.retries.standard import ExponentialBackoff
 
 pytestmark = pytest.mark.once
@@ -264,15 +264,15 @@ def test_endpoints_of_one_machine_wait_for_one_another(lab, foreign):
 @pytest.fixture
 def many_machines(monkeypatch):
     """No lock holds: each thread is on a machine of its own."""
-    nobody = _local_lock.contextlib.nullcontext
-    monkeypatch.setattr(_resource_policies, "locked", lambda _name: nobody())
+    nobody = local_lock.contextlib.nullcontext
+    monkeypatch.setattr(shared_policies, "locked", lambda _name: nobody())
 
 
 @pytest.fixture
 def overtaken(lab, many_machines, monkeypatch):
     """overtaken(late, options): The statement of the role `late` is written; meanwhile a call with `options` reads and writes, and the first
     write, which was sent before, arrives last."""
-    write = _resource_policies.BucketPolicy.write
+    write = shared_policies.BucketPolicy.write
     first, overtakes = threading.get_ident(), threading.Event()
 
     def call(late, **options):
@@ -288,7 +288,7 @@ def overtaken(lab, many_machines, monkeypatch):
                     write(self, policy)
                     overtakes.set()
 
-            monkeypatch.setattr(_resource_policies.BucketPolicy, "write", on_its_way)
+            monkeypatch.setattr(shared_policies.BucketPolicy, "write", on_its_way)
             lab.bucket_access(role_arn=late, settle_time=1.0)
             others[0].result()
 
@@ -336,13 +336,13 @@ def test_calls_that_take_too_long_are_told(lab, role, foreign):
 
 
 def test_somebody_who_keeps_overwriting_it_is_told(lab, role, foreign, monkeypatch):
-    put_bucket_policy = _resource_policies.BucketPolicy.write
+    put_bucket_policy = shared_policies.BucketPolicy.write
 
     def then_overwritten(self, policy):
         put_bucket_policy(self, policy)
         put(lab, foreign)
 
-    monkeypatch.setattr(_resource_policies.BucketPolicy, "write", then_overwritten)
+    monkeypatch.setattr(shared_policies.BucketPolicy, "write", then_overwritten)
     with pytest.raises(AnsibleAWSError) as error:
         lab.bucket_access(settle_time=0.1)
     assert "was written 10 times and does not stay as written" in explain(error.value)
@@ -364,12 +364,12 @@ def test_lost_requests_and_answers(lab, role, operation, kind):
 
 
 def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
-    monkeypatch.setattr(_local_lock.tempfile, "gettempdir", lambda: str(tmp_path))
-    with _local_lock.locked("a bucket"):
+    monkeypatch.setattr(local_lock.tempfile, "gettempdir", lambda: str(tmp_path))
+    with local_lock.locked("a bucket"):
         (folder,) = tmp_path.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
-    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), _local_lock.locked("a bucket"):
+    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), local_lock.locked("a bucket"):
         pytest.fail("a lock in a folder that others can write")
     for lock in folder.iterdir():
         lock.unlink()
@@ -377,6 +377,6 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     folder.symlink_to(elsewhere)
-    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), _local_lock.locked("a bucket"):
+    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), local_lock.locked("a bucket"):
         pytest.fail("a lock in a folder that is a link")
     assert list(elsewhere.iterdir()) == []

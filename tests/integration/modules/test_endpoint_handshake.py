@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils._errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 
 REFUSED_ONCE = ("access_denied_lost", "access_denied_kept")
 

@@ -10,9 +10,9 @@ import threading
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._journal_stores import is_loopback
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import is_loopback
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 pytestmark = pytest.mark.once
 

@@ -9,11 +9,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _service_role_plan, _service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan, service_roles
 
 pytestmark = pytest.mark.once
 
-VPC, LOGS, REDSHIFT = _service_role_plan.SERVICE_ROLES
+VPC, LOGS, REDSHIFT = service_role_plan.SERVICE_ROLES
 QUICKLY = {"aws_config": {"retries": {"mode": "standard", "total_max_attempts": 3}}}
 ELSEWHERE = "eu-west-1"
 
@@ -46,7 +46,7 @@ def test_made_as_predicted_and_healthy(lab, predicted):
         assert list(stands["AttachedPolicies"]) == role["attached_policies"]
         assert stands["Tags"] == role["tags"]
     assert stands["Trust"]["Statement"][0]["Principal"]["Service"] == ["dms.amazonaws.com", "redshift.amazonaws.com"]
-    assert _service_roles.read(lab.client("dms", "iam"), [VPC, LOGS, REDSHIFT]) == result["roles"]
+    assert service_roles.read(lab.client("dms", "iam"), [VPC, LOGS, REDSHIFT]) == result["roles"]
     lab.forget_calls()
     # Another deployment shares them as they are.
     again = lab.service_roles(deployment="lake-prod", tags={"team": "other"})
@@ -96,7 +96,7 @@ def test_runs_at_once_all_succeed(lab):
         results = [run.result() for run in runs]
     assert all(r["roles"][VPC]["attached_policies"] for r in results)
     assert lab.service_roles()["changed"] is False
-    assert _service_role_plan.problems(_service_roles.read(lab.client("dms", "iam"), [VPC, LOGS]), [VPC, LOGS]) == []
+    assert service_role_plan.problems(service_roles.read(lab.client("dms", "iam"), [VPC, LOGS]), [VPC, LOGS]) == []
 
 
 def test_role_that_somebody_makes_in_this_very_moment_is_completed(lab):

@@ -10,7 +10,7 @@ import re
 
 import pytest
 from ansible_collections.datalake.dms.plugins.filter.told_of import FilterModule
-from ansible_collections.datalake.dms.plugins.module_utils._reads import Progress
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import Progress
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import ProgressShown
 
 THREE = ("--limit", "crm,erp,hr", "-e", "s3_endpoint_poll_interval=0.1")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._account import assume_role_problem
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import assume_role_problem
 
 ROLE = "arn:aws:iam::111122223333:role/deployer"
 

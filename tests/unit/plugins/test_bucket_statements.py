@@ -8,9 +8,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _bucket_statements as statements
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import (
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies import resource_statements as statements
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
     Access,
     access_policy,
     granted_resources,

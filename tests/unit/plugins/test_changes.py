@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._changes import changes
+from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
 
 UNKNOWN = "(known after creation)"
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._connection_test import (
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_hints import (
     failed_to_assume_role,
     failure_hint,
     is_denied,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _connection_test
-from ansible_collections.datalake.dms.plugins.module_utils._connection_test import (
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_tests import (
     fingerprint,
     format_tested,
     parse_tested,
@@ -21,7 +21,7 @@ PARAMS = {"test": "when_needed", "max_age": 0, "change_token": "one"}
 
 
 def remembered(age=0, token="one"):
-    return _connection_test.Tested(NOW - timedelta(seconds=age), fingerprint(token))
+    return connection_tests.Tested(NOW - timedelta(seconds=age), fingerprint(token))
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def remembered(age=0, token="one"):
     ],
 )
 def test_needed(connection, last, params, needed):
-    assert _connection_test.test_needed(connection, last, {**PARAMS, **params}, NOW) is needed
+    assert connection_tests.test_needed(connection, last, {**PARAMS, **params}, NOW) is needed
 
 
 @pytest.mark.parametrize("token", ["one", None, "", "ü" * 1000])
 def test_tag_round_trip(token):
     value = format_tested(NOW, token)
-    assert parse_tested(value) == _connection_test.Tested(NOW, fingerprint(token))
+    assert parse_tested(value) == connection_tests.Tested(NOW, fingerprint(token))
     assert len(value) <= 256, "a tag's value has 256 characters at most"
     assert value == f"2026-03-01T12:00:00Z/{fingerprint(token)}"
 
@@ -60,7 +60,7 @@ def test_tag_written_by_hand_counts_for_nothing(value):
 
 
 def test_tag_without_a_fingerprint_matches_no_token():
-    assert _connection_test.test_needed(SUCCESSFUL, parse_tested("2026-03-01T12:00:00Z"), PARAMS, NOW)
+    assert connection_tests.test_needed(SUCCESSFUL, parse_tested("2026-03-01T12:00:00Z"), PARAMS, NOW)
 
 
 def test_token_itself_is_not_kept():
@@ -68,4 +68,4 @@ def test_token_itself_is_not_kept():
 
 
 def test_tag_is_one_of_those_that_purging_leaves_alone():
-    assert _connection_test.TESTED_TAG == "datalake.dms:connection-tested"
+    assert connection_tests.TESTED_TAG == "datalake.dms:connection-tested"

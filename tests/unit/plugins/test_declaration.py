@@ -9,21 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.datalake.dms.plugins.module_utils import (
-    _bucket_access,
-    _connection_test,
-    _crossaccount_role,
-    _preflight,
-    _replacement,
-    _s3_endpoint,
-)
-from ansible_collections.datalake.dms.plugins.module_utils._declaration import (
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import (
     belongings,
     declaration,
     likely_partition,
     s3_settings,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 
 ROLE = Path(__file__).parents[3] / "roles/s3_endpoint"
 DMS, LAKE = "111122223333", "444455556666"
@@ -341,16 +337,16 @@ def test_patience_reaches_whoever_waits():
 def test_every_part_is_options_that_its_module_takes(given):
     host = declared(tags={"team": "data"}, kms_key_arn=KEY, **given)
     parts = {
-        "endpoint": (_s3_endpoint, {}),
-        "role": (_crossaccount_role, {}),
-        "bucket_access": (_bucket_access, {"role_arn": LOCAL_ROLE, "bucket_name": "lake"}),
-        "test": (_connection_test, {"endpoint_arn": "arn"}),
-        "replacement": (_replacement, {"state": "resumed", "run": {"id": "1", "owner": "jane"}}),
+        "endpoint": (s3_target, {}),
+        "role": (access_role, {}),
+        "bucket_access": (bucket_access, {"role_arn": LOCAL_ROLE, "bucket_name": "lake"}),
+        "test": (connection_tests, {"endpoint_arn": "arn"}),
+        "replacement": (endpoint_replacement, {"state": "resumed", "run": {"id": "1", "owner": "jane"}}),
     }
     for name, (module, more) in parts.items():
         assert set(validated(module.ARGUMENT_SPEC, {**host[name], **more})) >= {*host[name], *more}
     for side in ("dms", "lake"):
-        assert validated(_preflight.ARGUMENT_SPEC, host["accounts"][side])["side"] == side
+        assert validated(preflight.ARGUMENT_SPEC, host["accounts"][side])["side"] == side
 
 
 # What belongs to a host

@@ -10,22 +10,22 @@ import json
 import re
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._deployer_policies import (
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import (
     access_boundary,
     deployer_access,
     deployer_boundary,
     profile_documents,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._deployment import Deployment
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._permissions import (
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import (
     KINDS,
     PERMISSIONS,
     PROFILE_SIDES,
     PROFILES,
     note,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import POLICY_LENGTH, document_length
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import POLICY_LENGTH, document_length
 from embedded_aws.policy_documents import problem_of
 
 DMS, LAKE = "111122223333", "444455556666"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._account import ASSUME_ROLE_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC
 
 ROOT = Path(__file__).parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.filter.resource_identifier import FilterModule
-from ansible_collections.datalake.dms.plugins.module_utils._arns import short_resource_identifier
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import (
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import short_resource_identifier
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     create_request,
     plan_endpoint,
     resource_identifier,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import DesiredSettings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import DesiredSettings
 
 DMS_ACCOUNT = "111122223333"
 REMOTE = "arn:aws:iam::444455556666:role/dms-s3-crm"

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._preflight import check_options, environment_findings
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.environments import environment_findings
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight import check_options
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
 DEV = {"dms_account_id": "111122223333", "lake_account_id": "444455556666"}
 PROD = {"dms_account_id": "777788889999", "lake_account_id": "000011112222"}

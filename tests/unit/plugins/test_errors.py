@@ -8,7 +8,7 @@ from __future__ import annotations
 import botocore.exceptions
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils._errors import (
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     CALLER,
     EXPLICIT,
     ORGANIZATION,

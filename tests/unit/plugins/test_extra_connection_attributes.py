@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._connection_attributes import (
+from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import (
     format_attributes,
     parse_attributes,
     without_secrets,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import desired_settings
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import desired_settings
 
 BASE = {"service_access_role_arn": "arn:aws:iam::444455556666:role/dms-s3-crm", "bucket_name": "lake"}
 

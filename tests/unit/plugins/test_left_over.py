@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.datalake.dms.plugins.filter.left_over import FilterModule as LeftOver
 from ansible_collections.datalake.dms.plugins.filter.left_over_names import FilterModule as Names
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import Access, access_policy
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import Access, access_policy
 
 left_over = LeftOver().filters()["left_over"]
 left_over_names = Names().filters()["left_over_names"]

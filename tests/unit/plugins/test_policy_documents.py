@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._policy_documents import (
-    POLICY_LENGTH,
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
     Access,
     access_policy,
     check_access,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
+    POLICY_LENGTH,
     document_length,
     with_statements,
 )

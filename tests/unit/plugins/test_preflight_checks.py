@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._preflight_checks import (
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight_checks import (
     accounts,
     cross_account_check,
     encryption_check,

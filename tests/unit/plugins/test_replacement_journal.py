@@ -9,9 +9,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _replacement_journal as journals
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 DMS, LAKE, STRANGER = "111122223333", "444455556666", "999988887777"

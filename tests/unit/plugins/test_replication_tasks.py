@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _replication_tasks as tasks
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint_plan import MODIFIED, RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import task_entries as tasks
 
 ARN = "arn:aws:dms:eu-central-1:111122223333"
 CHECKPOINT = "checkpoint:V1#7#mysql-bin-changelog.000007:7:-1:7:0:mysql-bin-changelog:0"

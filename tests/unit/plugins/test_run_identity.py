@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _run_identity
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run, is_dead
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import run_identity
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run, is_dead
 
 pytestmark = pytest.mark.skipif(
-    _run_identity.machine() is None, reason="the system has no /proc: no run is ever called dead"
+    run_identity.machine() is None, reason="the system has no /proc: no run is ever called dead"
 )
 
 
@@ -28,13 +28,13 @@ def child():
 
 
 def run_of(process):
-    return {**current_run(), "pid": process.pid, "started": _run_identity.process_started(process.pid)}
+    return {**current_run(), "pid": process.pid, "started": run_identity.process_started(process.pid)}
 
 
 # In a process of its own: pytest's has threads, beside which a fork may hang.
 WORKER = """
 import multiprocessing
-from ansible_collections.datalake.dms.plugins.module_utils._run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 with multiprocessing.get_context("fork").Pool(1) as pool:
     print(pool.apply(current_run) == current_run())
 """

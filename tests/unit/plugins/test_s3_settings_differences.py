@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     SETTINGS,
     DesiredSettings,
     desired_settings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import botocore.session
 import pytest
 from ansible.module_utils.common.dict_transformations import _camel_to_snake
-from ansible_collections.datalake.dms.plugins.module_utils._s3_settings import (
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     SETTINGS,
     SOURCE_ONLY_MEMBERS,
     argument_spec,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _service_role_plan as plan
-from ansible_collections.datalake.dms.plugins.module_utils._account import Identity
-from ansible_collections.datalake.dms.plugins.module_utils._left_over import left_over
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan as plan
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Identity
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import left_over
 
 DMS, REDSHIFT = "dms.amazonaws.com", "redshift.amazonaws.com"
 VPC, LOGS, REDSHIFT_ROLE = plan.SERVICE_ROLES

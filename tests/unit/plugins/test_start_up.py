@@ -10,8 +10,8 @@ import sys
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.datalake.dms.plugins.module_utils import _account
-from ansible_collections.datalake.dms.plugins.module_utils._module import full_argument_spec
+from ansible_collections.datalake.dms.plugins.module_utils._core import account
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import full_argument_spec
 from botocore.loaders import JSONFileLoader
 
 
@@ -21,16 +21,16 @@ def parsed(monkeypatch):
     files = []
     parse = JSONFileLoader.load_file
     monkeypatch.setattr(JSONFileLoader, "load_file", lambda self, path: files.append(path) or parse(self, path))
-    _account._models.cache_clear()
+    account._models.cache_clear()
     yield files
-    _account._models.cache_clear()
+    account._models.cache_clear()
 
 
 def client():
     keys = {"access_key": "none", "secret_key": "none", "region": "eu-central-1"}
     role = {"assume_role_arn": "arn:aws:iam::111122223333:role/deployer"}
     params = ArgumentSpecValidator(full_argument_spec({})).validate({**keys, **role}).validated_parameters
-    return _account.Account(params).client("dms")
+    return account.Account(params).client("dms")
 
 
 def test_models_are_parsed_once_for_all_accounts(parsed):
@@ -42,7 +42,7 @@ def test_models_are_parsed_once_for_all_accounts(parsed):
 
 
 def test_models_can_be_parsed_ahead(parsed):
-    _account.load_models("dms", "sts")
+    account.load_models("dms", "sts")
     assert parsed != []
     parsed.clear()
     client()
@@ -51,7 +51,7 @@ def test_models_can_be_parsed_ahead(parsed):
 
 def test_wrong_configuration_is_left_to_the_tasks(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
-    _account.load_models("dms")
+    account.load_models("dms")
 
 
 def test_filter_does_without_botocore():

@@ -6,14 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._tags import (
-    check_deployment,
-    check_owner,
-    check_required,
-    new_tags,
-    planned_tags,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment, check_owner
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import check_required, new_tags, planned_tags
 
 TESTED = "datalake.dms:connection-tested"
 OWNER = "datalake.dms:deployment"

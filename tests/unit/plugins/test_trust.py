@@ -9,8 +9,12 @@ import copy
 import re
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils import _trust
-from ansible_collections.datalake.dms.plugins.module_utils._trust import STATEMENT_SID, TrustRequest, plan_trust
+from ansible_collections.datalake.dms.plugins.module_utils._policies import trusts
+from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import (
+    STATEMENT_SID,
+    TrustRequest,
+    plan_trust,
+)
 
 FOREIGN = {
     "Sid": "Backup",
@@ -150,6 +154,6 @@ def test_present_document_is_not_changed():
 
 
 def test_check_mode_shows_a_placeholder_that_nobody_can_take_for_one():
-    plan = plan_trust(None, TrustRequest(), _trust.unknown_placeholder)
+    plan = plan_trust(None, TrustRequest(), trusts.unknown_placeholder)
     assert ids_of(plan) == ["(known after creation)"]
     assert plan.bootstrapping is True

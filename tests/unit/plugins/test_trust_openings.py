@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._trust import (
+from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import (
     STATEMENT_SID,
     TrustRequest,
     plan_trust,

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._dms import filters
-from ansible_collections.datalake.dms.plugins.module_utils._retries import tries_within
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import tries_within
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 
 
 @pytest.mark.parametrize(

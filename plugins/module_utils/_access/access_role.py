@@ -1,0 +1,325 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The access role of one endpoint in the data-lake account: read, decide (in _role_plan), call.
+
+`ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils import iam
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    compare_aws_tags,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
+from ansible_collections.datalake.dms.plugins.module_utils._access.role_plan import State
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, Identity
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "role_name": {"type": "str", "required": True},
+    "policy_name": {"type": "str"},
+    "path": {"type": "str", "default": "/"},
+    "permissions_boundary": {"type": "str"},
+    "bucket_name": {"type": "str"},
+    "bucket_folder": {"type": "str"},
+    "server_side_encryption_kms_key_id": {"type": "str"},
+    "glue_catalog_generation": {"type": "bool", "default": False},
+    "canned_acl_for_objects": {"type": "str"},
+    "external_ids": {"type": "list", "elements": "str", "default": []},
+    "purge_external_ids": {"type": "bool", "default": False},
+    "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
+    "source_account": {"type": "str"},
+    "source_arn": {"type": "str"},
+    "service_principals": {"type": "list", "elements": "str", "default": [trusts.DMS_PRINCIPAL]},
+    "purge_trust_statements": {"type": "bool", "default": False},
+    "trust_length_limit": {"type": "int", "default": trusts.TRUST_LENGTH},
+    **TAGS_SPEC,
+    **DEPLOYMENT_SPEC,
+    **access_analyzer.VALIDATION_SPEC,
+}
+
+# IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
+# request that botocore therefore sends twice.
+_VERSIONS_KEPT = 3
+
+
+def ensure(account: Account, params: dict[str, Any], check_mode: bool, standing: State | None = None) -> dict[str, Any]:
+    """Bring role and policy into the state that the parameters ask for.
+
+    :param params: the options of dms_crossaccount_role.
+    :param standing: role and policy as they stand, where the caller has just made them; else they are read.
+    :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
+        policy_findings, foreign, warnings.
+    :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
+    """
+    role_plan.check_options(params)
+    client = account.client("iam")
+    before = standing or read_state(client, account.identity, params)
+    role_plan.check_owners(before, params)
+    if params["state"] == "absent":
+        return _ensure_absent(client, before, params, check_mode)
+    return _ensure_present(client, before, account, params, check_mode)
+
+
+def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:
+    """Role and policy as they are (GetRole, ListAttachedRolePolicies, ListRolePolicies, GetPolicy, GetPolicyVersion)."""
+    return {
+        "role": read_role(client, params["role_name"]),
+        "policy": read_policy(client, role_plan.policy_arn(identity, params)),
+    }
+
+
+def read_role(client: Any, name: str) -> dict[str, Any] | None:
+    """A role with its policies (GetRole, ListAttachedRolePolicies, ListRolePolicies); None where there is none."""
+    role = iam.get_iam_role(client, name)
+    if not role:
+        return None
+    attached = [policy["PolicyArn"] for policy in iam.list_iam_role_attached_policies(client, name)]
+    return role_plan.role_view(role, attached, iam.list_iam_role_policies(client, name))
+
+
+def _ensure_present(
+    client: Any, before: State, account: Account, params: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
+    make_placeholder = trusts.unknown_placeholder if check_mode else trusts.new_placeholder
+    current_trust = (before["role"] or {}).get("assume_role_policy_document")
+    trust = trusts.plan_trust(current_trust, role_plan.trust_request(params), make_placeholder)
+    trusts.check_length(trust.document, params["trust_length_limit"])
+    policy = role_plan.policy_document(account.identity, account.region, params)
+    after = role_plan.plan_state(before, account.identity, trust.document, policy, params)
+    if before["policy"] and before["policy"]["document"] != after["policy"]["document"]:
+        _refuse_shared_policy(client, before["policy"], params["role_name"])
+    policy_findings, warnings = access_analyzer.validate(account, role_plan.policies_to_write(before, after), params)
+    if not check_mode:
+        _apply(client, before, after)
+    return {
+        **role_plan.outcome(before, after),
+        "policy_findings": policy_findings,
+        "external_ids": trust.external_ids,
+        "bootstrapping": trust.bootstrapping,
+        "findings": trust.findings,
+        "foreign": role_plan.foreign(after),
+        "warnings": [
+            *warnings,
+            *(f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings),
+        ],
+    }
+
+
+def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    warnings = []
+    after: State = {"role": None, "policy": None}
+    if before["role"]:
+        _refuse_foreign_policies(before)
+    if before["policy"] and _attached_elsewhere(client, before["policy"]["arn"], params["role_name"]):
+        after["policy"] = before["policy"]
+        warnings.append(f"policy {role_plan.policy_name(params)} is attached to other roles too and stays.")
+    elif role_plan.is_strangers_policy(before, params["deployment"]):
+        after["policy"] = before["policy"]
+        warnings.append(
+            f"policy {role_plan.policy_name(params)} is not tagged as of deployment {params['deployment']} and stays."
+        )
+    if not check_mode:
+        _remove(client, before, after, params["role_name"])
+    nothing = {"external_ids": [], "bootstrapping": False, "findings": [], "policy_findings": []}
+    foreign = role_plan.foreign(after)
+    return {**role_plan.outcome(before, after), **nothing, "foreign": foreign, "warnings": warnings}
+
+
+def read_policy(client: Any, arn: str) -> dict[str, Any] | None:
+    """A managed policy with the document in force (GetPolicy, GetPolicyVersion); None where there is none."""
+    try:
+        policy = iam.get_iam_managed_policy_by_arn(client, arn)
+    except is_ansible_aws_error_code("NoSuchEntity"):
+        return None
+    version = iam.get_iam_managed_policy_version(client, arn, policy["DefaultVersionId"])
+    return role_plan.policy_view(policy, version["Document"])
+
+
+def _refuse_foreign_policies(before: State) -> None:
+    foreign = role_plan.foreign(before)
+    policies = [*foreign["attached_policies"], *foreign["inline_policies"]]
+    if policies:
+        raise DatalakeError(
+            message=f"The role {before['role']['role_name']} has policies that this module did not make ({', '.join(policies)}); "
+            "detach or delete them, then remove the role."
+        )
+
+
+def _refuse_shared_policy(client: Any, policy: dict[str, Any], role_name: str) -> None:
+    if _attached_elsewhere(client, policy["arn"], role_name):
+        raise DatalakeError(
+            message=f"The policy {policy['policy_name']} says something else and is attached to more than the role {role_name}; choose "
+            "another policy_name, each endpoint has a policy of its own."
+        )
+
+
+def _attached_elsewhere(client: Any, policy_arn: str, role_name: str) -> bool:
+    entities = iam.list_iam_entities_for_policy(client, policy_arn) or {}
+    roles = [r["RoleName"] for r in entities.get("PolicyRoles", [])]
+    return bool(
+        [*entities.get("PolicyUsers", []), *entities.get("PolicyGroups", []), *(r for r in roles if r != role_name)]
+    )
+
+
+# The calls
+
+
+def _apply(client: Any, before: State, after: State) -> None:
+    """Make the account what `after` says, piece by piece: each may be there already after an interrupted run."""
+    if before["role"]:
+        _update_role(client, before["role"], after["role"])
+    if not before["policy"]:
+        _create_policy(client, after["policy"])
+    else:
+        _update_policy(client, before["policy"], after["policy"])
+    if not before["role"]:
+        _create_role(client, after["role"])
+    for arn in set(after["role"]["attached_policies"]) - set((before["role"] or {}).get("attached_policies", [])):
+        _attach_role_policy(client, after["role"]["role_name"], arn)
+
+
+def _remove(client: Any, before: State, after: State, role_name: str) -> None:
+    if before["role"]:
+        for arn in before["role"]["attached_policies"]:
+            iam.detach_iam_role_policy(client, arn, role_name)
+    if before["policy"] and not after["policy"]:
+        _prune_versions(client, before["policy"]["arn"], keep=0)
+        _delete_policy(client, before["policy"]["arn"])
+    if before["role"]:
+        # Last of all: a run that is killed before leaves the role, and by it whoever looks for what is left over finds the policy.
+        _delete_role(client, role_name)
+
+
+def _update_role(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    name = after["role_name"]
+    if before["assume_role_policy_document"] != after["assume_role_policy_document"]:
+        _update_trust(client, name, after["assume_role_policy_document"])
+    if before["permissions_boundary"] != after["permissions_boundary"]:
+        _put_boundary(client, name, after["permissions_boundary"])
+    to_set, to_unset = compare_aws_tags(before["tags"], after["tags"])
+    if to_unset:
+        _untag_role(client, name, to_unset)
+    if to_set:
+        _tag_role(client, name, to_set)
+
+
+def _update_policy(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    arn = after["arn"]
+    if before["document"] != after["document"]:
+        _prune_versions(client, arn, keep=_VERSIONS_KEPT)
+        _create_policy_version(client, arn, after["document"])
+    to_set, to_unset = compare_aws_tags(before["tags"], after["tags"])
+    iam.untag_iam_policy(client, arn, to_unset)
+    iam.tag_iam_policy(client, arn, to_set)
+
+
+@IAMErrorHandler.common_error_handler("create the access role")
+def _create_role(client: Any, role: dict[str, Any]) -> None:
+    """CreateRole; a role that is there by now is ours only if it carries the very trust that was sent."""
+    boundary = {"PermissionsBoundary": role["permissions_boundary"]} if role["permissions_boundary"] else {}
+    trust = role["assume_role_policy_document"]
+    try:
+        client.create_role(
+            RoleName=role["role_name"],
+            Path=role["path"],
+            AssumeRolePolicyDocument=json.dumps(trust),
+            Tags=ansible_dict_to_boto3_tag_list(role["tags"]),
+            **boundary,
+        )
+    except is_boto3_error_code("EntityAlreadyExists"):
+        made = iam.get_iam_role(client, role["role_name"])
+        _refuse_somebody_elses(f"role {role['role_name']}", made and made["AssumeRolePolicyDocument"], trust)
+
+
+@IAMErrorHandler.common_error_handler("create the access policy")
+def _create_policy(client: Any, policy: dict[str, Any]) -> None:
+    """CreatePolicy; a policy that is there by now is ours only if it is the very document that was sent."""
+    name, path = policy["policy_name"], policy["arn"].split(":policy", 1)[1].rsplit("/", 1)[0] + "/"
+    try:
+        client.create_policy(
+            PolicyName=name,
+            Path=path,
+            PolicyDocument=json.dumps(policy["document"]),
+            Tags=ansible_dict_to_boto3_tag_list(policy["tags"]),
+        )
+    except is_boto3_error_code("EntityAlreadyExists"):
+        made = read_policy(client, policy["arn"])
+        _refuse_somebody_elses(f"policy {name}", made and made["document"], policy["document"])
+
+
+def _refuse_somebody_elses(what: str, made: dict[str, Any] | None, sent: dict[str, Any]) -> None:
+    """botocore sends a request again when its answer was lost: "already exists" may be our own success."""
+    if not made or compare_policies(made, sent):
+        raise DatalakeError(
+            message=f"The {what} was made by somebody else in this very moment; run again to take it over as it is, or choose another name."
+        )
+
+
+@IAMErrorHandler.common_error_handler("update the access role's trust")
+def _update_trust(client: Any, name: str, document: dict[str, Any]) -> None:
+    client.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+@IAMErrorHandler.common_error_handler("set the access role's permissions boundary")
+def _put_boundary(client: Any, name: str, arn: str) -> None:
+    client.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=arn)
+
+
+@IAMErrorHandler.common_error_handler("tag the access role")
+def _tag_role(client: Any, name: str, tags: dict[str, str]) -> None:
+    client.tag_role(RoleName=name, Tags=ansible_dict_to_boto3_tag_list(tags))
+
+
+@IAMErrorHandler.common_error_handler("untag the access role")
+def _untag_role(client: Any, name: str, keys: list[str]) -> None:
+    client.untag_role(RoleName=name, TagKeys=keys)
+
+
+@IAMErrorHandler.common_error_handler("attach the access policy")
+def _attach_role_policy(client: Any, name: str, arn: str) -> None:
+    client.attach_role_policy(RoleName=name, PolicyArn=arn)
+
+
+@IAMErrorHandler.deletion_error_handler("delete the access role")
+def _delete_role(client: Any, name: str) -> None:
+    client.delete_role(RoleName=name)
+
+
+@IAMErrorHandler.common_error_handler("create a version of the access policy")
+def _create_policy_version(client: Any, arn: str, document: dict[str, Any]) -> None:
+    client.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(document), SetAsDefault=True)
+
+
+def _prune_versions(client: Any, arn: str, keep: int) -> None:
+    """Delete the oldest versions that are not in force, so that at most `keep` of all stay (the one in force always does)."""
+    versions = sorted(iam.list_iam_managed_policy_versions(client, arn), key=lambda v: v["CreateDate"])
+    idle = [v["VersionId"] for v in versions if not v["IsDefaultVersion"]]
+    for version_id in idle[: max(0, len(versions) - keep)]:
+        _delete_policy_version(client, arn, version_id)
+
+
+@IAMErrorHandler.deletion_error_handler("delete an old version of the access policy")
+def _delete_policy_version(client: Any, arn: str, version_id: str) -> None:
+    client.delete_policy_version(PolicyArn=arn, VersionId=version_id)
+
+
+@IAMErrorHandler.deletion_error_handler("delete the access policy")
+def _delete_policy(client: Any, arn: str) -> None:
+    client.delete_policy(PolicyArn=arn)

@@ -1,0 +1,245 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The access role of one endpoint: what the options mean, and what role and policy shall be. Pure: descriptions in, decisions out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils import iam
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Identity
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment, check_owner
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
+    DEPLOYMENT_TAG,
+    check_required,
+    planned_tags,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
+    Access,
+    access_policy,
+    check_access,
+)
+
+# What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
+State = dict[str, Any]
+
+
+def check_options(params: dict[str, Any]) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: with what to do.
+    """
+    for kind, name in (("role", params["role_name"]), ("policy", policy_name(params))):
+        problem = iam.validate_iam_identifiers(kind, name, params["path"])
+        if problem:
+            raise DatalakeError(
+                message=f"{kind}_name={name}, path={params['path']}: {problem}; choose another name or path."
+            )
+    check_deployment(params["deployment"])
+    if params["state"] == "absent":
+        return
+    if not params["bucket_name"]:
+        raise DatalakeError(
+            message="bucket_name is needed for state=present; name the bucket that the endpoint writes to."
+        )
+    if not 1 <= params["trust_length_limit"] <= trusts.TRUST_LENGTH_MAX:
+        raise DatalakeError(
+            message=f"trust_length_limit={params['trust_length_limit']} must be 1 to {trusts.TRUST_LENGTH_MAX}, the most that IAM allows."
+        )
+    check_access(_access(params))
+    trusts.check_request(trust_request(params), params["trust_length_limit"])
+
+
+def check_owners(before: State, params: dict[str, Any]) -> None:
+    """Whether role and policy are ours to change or to remove: by IAM path, deployment, and, to remove it, the shape of an access role.
+
+    :raises DatalakeError: see tags.check_owner, and where a role that shall be removed is under another path or does not trust DMS.
+    """
+    role, removal = before["role"], params["state"] == "absent"
+    if role:
+        check_owner(f"role {role['role_name']}", role["tags"], params)
+    if before["policy"] and not (removal and is_strangers_policy(before, params["deployment"])):
+        check_owner(f"policy {before['policy']['policy_name']}", before["policy"]["tags"], params)
+    if not (role and removal and params["deployment"]):
+        return
+    if role["path"] != params["path"]:
+        raise DatalakeError(
+            message=f"The role {role['role_name']} has path {role['path']}, not path={params['path']}, and is left alone; set path to what "
+            "it is if the role is to go."
+        )
+    if not trusts.admits_dms(role["assume_role_policy_document"]):
+        raise DatalakeError(
+            message=f"The role {role['role_name']} does not trust DMS, so it is no endpoint's access role, and is left alone; correct "
+            "role_name, or remove it by hand."
+        )
+
+
+def is_own(role: dict[str, Any], deployment: str, path: str, arn_before: str) -> bool:
+    """Whether a role that the other way of access may have left is ours: by deployment and path, or, without a deployment, as the one that the
+    endpoint had.
+
+    :param role: a role as read_role has it. :param arn_before: the role of the endpoint as it stands, or stood; empty for none.
+    """
+    if deployment:
+        return role["tags"].get(DEPLOYMENT_TAG) == deployment and role["path"] == path
+    return bool(arn_before) and role["arn"] == arn_before
+
+
+def is_strangers_policy(before: State, deployment: str | None) -> bool:
+    """Whether nothing but its name speaks for a policy being ours: with a deployment, it must have the tag."""
+    return bool(deployment and before["policy"] and not before["policy"]["tags"].get(DEPLOYMENT_TAG))
+
+
+def plan_state(
+    before: State, identity: Identity, trust: dict[str, Any], policy: dict[str, Any], params: dict[str, Any]
+) -> State:
+    """Role and policy as they shall be; a document that says the same keeps its present wording.
+
+    :raises DatalakeError: the role exists under another path, which IAM can't change, or a required tag would be missing.
+    """
+    role, current_policy = before["role"] or {}, before["policy"] or {}
+    if role and role["path"] != params["path"]:
+        raise DatalakeError(
+            message=f"The role {params['role_name']} exists with path {role['path']}, and IAM can't change it to path={params['path']}; "
+            "set path to what it is, or remove the role first."
+        )
+    arn = policy_arn(identity, params)
+    tags = {name: params[name] for name in ("tags", "purge_tags", "deployment")}
+    role_tags = planned_tags(role.get("tags", {}), **tags)
+    policy_tags = planned_tags(current_policy.get("tags", {}), **tags)
+    check_required(f"role {params['role_name']}", role_tags, params["required_tags"])
+    check_required(f"policy {policy_name(params)}", policy_tags, params["required_tags"])
+    return {
+        "role": {
+            "role_name": params["role_name"],
+            "arn": f"arn:{identity.partition}:iam::{identity.account_id}:role{params['path']}{params['role_name']}",
+            "path": params["path"],
+            "assume_role_policy_document": _unless_equal(role.get("assume_role_policy_document"), trust),
+            "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
+            "attached_policies": sorted({*role.get("attached_policies", []), arn}),
+            "inline_policies": role.get("inline_policies", []),
+            "tags": role_tags,
+        },
+        "policy": {
+            "policy_name": policy_name(params),
+            "arn": arn,
+            "document": _unless_equal(current_policy.get("document"), policy),
+            "tags": policy_tags,
+        },
+    }
+
+
+def outcome(before: State, after: State) -> dict[str, Any]:
+    """What every result has: whether anything changes, and what."""
+    return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
+
+
+def policies_to_write(before: State, after: State) -> list[access_analyzer.Policy]:
+    """The documents that a run writes; not those that stay as they are."""
+    role, policy = after["role"], after["policy"]
+    trust_stands = (before["role"] or {}).get("assume_role_policy_document") == role["assume_role_policy_document"]
+    policy_stands = (before["policy"] or {}).get("document") == policy["document"]
+    return [
+        *(
+            []
+            if trust_stands
+            else [access_analyzer.trust_policy(role["role_name"], role["assume_role_policy_document"])]
+        ),
+        *([] if policy_stands else [access_analyzer.identity_policy(policy["policy_name"], policy["document"])]),
+    ]
+
+
+# What the options mean
+
+
+def policy_name(params: dict[str, Any]) -> str:
+    """The policy's name: the role's, where it has no other."""
+    return str(params["policy_name"] or params["role_name"])
+
+
+def policy_arn(identity: Identity, params: dict[str, Any]) -> str:
+    """The ARN that the policy has or will have."""
+    return f"arn:{identity.partition}:iam::{identity.account_id}:policy{params['path']}{policy_name(params)}"
+
+
+def _access(params: dict[str, Any]) -> Access:
+    return Access(
+        bucket_name=params["bucket_name"],
+        bucket_folder=params["bucket_folder"],
+        kms_key_arn=params["server_side_encryption_kms_key_id"],
+        glue_catalog_generation=params["glue_catalog_generation"],
+        canned_acl_for_objects=params["canned_acl_for_objects"],
+    )
+
+
+def policy_document(identity: Identity, region: str | None, params: dict[str, Any]) -> dict[str, Any]:
+    """The policy that the role shall have.
+
+    :raises DatalakeError: glue_catalog_generation without a region, which names the catalog.
+    """
+    if params["glue_catalog_generation"] and not region:
+        raise DatalakeError(
+            message="region is needed with glue_catalog_generation=true; set it to the region of the Glue catalog."
+        )
+    return access_policy(_access(params), identity.partition, region or "", identity.account_id)
+
+
+def trust_request(params: dict[str, Any]) -> trusts.TrustRequest:
+    """What the options want of the trust."""
+    return trusts.TrustRequest(
+        external_ids=tuple(params["external_ids"]),
+        purge_external_ids=params["purge_external_ids"],
+        bootstrap=params["bootstrap_trust"],
+        source_account=params["source_account"],
+        source_arn=params["source_arn"],
+        principals=tuple(params["service_principals"]),
+        purge_statements=params["purge_trust_statements"],
+    )
+
+
+# What IAM answers
+
+
+def role_view(role: dict[str, Any], attached: list[str], inline: list[str]) -> dict[str, Any]:
+    """A role of GetRole, with the ARNs of its managed policies and the names of its inline ones, as the module returns it."""
+    return {
+        "role_name": role["RoleName"],
+        "arn": role["Arn"],
+        "path": role["Path"],
+        "assume_role_policy_document": role["AssumeRolePolicyDocument"],
+        "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+        "attached_policies": sorted(attached),
+        "inline_policies": sorted(inline),
+        "tags": boto3_tag_list_to_ansible_dict(role.get("Tags", [])),
+    }
+
+
+def policy_view(policy: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A managed policy of GetPolicy, with the document in force, as the module returns it."""
+    return {
+        "policy_name": policy["PolicyName"],
+        "arn": policy["Arn"],
+        "document": document,
+        "tags": boto3_tag_list_to_ansible_dict(policy.get("Tags", [])),
+    }
+
+
+def foreign(state: State) -> dict[str, Any]:
+    """What somebody else added to the role: statements of its trust, managed policies, inline policies."""
+    role, policy = state["role"] or {}, state["policy"] or {}
+    return {
+        "trust_statements": trusts.foreign_statements(role.get("assume_role_policy_document", {})),
+        "attached_policies": [arn for arn in role.get("attached_policies", []) if arn != policy.get("arn")],
+        "inline_policies": role.get("inline_policies", []),
+    }
+
+
+def _unless_equal(current: dict[str, Any] | None, desired: dict[str, Any]) -> dict[str, Any]:
+    """The present document where it says the same as the desired one, in whatever order."""
+    return current if current and not compare_policies(current, desired) else desired

@@ -1,0 +1,254 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clients of one AWS account: amazon.aws's connection options, and a role assumed inside this process.
+
+amazon.aws builds its sessions from static keys or a profile only. Here the session's credentials come from AssumeRole and
+renew themselves, so that they appear in no task result, work in check mode, and outlive a long wait.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+try:
+    import botocore.config
+    import botocore.credentials
+    import botocore.exceptions
+    import botocore.loaders
+    import botocore.session
+    import botocore.utils
+except ImportError:
+    pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3, get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+
+ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
+    "assume_role_arn": {"type": "str"},
+    "assume_role_external_id": {"type": "str"},
+    "assume_role_session_name": {"type": "str", "default": "datalake-dms"},
+}
+
+# AWS limits the session of a chained role to one hour (IAM user guide, "Role chaining"); shorter is renewed all the same.
+_SESSION_SECONDS = 3600
+
+# Standard mode retries throttling, 5xx and lost connections with exponential backoff of at most 20 seconds; it must outlast
+# DMS's own throttle (200 calls, refilled at 8 per second), for which each call competes with those of other processes: simulated
+# with 1,800 calls, some fail after 10 attempts with 20 forks already, none after 30 with 100 forks.
+_RETRIES = {"mode": "standard", "total_max_attempts": 30}
+# Threads share a client, and with it botocore's quota of retries (500, five for each), which DMS's throttle would soon use up; adaptive
+# mode beside that slows down a client's calls once one was throttled (botocore's documentation of `Config` calls it experimental).
+_DMS_RETRIES = {**_RETRIES, "mode": "adaptive"}
+# STS is called first, and tells soon where nothing can be reached at all.
+_STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
+# botocore's 60 seconds would add up to half an hour where a single service can't be reached.
+_CONNECT_TIMEOUT = 10
+# Threads that share a client shall not throw connections away; Ansible's forks are seldom more.
+_CONNECTIONS = 50
+
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who calls AWS: `arn` is None where only the account is known."""
+
+    account_id: str
+    partition: str
+    arn: str | None = None
+
+
+class _ConnectionOptions:
+    """What amazon.aws's get_aws_connection_info wants of a module: the parameters, and a way to fail."""
+
+    def __init__(self, params: dict[str, Any]):
+        self.params = params
+
+    def fail_json(self, msg: str, **_details: Any) -> None:
+        raise DatalakeError(message=msg)
+
+
+class _AssumedRole:
+    """A credential provider for botocore's resolver, with one source: AssumeRole."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: botocore.credentials.AssumeRoleCredentialFetcher):
+        self._fetcher = fetcher
+
+    def load(self) -> botocore.credentials.DeferredRefreshableCredentials:
+        return botocore.credentials.DeferredRefreshableCredentials(
+            refresh_using=self._fetcher.fetch_credentials, method=self.METHOD
+        )
+
+
+class Account:
+    """One account, region and role; hands out botocore clients, one per service.
+
+    :param params: the module's parameters: amazon.aws's connection options and ASSUME_ROLE_SPEC.
+    :raises DatalakeError: where an option can't be right; nothing is called before the first use of a client.
+    """
+
+    def __init__(self, params: dict[str, Any]):
+        self.region, self._endpoint_url, connection = get_aws_connection_info(_ConnectionOptions(params))
+        self._assume_role_arn = params.get("assume_role_arn") or None
+        self._verify = connection.pop("verify")
+        self._user_config = connection.get("aws_config")
+        # What AWS answers in the same way as long as this lasts, by whatever was asked.
+        self.answers: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
+        self._making_clients = threading.Lock()
+        self._session = self._source = self._base_session(connection)
+        if self._assume_role_arn:
+            self._session = self._assumed_session(params)
+
+    def client(self, service: str) -> Any:
+        """The account's client of a service ("dms", "iam", "sts", …), made at the first call; threads may share it."""
+        # botocore's sessions can't make two at once.
+        with self._making_clients:
+            if service not in self._clients:
+                self._clients[service] = self._create_client(service)
+        return self._clients[service]
+
+    def uses_custom_endpoint(self, service: str) -> bool:
+        """Whether calls of a service go elsewhere than to AWS, by whatever option, variable or profile."""
+        ignoring = botocore.config.Config(ignore_configured_endpoint_urls=True)
+        plain = self._create_client(service, config=self._config(service).merge(ignoring), endpoint_url=None)
+        return bool(plain.meta.endpoint_url != self.client(service).meta.endpoint_url)
+
+    @functools.cached_property
+    def identity(self) -> Identity:
+        """Account and partition: out of `assume_role_arn` without a call, else asked of STS."""
+        arn = self._assume_role_arn
+        account_id = account_of(arn)
+        return Identity(account_id, partition_of(arn)) if arn and account_id else self.caller()
+
+    @AWSErrorHandler.common_error_handler("learn whose credentials these are")
+    def caller(self) -> Identity:
+        """The caller as STS knows it (GetCallerIdentity)."""
+        answer = self.client("sts").get_caller_identity()
+        return Identity(answer["Account"], partition_of(answer["Arn"]), answer["Arn"])
+
+    @AWSErrorHandler.common_error_handler("look at the caller's credentials")
+    def session_end(self) -> tuple[float | None, bool]:
+        """The seconds until the caller's own credentials expire, None where that is unknown, and whether they do so at all.
+
+        Those of an assumed role are renewed with them. What botocore renews by itself (an instance's, SSO's) counts as lasting; of credentials in
+        the environment only AWS_CREDENTIAL_EXPIRATION tells the end.
+        """
+        credentials = self._source.get_credentials()
+        if credentials is None:
+            return None, False
+        told = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        # amazon.aws takes the environment's for its own options.
+        if told and credentials.access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
+            end = botocore.utils.parse_timestamp(told)
+            return (end - datetime.datetime.now(datetime.UTC)).total_seconds(), True
+        given = credentials.method in ("explicit", "env", "shared-credentials-file", "config-file")
+        return None, given and bool(credentials.token)
+
+    def _config(self, service: str) -> botocore.config.Config:
+        """The configuration of a service's client; what the user gives as aws_config wins."""
+        retries = {"sts": _STS_RETRIES, "dms": _DMS_RETRIES}.get(service, _RETRIES)
+        config = botocore.config.Config(
+            user_agent_extra="datalake.dms",
+            retries=retries,
+            connect_timeout=_CONNECT_TIMEOUT,
+            max_pool_connections=_CONNECTIONS,
+        )
+        return config.merge(self._user_config) if self._user_config else config
+
+    @AWSErrorHandler.common_error_handler("set up an AWS client")
+    def _create_client(self, service: str, **overrides: Any) -> Any:
+        settings = {"endpoint_url": self._endpoint_url, "config": self._config(service), **overrides}
+        return self._session.create_client(service, region_name=self.region, verify=self._verify, **settings)
+
+    @staticmethod
+    @AWSErrorHandler.common_error_handler("set up an AWS session")
+    def _base_session(connection: dict[str, Any]) -> botocore.session.Session:
+        session = _new_session(connection.get("profile_name"))
+        if connection.get("aws_access_key_id"):
+            session.set_credentials(
+                connection["aws_access_key_id"], connection["aws_secret_access_key"], connection["aws_session_token"]
+            )
+        return session
+
+    @AWSErrorHandler.common_error_handler("set up an AWS session")
+    def _assumed_session(self, params: dict[str, Any]) -> botocore.session.Session:
+        """A session whose credentials are those of the assumed role, renewed before they expire."""
+        source = self._session.get_credentials()
+        if source is None:
+            raise botocore.exceptions.NoCredentialsError()
+        fetcher = botocore.credentials.AssumeRoleCredentialFetcher(
+            client_creator=functools.partial(
+                self._session.create_client,
+                region_name=self.region,
+                endpoint_url=self._endpoint_url,
+                verify=self._verify,
+                config=self._config("sts"),
+            ),
+            source_credentials=source,
+            role_arn=self._assume_role_arn,
+            extra_args=_assume_role_arguments(params),
+        )
+        session = _new_session(self._session.get_config_variable("profile"))
+        session.register_component(
+            "credential_provider", botocore.credentials.CredentialResolver([_AssumedRole(fetcher)])
+        )
+        return session
+
+
+@functools.cache
+def _models(data_path: str | None) -> botocore.loaders.Loader:
+    """botocore's loader, one for a process, as it parses each model once: that takes longer than all else that a session does."""
+    return botocore.loaders.create_loader(data_path)
+
+
+def _new_session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _models(session.get_config_variable("data_path")))
+    return session
+
+
+def load_models(*services: str) -> None:
+    """Have botocore parse its models of services now, in a process from which those that use them are forked. Nothing is called."""
+    if not HAS_BOTO3:
+        return
+    # Keys that nobody has, as botocore would look for others in many places.
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    try:
+        session = _new_session(None)
+        for service in services:
+            session.create_client(service, region_name="us-east-1", **keys)
+    except botocore.exceptions.BotoCoreError:
+        return  # What is wrong with the configuration is said by the tasks, which read it again.
+
+
+def assume_role_problem(params: dict[str, Any]) -> str | None:
+    """What is wrong with the assume_role_* options, as a sentence, or None. Pure."""
+    arn = params.get("assume_role_arn")
+    if arn and not is_arn(arn, "role"):
+        return (
+            f"assume_role_arn={arn} is not the ARN of an IAM role; give one like arn:aws:iam::111122223333:role/name."
+        )
+    name = params.get("assume_role_session_name") or ""
+    if arn and not _SESSION_NAME.fullmatch(name):
+        return f"assume_role_session_name={name} must be 2 to 64 letters, digits or characters of +=,.@-_; shorten or change it."
+    return None
+
+
+def _assume_role_arguments(params: dict[str, Any]) -> dict[str, Any]:
+    arguments = {"RoleSessionName": params["assume_role_session_name"], "DurationSeconds": _SESSION_SECONDS}
+    if params.get("assume_role_external_id"):
+        arguments["ExternalId"] = params["assume_role_external_id"]
+    return arguments

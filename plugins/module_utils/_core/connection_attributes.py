@@ -1,0 +1,66 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Extra connection attributes, `key=value;key=value`: the user's text and AWS's. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+
+_SECRET_KEY = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
+
+
+def parse_attributes(text: str | None) -> dict[str, str]:
+    """The user's extra connection attributes, `key=value;key=value`, as a dict in their order.
+
+    :raises DatalakeError: a part without `=`, or one key with two values. Keys are case-insensitive.
+    """
+    attributes: dict[str, str] = {}
+    for part in filter(None, (text or "").strip().split(";")):
+        key, equals, value = part.strip().partition("=")
+        if not equals or not key:
+            raise DatalakeError(
+                message=f"extra_connection_attributes has the part {part!r} without a key and a value; write key=value;key=value."
+            )
+        earlier = next((name for name in attributes if name.lower() == key.lower()), key)
+        if attributes.get(earlier, value) != value:
+            raise DatalakeError(
+                message=f"extra_connection_attributes gives {key} twice with different values; give it once."
+            )
+        attributes[earlier] = value
+    return attributes
+
+
+def read_attributes(text: str | None) -> dict[str, str]:
+    """AWS's own text of extra connection attributes, as a dict.
+
+    AWS serialises the settings into it and appends what was sent, unquoted: a delimiter may be part of a value, and a key may come
+    twice, of which the last one counts. Whatever has no key is left out.
+    """
+    pairs = (part.strip().partition("=") for part in (text or "").split(";"))
+    return {key: value for key, equals, value in pairs if key and equals}
+
+
+def format_attributes(attributes: dict[str, str]) -> str:
+    """The text form of extra connection attributes."""
+    return ";".join(f"{key}={value}" for key, value in attributes.items())
+
+
+def is_secret(key: str) -> bool:
+    """Whether the name of an attribute sounds like a password."""
+    return bool(_SECRET_KEY.search(key))
+
+
+def secret_values(text: str | None) -> list[str]:
+    """The values of password-like keys in extra connection attributes; an S3 target needs none, but who knows what is written there."""
+    return [value for key, value in read_attributes(text).items() if value and is_secret(key)]
+
+
+def without_secrets(text: str | None) -> str | None:
+    """Extra connection attributes with the value of each password-like key hidden."""
+    for secret in secret_values(text):
+        text = (text or "").replace(f"={secret}", "=********")
+    return text

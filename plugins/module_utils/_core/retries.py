@@ -1,0 +1,106 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long to wait, and how often to try a call again: decorators around amazon.aws's and their options. No sleep of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
+    INVALID_PRINCIPAL,
+    PROPAGATION,
+    DatalakeError,
+    denial,
+    error_code,
+    is_invalid_principal,
+)
+
+# The options of a module that waits.
+WAIT_SPEC: dict[str, dict[str, Any]] = {
+    "wait_timeout": {"type": "int", "default": 300},
+    "poll_interval": {"type": "float", "default": 5.0},
+}
+
+
+def check_waiting(params: dict[str, Any]) -> None:
+    """
+    :raises DatalakeError: a timeout or pause that can't be, before anything is changed.
+    """
+    if params["poll_interval"] <= 0:
+        raise DatalakeError(message=f"poll_interval={params['poll_interval']} must be more than 0; give seconds.")
+    for option in ("wait_timeout", "iam_propagation_timeout"):
+        if params[option] < 0:
+            raise DatalakeError(message=f"{option}={params[option]} must not be negative; give seconds.")
+
+
+# The longest pause between two tries of a call that waits for IAM (seconds).
+MAX_PAUSE = 15
+
+
+class _PropagationRetry(AWSRetry):
+    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied.
+
+    Nor what botocore retries itself (throttling, 5xx): it would begin anew with each try.
+    """
+
+    @staticmethod
+    def status_code_from_exception(error: Any) -> str:
+        if is_invalid_principal(error):
+            return INVALID_PRINCIPAL
+        return PROPAGATION if denial(error) == PROPAGATION else error_code(error)
+
+    @staticmethod
+    def found(response_code: str, catch_extra_error_codes: Any = None) -> bool:
+        return response_code in (catch_extra_error_codes or ())
+
+
+class NotYet(Exception):
+    """What a later try may find otherwise; carries what was found."""
+
+
+class _NotYetRetry(CloudRetry):
+    """Repeats what raises it."""
+
+    base_class = NotYet
+
+    @staticmethod
+    def status_code_from_exception(error: NotYet) -> type:
+        return type(error)
+
+    @staticmethod
+    def found(response_code: type, catch_extra_error_codes: Any = None) -> bool:  # noqa: ARG004 - CloudRetry's signature
+        return response_code is NotYet
+
+
+def retry_until(tries: int, pause: float, backoff: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: repeats what raises NotYet, with pauses (seconds) that grow by `backoff`; the last one is raised."""
+    return _NotYetRetry.exponential_backoff(retries=tries, delay=pause, backoff=backoff, max_delay=MAX_PAUSE)
+
+
+def retry_while(
+    codes: list[str], timeout: float, first_pause: float
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION and INVALID_PRINCIPAL count as codes), with pauses
+    that double from `first_pause` and make at most `timeout` in all (seconds)."""
+    return _PropagationRetry.exponential_backoff(
+        retries=tries_within(timeout, first_pause),
+        delay=first_pause,
+        backoff=2,
+        max_delay=MAX_PAUSE,
+        catch_extra_error_codes=codes,
+    )
+
+
+def tries_within(timeout: float, first_pause: float) -> int:
+    """How many tries fit into `timeout` seconds with doubling pauses; at least one. Pure."""
+    tries, pause, spent = 1, first_pause, 0.0
+    while spent + pause <= timeout:
+        spent += pause
+        pause = min(2 * pause, MAX_PAUSE)
+        tries += 1
+    return tries

@@ -1,0 +1,116 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replication tasks, one function for each call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for
+
+
+@DmsErrorHandler.list_error_handler("describe the replication tasks", [])
+def describe_tasks(client: Any, identifiers: list[str]) -> list[dict[str, Any]]:
+    """The tasks of these identifiers that there are, with their settings."""
+    if not identifiers:
+        return []
+    pages = client.get_paginator("describe_replication_tasks").paginate(
+        Filters=filters(replication_task_id=identifiers)
+    )
+    return list(pages.build_full_result()["ReplicationTasks"])
+
+
+@DmsErrorHandler.common_error_handler("wait for the replication tasks")
+def wait_for_tasks(client: Any, waiter: str, identifiers: list[str], params: dict[str, Any]) -> None:
+    """Wait for tasks with one of waiters.py."""
+    if identifiers:
+        wanted = filters(replication_task_id=identifiers)
+        wait_for(client, waiter, params["wait_timeout"], params["poll_interval"], Filters=wanted)
+
+
+def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) -> None:
+    """CreateReplicationTask, repeated while the endpoint is not ready for it; a task that is there by now is taken for made.
+
+    Where the end of the ARN is never free again, AWS makes up another one.
+    """
+    name = request["ReplicationTaskIdentifier"]
+
+    @DmsErrorHandler.common_error_handler(f"create the replication task {name}")
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    def create(**arguments: Any) -> None:
+        try:
+            client.create_replication_task(**arguments)
+        except is_boto3_error_code("ResourceAlreadyExistsFault"):
+            if describe_tasks(client, [name]):
+                return
+            if "ResourceIdentifier" not in arguments:
+                raise
+            create(**{k: v for k, v in arguments.items() if k != "ResourceIdentifier"})
+
+    create(**request)
+
+
+def start_task(client: Any, request: dict[str, Any]) -> None:
+    """StartReplicationTask; a task that runs by now was started by our own first request, whose answer was lost."""
+    _in_passing("start", client.start_replication_task, client, request, lambda status: status not in IDLE_STATES)
+
+
+def stop_task(client: Any, arn: str) -> None:
+    """StopReplicationTask, likewise."""
+    request = {"ReplicationTaskArn": arn}
+    _in_passing("stop", client.stop_replication_task, client, request, lambda s: s == "stopping" or s in IDLE_STATES)
+
+
+def delete_task(client: Any, arn: str) -> None:
+    """DeleteReplicationTask, likewise; a task that is gone is no error."""
+    request = {"ReplicationTaskArn": arn}
+    _in_passing("delete", client.delete_replication_task, client, request, lambda status: status in (None, "deleting"))
+
+
+def _in_passing(verb: str, call: Any, client: Any, request: dict[str, Any], is_done: Any) -> None:
+    """A call that changes a task's state, refused only where the state isn't what the call would bring about.
+
+    :param is_done: tells of a state (None: there is no such task) whether it is.
+    """
+
+    @DmsErrorHandler.common_error_handler(f"{verb} the replication task {request['ReplicationTaskArn']}")
+    def attempt() -> None:
+        try:
+            call(**request)
+        except is_boto3_error_code(["InvalidResourceStateFault", "ResourceNotFoundFault"]):
+            if not is_done(_status(client, request["ReplicationTaskArn"])):
+                raise
+
+    attempt()
+
+
+def _status(client: Any, arn: str) -> str | None:
+    wanted = filters(replication_task_arn=arn)
+    try:
+        found = client.describe_replication_tasks(Filters=wanted, WithoutSettings=True)["ReplicationTasks"]
+    except is_boto3_error_code("ResourceNotFoundFault"):
+        return None
+    return str(found[0]["Status"]) if found else None
+
+
+def list_tasks(client: Any, endpoint_arn: str, settings: bool = False) -> list[dict[str, Any]]:
+    """The replication tasks that use an endpoint; their mappings and settings, too, where asked for."""
+    return _list_tasks(client, filters(endpoint_arn=endpoint_arn), settings)
+
+
+def list_all_tasks(client: Any) -> list[dict[str, Any]]:
+    """All replication tasks of the account in the client's region."""
+    return _list_tasks(client, [], settings=False)
+
+
+@DmsErrorHandler.list_error_handler("list the replication tasks", [])
+def _list_tasks(client: Any, wanted: list[dict[str, Any]], settings: bool) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_replication_tasks").paginate(Filters=wanted, WithoutSettings=not settings)
+    return list(pages.build_full_result()["ReplicationTasks"])

@@ -1,0 +1,136 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiters for DMS, as data for botocore's own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+try:
+    from botocore.exceptions import WaiterError
+except ImportError:
+    pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
+from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
+
+# DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
+VISIBLE_LOOKS = 6
+
+
+_NOT_FOUND = {"matcher": "error", "expected": "ResourceNotFoundFault"}
+_NO_ENDPOINTS = {"matcher": "path", "argument": "length(Endpoints[])", "expected": 0}
+_NO_TASKS = {"matcher": "path", "argument": "length(ReplicationTasks[])", "expected": 0}
+
+
+def _status(matcher: str, argument: str, state: str, *values: str) -> list[dict[str, Any]]:
+    return [{"state": state, "matcher": matcher, "argument": argument, "expected": value} for value in values]
+
+
+def _all_tasks(*statuses: str) -> dict[str, Any]:
+    """An acceptor: the status of each task is one of these."""
+    others = f"ReplicationTasks[?!contains(`{json.dumps(statuses)}`, Status)]"
+    return {"matcher": "path", "argument": f"length({others}) == `0`", "expected": True}
+
+
+class _WaiterFactory(BaseWaiterFactory):
+    """botocore's own waiters fall short: `endpoint_deleted` fails at once on `active` and never ends on an empty list,
+    `test_connection_succeeds` takes an old row for a new one."""
+
+    @property
+    def _waiter_model_data(self) -> dict[str, Any]:
+        def waiter(operation: str, *acceptors: dict[str, Any]) -> dict[str, Any]:
+            return {"operation": operation, "delay": 5, "maxAttempts": 60, "acceptors": list(acceptors)}
+
+        endpoint, connection = "Endpoints[].Status", "Connections[].Status"
+        return {
+            "endpoint_visible": waiter(
+                "DescribeEndpoints",
+                {"state": "retry", **_NOT_FOUND},
+                {"state": "retry", **_NO_ENDPOINTS},
+                {"state": "success", "matcher": "path", "argument": "length(Endpoints[]) > `0`", "expected": True},
+            ),
+            "endpoint_external_id": waiter(
+                "DescribeEndpoints",
+                {"state": "retry", **_NOT_FOUND},
+                {
+                    "state": "success",
+                    "matcher": "path",
+                    "argument": "length(Endpoints[?ExternalId]) > `0`",
+                    "expected": True,
+                },
+            ),
+            "endpoint_active": waiter(
+                "DescribeEndpoints",
+                *_status("pathAll", endpoint, "success", "active"),
+                *_status("pathAny", endpoint, "failure", "failed", "deleting"),
+            ),
+            "endpoint_deleted": waiter(
+                "DescribeEndpoints", {"state": "success", **_NOT_FOUND}, {"state": "success", **_NO_ENDPOINTS}
+            ),
+            # Nothing is going on with the tasks; those that are gone count.
+            "tasks_settled": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_all_tasks("running", *IDLE_STATES)},
+            ),
+            "tasks_idle": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_all_tasks(*IDLE_STATES)},
+            ),
+            "tasks_deleted": waiter(
+                "DescribeReplicationTasks",
+                {"state": "success", **_NOT_FOUND},
+                {"state": "success", **_NO_TASKS},
+            ),
+            # A full load may be over before the first look.
+            "task_started": waiter(
+                "DescribeReplicationTasks",
+                *_status("pathAny", "ReplicationTasks[].Status", "success", "running"),
+                {
+                    "state": "success",
+                    "matcher": "path",
+                    "argument": "length(ReplicationTasks[?contains(StopReason || '', 'FINISHED')]) > `0`",
+                    "expected": True,
+                },
+                *_status("pathAny", "ReplicationTasks[].Status", "failure", "failed"),
+            ),
+            "connection_test_started": waiter(
+                "DescribeConnections",
+                {"state": "retry", **_NOT_FOUND},
+                *_status("pathAny", connection, "success", "testing"),
+            ),
+            "connection_test_finished": waiter(
+                "DescribeConnections",
+                {"state": "retry", **_NOT_FOUND},
+                *_status("pathAll", connection, "success", "successful", "failed"),
+            ),
+        }
+
+
+_WAITERS = _WaiterFactory()
+
+
+def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> None:
+    """Wait with one of the waiters above.
+
+    :param timeout: the longest wait, in seconds; at least one look is taken.
+    :param poll_interval: seconds between two looks.
+    :raises botocore.exceptions.WaiterError: time is over, or the state can't be reached any more.
+    """
+    looks = 1 + int(timeout / poll_interval)
+    _WAITERS.get_waiter(client, waiter).wait(**request, WaiterConfig={"Delay": poll_interval, "MaxAttempts": looks})
+
+
+def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> bool:
+    """Like wait_for, with False where time is over; a call that fails is raised as ever."""
+    try:
+        wait_for(client, waiter, timeout, poll_interval, **request)
+    except WaiterError as error:
+        if not error.kwargs["reason"].startswith("Max attempts exceeded"):
+            raise
+        return False
+    return True

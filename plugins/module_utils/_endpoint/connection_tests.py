@@ -1,0 +1,266 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Testing an endpoint from a replication instance: whether it is needed, the wait, and what a failure means.
+
+DMS remembers the last result of each pair but not when it was, nor what has changed since. A tag on the endpoint
+remembers both: `datalake.dms:connection-tested` = `<UTC time>/<fingerprint>`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
+    KNOWN_AFTER_CREATION,
+    DatalakeError,
+    DmsErrorHandler,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import (
+    WAIT_SPEC,
+    NotYet,
+    check_waiting,
+    retry_until,
+    retry_while,
+    tries_within,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RESERVED_PREFIX
+from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for, waited_for
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_hints import (
+    failed_to_assume_role,
+    failure_hint,
+    is_denied,
+)
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "endpoint_arn": {"type": "str", "required": True},
+    "replication_instance_arn": {"type": "str"},
+    "test": {"type": "str", "choices": ["when_needed", "always"], "default": "when_needed"},
+    "max_age": {"type": "int", "default": 0},
+    "change_token": {"type": "str", "no_log": False},
+    "iam_propagation_timeout": {"type": "int", "default": 0},
+    **WAIT_SPEC,
+}
+
+TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
+
+# What DMS says of a connection, and what we say where nothing was tested.
+SUCCESSFUL, FAILED, UNVERIFIED = "successful", "failed", "unverified"
+
+# How many looks DMS gets to show a new test as `testing`; until then it may show the result of the one before.
+_START_LOOKS = 4
+
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the tag remembers: when the last test succeeded, and the fingerprint of what was tested."""
+
+    at: datetime
+    fingerprint: str
+
+
+def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Test the connection where that is asked for or needed, and wait for the result.
+
+    :param params: the options of dms_connection_test.
+    :returns: the module's result: changed, diff, status, tested, test_needed, endpoint_arn, last_failure_message, hint,
+        failed_to_assume_role; `failure` where a test failed.
+    :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
+    """
+    check_options(params)
+    if not params["replication_instance_arn"]:
+        hint = "without a replication instance nothing can be tested: set replication_instance_arn"
+        return _result(params, UNVERIFIED, hint=hint)
+    if KNOWN_AFTER_CREATION in params["endpoint_arn"]:
+        hint = "the endpoint does not exist yet"
+        return _result(params, UNVERIFIED, needed=True, tag_after=KNOWN_AFTER_CREATION, hint=hint)
+    client = account.client("dms")
+    connection = describe_connection(client, params["endpoint_arn"], params["replication_instance_arn"])
+    tag = list_tags(client, params["endpoint_arn"]).get(TESTED_TAG)
+    if not test_needed(connection, parse_tested(tag), params, datetime.now(UTC)):
+        return _result(params, SUCCESSFUL, tag_before=tag, tag_after=tag)
+    if check_mode:
+        return _result(params, UNVERIFIED, connection, needed=True, tag_before=tag, tag_after=KNOWN_AFTER_CREATION)
+    connection = test_until_seen(client, params)
+    tag_after = tag
+    if connection["Status"] == SUCCESSFUL:
+        tag_after = format_tested(datetime.now(UTC), params["change_token"])
+        add_tags(client, params["endpoint_arn"], {TESTED_TAG: tag_after})
+    return _result(
+        params, connection["Status"], connection, tested=True, needed=True, tag_before=tag, tag_after=tag_after
+    )
+
+
+def change_token(
+    role: dict[str, Any], settings: dict[str, Any], external_ids: list[str], statements: list[Any] | None = None
+) -> str:
+    """What changes with whatever the connection depends on; the test remembers it. Pure.
+
+    :param role: the result of dms_crossaccount_role. :param settings: the endpoint's, as dms_s3_endpoint returns them.
+    :param external_ids: those that the endpoint has. :param statements: of dms_bucket_access, where bucket and key admit the role.
+    """
+    things = [
+        role["policy"]["document"],
+        role["role"]["permissions_boundary"],
+        settings,
+        external_ids,
+        *(statements or []),
+    ]
+    return json.dumps(things, sort_keys=True)
+
+
+def test_needed(
+    connection: dict[str, Any] | None, tested: Tested | None, params: dict[str, Any], now: datetime
+) -> bool:
+    """Whether a test would tell anything new. Pure.
+
+    It would not where the last one succeeded with this very `change_token`, at most `max_age` seconds ago (0: at any time).
+    """
+    if params["test"] == "always" or not connection or connection["Status"] != SUCCESSFUL or tested is None:
+        return True
+    if tested.fingerprint != fingerprint(params["change_token"]):
+        return True
+    return bool(params["max_age"]) and now - tested.at > timedelta(seconds=params["max_age"])
+
+
+def fingerprint(change_token: str | None) -> str:
+    """16 hexadecimal digits that stand for a change token in the tag."""
+    return hashlib.sha256((change_token or "").encode()).hexdigest()[:16]
+
+
+def format_tested(at: datetime, change_token: str | None) -> str:
+    """The value of the tag."""
+    return f"{at.strftime(_TIME_FORMAT)}/{fingerprint(change_token)}"
+
+
+def parse_tested(value: str | None) -> Tested | None:
+    """The tag read back; None where it is missing or was written by hand in some other form."""
+    at, _slash, digits = (value or "").partition("/")
+    try:
+        return Tested(datetime.strptime(at, _TIME_FORMAT).replace(tzinfo=UTC), digits)
+    except ValueError:
+        return None
+
+
+def check_options(params: dict[str, Any]) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: with what to do.
+    """
+    check_waiting(params)
+    for option, kind in (("endpoint_arn", "endpoint"), ("replication_instance_arn", "rep")):
+        arn = params[option]
+        if arn and KNOWN_AFTER_CREATION not in arn and not is_arn(arn, kind):
+            raise DatalakeError(
+                message=f"{option}={arn} is not an ARN of that kind; give one like arn:aws:dms:<region>:<account>:{kind}:<id>."
+            )
+    if params["max_age"] < 0:
+        raise DatalakeError(
+            message=f"max_age={params['max_age']} must not be negative; give seconds, or 0 for no limit."
+        )
+
+
+def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
+    pause = min(1.0, params["poll_interval"])
+    tries = tries_within(params["iam_propagation_timeout"], pause)
+    deadline = time.monotonic() + params["iam_propagation_timeout"]
+
+    @retry_until(tries, pause)
+    def test() -> dict[str, Any]:
+        connection = _test(client, params)
+        denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
+        if denied and time.monotonic() < deadline:
+            raise NotYet(connection)
+        return connection
+
+    try:
+        return dict(test())
+    except NotYet as last:
+        return dict(last.args[0])
+
+
+def _test(client: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Start a test and wait for its result."""
+    arns = {"endpoint_arn": params["endpoint_arn"], "replication_instance_arn": params["replication_instance_arn"]}
+    looks = {"poll_interval": params["poll_interval"], "Filters": filters(**arns)}
+    _start(client, params, looks)
+    # Where `testing` is never seen, the test was over before the first look: what stands there then is its result.
+    waited_for(client, "connection_test_started", _START_LOOKS * params["poll_interval"], **looks)
+    _finish(client, params, looks)
+    connection = describe_connection(client, **arns)
+    if connection is None:
+        raise DatalakeError(
+            message=f"The endpoint {params['endpoint_arn']} was deleted while it was tested; run again."
+        )
+    return connection
+
+
+def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
+    """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust."""
+
+    @DmsErrorHandler.common_error_handler("test the connection")
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    def start() -> None:
+        try:
+            client.test_connection(
+                EndpointArn=params["endpoint_arn"], ReplicationInstanceArn=params["replication_instance_arn"]
+            )
+        except is_boto3_error_code("InvalidResourceStateFault"):
+            _finish(client, params, looks)
+            raise
+
+    start()
+
+
+@DmsErrorHandler.common_error_handler("wait for the connection test")
+def _finish(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
+    wait_for(client, "connection_test_finished", params["wait_timeout"], **looks)
+
+
+def _result(
+    params: dict[str, Any],
+    status: str,
+    connection: dict[str, Any] | None = None,
+    *,
+    tested: bool = False,
+    needed: bool = False,
+    tag_before: str | None = None,
+    tag_after: str | None = None,
+    hint: str | None = None,
+) -> dict[str, Any]:
+    """What the module returns; `changed` is the change of the tag, which is all that it changes."""
+    message = (connection or {}).get("LastFailureMessage") if status != SUCCESSFUL else None
+    return {
+        "changed": tag_before != tag_after,
+        "diff": {"before": {TESTED_TAG: tag_before}, "after": {TESTED_TAG: tag_after}},
+        "status": status,
+        "tested": tested,
+        "test_needed": needed,
+        "endpoint_arn": params["endpoint_arn"],
+        "last_failure_message": message,
+        "hint": hint or (failure_hint(message) if message else None),
+        "failed_to_assume_role": status == FAILED and failed_to_assume_role(message),
+        **({"failure": _failure(params, message)} if tested and status != SUCCESSFUL else {}),
+    }
+
+
+def _failure(params: dict[str, Any], message: str | None) -> str:
+    name = params["endpoint_arn"].rsplit(":", 1)[-1]
+    said = message or "AWS gives no reason"
+    return f"The connection test of endpoint {name} failed: {said}; {failure_hint(message)}."

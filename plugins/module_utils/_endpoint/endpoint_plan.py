@@ -1,0 +1,279 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be done with an S3 target endpoint, and what it will look like then. Pure: descriptions in, decisions out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import RESOURCE_IDENTIFIER_LENGTH, account_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import (
+    format_attributes,
+    is_secret,
+    without_secrets,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, new_tags
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
+    DesiredSettings,
+    carried_over,
+    described_settings,
+    differences,
+    snake_settings,
+    superfluous,
+)
+
+# CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
+_IDENTIFIER_LENGTH = 255
+
+
+NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with the endpoint, why, and what differs: option -> (present, desired)."""
+
+    action: str
+    reasons: tuple[str, ...] = ()
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def check_identifiers(identifier: str, tail: str | None) -> None:
+    """
+    :raises DatalakeError: an endpoint or resource identifier that DMS would refuse.
+    """
+    if not _IDENTIFIER.fullmatch(identifier) or len(identifier) > _IDENTIFIER_LENGTH:
+        raise DatalakeError(
+            message=f"endpoint_identifier={identifier} must begin with a letter and have only ASCII letters, digits and single "
+            f"hyphens, none at the end (at most {_IDENTIFIER_LENGTH}); choose another one."
+        )
+    if tail and (not _IDENTIFIER.fullmatch(tail) or len(tail) > RESOURCE_IDENTIFIER_LENGTH):
+        raise DatalakeError(
+            message=f"resource_identifier={tail} must begin with a letter and have only ASCII letters, digits and single hyphens, at "
+            f"most {RESOURCE_IDENTIFIER_LENGTH}; shorten or change it."
+        )
+
+
+def is_s3_target(endpoint: dict[str, Any]) -> bool:
+    """Whether an endpoint is of the kind that this collection manages."""
+    return endpoint.get("EngineName") == "s3" and endpoint.get("EndpointType", "").lower() == "target"
+
+
+def check_kind(endpoint: dict[str, Any] | None) -> None:
+    """
+    :raises DatalakeError: the identifier belongs to an endpoint of another kind, which is none of our business.
+    """
+    if endpoint and not is_s3_target(endpoint):
+        raise DatalakeError(
+            message=f"The endpoint {endpoint['EndpointIdentifier']} exists as {endpoint.get('EndpointType', '').lower()} of engine "
+            f"{endpoint.get('EngineName')}, not as S3 target, and is left alone; choose another endpoint_identifier."
+        )
+
+
+def is_remote(desired: DesiredSettings, dms_account_id: str) -> bool:
+    """Whether the endpoint's role is in another account, so that AWS gives it an ExternalId."""
+    return account_of(desired.settings["ServiceAccessRoleArn"]) != dms_account_id
+
+
+def plan_endpoint(
+    current: dict[str, Any] | None,
+    desired: DesiredSettings,
+    dms_account_id: str,
+    recreate: bool = False,
+    exact: bool = False,
+) -> Plan:
+    """Whether the endpoint stays, is created, modified, or deleted and created again. Tags aren't its business.
+
+    AWS refuses to modify an endpoint whose role is in another account, so that one is created again.
+
+    :param exact: whether a setting that nobody asks for is a difference, too.
+
+    :raises DatalakeError: see check_kind.
+    """
+    check_kind(current)
+    if current is None:
+        return Plan(CREATED, ("it does not exist",))
+    changes = {**differences(desired, current), **(superfluous(desired, current) if exact else {})}
+    if recreate:
+        return Plan(RECREATED, ("recreate is true",), changes)
+    if not changes:
+        return Plan(NONE)
+    role = current.get("S3Settings", {}).get("ServiceAccessRoleArn")
+    if is_remote(desired, dms_account_id) or (role and account_of(role) != dms_account_id):
+        return Plan(RECREATED, ("AWS does not modify an endpoint whose role is in another account",), changes)
+    if changes.get("encryption_mode", (None, None))[1] == "sse-kms":
+        return Plan(RECREATED, ("AWS does not change encryption_mode to sse-kms",), changes)
+    return Plan(MODIFIED, ("its role is in the same account",), changes)
+
+
+def users_in_the_way(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:
+    """The replication tasks and serverless replications of the endpoint that the plan would hurt, for people.
+
+    :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs, which tell no state, so that
+        each counts as running.
+    """
+    users = [(f"task {t['ReplicationTaskIdentifier']}", t.get("Status", "")) for t in tasks]
+    users += [(f"serverless replication {c['ReplicationConfigIdentifier']}", "") for c in configs]
+    if plan.action == MODIFIED:
+        users = [(name, status) for name, status in users if status not in IDLE_STATES]
+    return sorted(f"{name} ({status})" if status else name for name, status in users)
+
+
+def refuse_users(endpoint: dict[str, Any], plan: Plan, users: list[str]) -> None:
+    """Stop where something uses the endpoint and the plan would hurt it.
+
+    :param users: see users_in_the_way.
+    :raises DatalakeError: naming them.
+    """
+    if not users:
+        return
+    verb, remedy = {
+        MODIFIED: ("be modified", "stop them first"),
+        RECREATED: ("be deleted and created again", "delete them first, AWS deletes no endpoint in use"),
+        DELETED: ("be deleted", "delete them first, AWS deletes no endpoint in use"),
+    }[plan.action]
+    raise DatalakeError(
+        message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {', '.join(users)}; "
+        f"{remedy}."
+    )
+
+
+def resource_identifier(endpoint_arn: str) -> str | None:
+    """The tail of an endpoint's ARN, where it can be asked for again; None for the longer ones that AWS makes up."""
+    tail = endpoint_arn.rsplit(":", 1)[-1]
+    return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
+
+
+def complete(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:
+    """The settings to create an endpoint with: what is wanted, and (unless `exact`) what its predecessor had beside that.
+
+    A setting that nobody names any more stays as it is, whether the endpoint is modified or created again.
+    """
+    if exact:
+        return desired
+    settings, attributes = carried_over(desired, current or {})
+    return DesiredSettings({**settings, **desired.settings}, {**attributes, **desired.attributes}, desired.warnings)
+
+
+def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """All that an endpoint has and a new one would not have by itself, as options of dms_s3_endpoint; no secret, which is never put back.
+
+    :returns: {endpoint_arn, external_id, s3_settings, extra_connection_attributes, tags}.
+    """
+    settings, attributes = carried_over(DesiredSettings({}, {}), endpoint)
+    return {
+        "endpoint_arn": endpoint["EndpointArn"],
+        "external_id": endpoint.get("ExternalId"),
+        "s3_settings": snake_settings(settings),
+        "extra_connection_attributes": format_attributes({k: v for k, v in attributes.items() if not is_secret(k)}),
+        "tags": new_tags(tags),
+    }
+
+
+def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An endpoint as DescribeEndpoints had it, out of its `definition`."""
+    if defined is None:
+        return None
+    return {
+        "EndpointArn": defined["endpoint_arn"],
+        "S3Settings": described_settings(defined["s3_settings"] or {}),
+        "ExtraConnectionAttributes": defined["extra_connection_attributes"] or "",
+    }
+
+
+def unnamed(
+    current: dict[str, Any], desired: DesiredSettings, tags: dict[str, str], wanted: dict[str, Any]
+) -> list[str]:
+    """What the endpoint has and the user does not name, so that a run that dies between deletion and creation would lose it.
+
+    :param tags: the endpoint's. :param wanted: the tags that the user names.
+    """
+    lost = {name for name, (_present, _default) in superfluous(desired, current).items()}
+    return sorted(lost) + sorted(f"tag {key}" for key in new_tags(tags) if key not in {*wanted, DEPLOYMENT_TAG})
+
+
+def create_request(
+    current: dict[str, Any] | None,
+    whole: DesiredSettings,
+    identifier: str,
+    tail: str | None,
+    tags: dict[str, str],
+) -> dict[str, Any]:
+    """The parameters of CreateEndpoint.
+
+    :param current: the endpoint that is replaced, whose end of the ARN is kept; None for a new one.
+    :param whole: the settings, see `complete`.
+    :param tail: the resource identifier that the user wants for a new one.
+    """
+    request = {
+        "EndpointIdentifier": identifier,
+        "EndpointType": "target",
+        "EngineName": "s3",
+        "S3Settings": whole.settings,
+        "ResourceIdentifier": (resource_identifier(current["EndpointArn"]) if current else None) or tail,
+        "ExtraConnectionAttributes": format_attributes(whole.attributes),
+        "Tags": ansible_dict_to_boto3_tag_list(tags),
+    }
+    return {name: value for name, value in request.items() if value}
+
+
+def predicted(
+    current: dict[str, Any] | None, whole: DesiredSettings, plan: Plan, identifier: str, remote: bool
+) -> dict[str, Any]:
+    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know.
+
+    :param whole: the settings, see `complete`.
+    """
+    if current and plan.action == NONE:
+        return current
+    kept = current or {"EndpointIdentifier": identifier, "EndpointType": "TARGET", "EngineName": "s3"}
+    after = {
+        **kept,
+        "Status": "active",
+        "S3Settings": whole.settings,
+        "ServiceAccessRoleArn": whole.settings["ServiceAccessRoleArn"],
+        "ExtraConnectionAttributes": format_attributes(whole.attributes),
+    }
+    if plan.action in (CREATED, RECREATED):
+        same_tail = current and resource_identifier(current["EndpointArn"])
+        after["EndpointArn"] = current["EndpointArn"] if current and same_tail else KNOWN_AFTER_CREATION
+        after["ExternalId"] = KNOWN_AFTER_CREATION if remote else None
+    return after
+
+
+def endpoint_view(endpoint: dict[str, Any] | None, tags: dict[str, str]) -> dict[str, Any] | None:
+    """An endpoint of DescribeEndpoints as the module returns it."""
+    if endpoint is None:
+        return None
+    shown = {k: v for k, v in endpoint.items() if k != "S3Settings"}
+    shown["ExtraConnectionAttributes"] = without_secrets(endpoint.get("ExtraConnectionAttributes"))
+    return {
+        **boto3_resource_to_ansible_dict(shown, transform_tags=False, force_tags=False),
+        "s3_settings": snake_settings(endpoint.get("S3Settings", {})),
+        "tags": tags,
+    }
+
+
+def diff_view(
+    endpoint: dict[str, Any] | None, tags: dict[str, str], desired: DesiredSettings, changes: dict[str, Any]
+) -> dict[str, Any]:
+    """One side of `diff`: what the user set, with the values of that side; nothing that AWS fills in."""
+    if endpoint is None:
+        return {}
+    settings = {**snake_settings(desired.settings), **desired.attributes, **changes}
+    return {
+        "endpoint_identifier": endpoint["EndpointIdentifier"],
+        "endpoint_arn": endpoint.get("EndpointArn"),
+        "external_id": endpoint.get("ExternalId"),
+        "settings": {name: "********" if is_secret(name) else value for name, value in settings.items()},
+        "tags": tags,
+    }

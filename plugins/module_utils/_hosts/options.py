@@ -1,0 +1,88 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of each module for one host, out of its declaration. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+
+Options = dict[str, Any]
+Result = dict[str, Any]
+
+# What the access role's policy is made of, out of the planned endpoint's settings.
+_NEEDS = (
+    "bucket_name",
+    "bucket_folder",
+    "server_side_encryption_kms_key_id",
+    "glue_catalog_generation",
+    "canned_acl_for_objects",
+)
+
+
+# The options of each module that sees to many hosts.
+HOSTS_SPEC: dict[str, dict[str, Any]] = {
+    "hosts": {"type": "list", "elements": "dict", "default": []},
+    "declared": {"type": "dict", "default": {}},
+    "problems": {"type": "dict", "default": {}},
+}
+
+
+def names_in(hosts: list[Options]) -> list[str]:
+    """The names of hosts that declare."""
+    return [host["name"] for host in hosts]
+
+
+def ids_of(external_id: str | None) -> list[str]:
+    """An endpoint's ExternalId in a list, which is empty while only AWS could know it."""
+    return [external_id] if external_id and external_id != KNOWN_AFTER_CREATION else []
+
+
+def role_options(host: Options, settings: Options, external_ids: list[str], purge: bool, **more: Any) -> Options:
+    """The options of dms_crossaccount_role, of which some come from the planned endpoint. Pure.
+
+    :param settings: the endpoint's, as dms_s3_endpoint returns them.
+    :raises DatalakeError: an option that can't be.
+    """
+    options = {**host["role"], **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
+    return validated(access_role.ARGUMENT_SPEC, options)
+
+
+def role_as_deployed(host: Options, endpoint: Result) -> Options:
+    """The same for whoever compares: as a deployment leaves the role after a successful test. Pure.
+
+    :param endpoint: the result of dms_s3_endpoint in check mode.
+    """
+    ids = ids_of(endpoint["current_external_id"])
+    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
+    # What differs is validated by whoever writes it.
+    return role_options(host, endpoint["settings"], ids, purge, validate_policies="off")
+
+
+def bucket_access_options(host: Options, settings: Options, role_arn: str) -> Options:
+    """The options of dms_bucket_access, likewise. Pure."""
+    return validated(bucket_access.ARGUMENT_SPEC, {**host["bucket_access"], **_needs(settings), "role_arn": role_arn})
+
+
+def connection_options(
+    host: Options, endpoint: Result, role: Result, external_ids: list[str], bucket_access: Result | None = None
+) -> Options:
+    """The options of dms_connection_test, likewise. Pure.
+
+    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role. :param bucket_access: that of dms_bucket_access, where
+        bucket and key admit the role.
+    """
+    statements = [bucket_access["bucket_statement"], bucket_access["key_statement"]] if bucket_access else None
+    token = connection_tests.change_token(role, endpoint["settings"], external_ids, statements)
+    options = {**host["test"], "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
+    return validated(connection_tests.ARGUMENT_SPEC, options)
+
+
+def _needs(settings: Options) -> Options:
+    return {name: settings[name] for name in _NEEDS if name in settings}

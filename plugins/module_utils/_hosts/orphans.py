@@ -1,0 +1,140 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a deployment has made and no host declares any more. Pure: what the info modules found and what the hosts declare in, a list out.
+
+A tag alone never makes anything ours: an endpoint must be an S3 target whose role is under the IAM path of the deployment, a role must be under that
+path and trust DMS, a policy must be attached to that role and have the tag itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import SERVICE_ROLES
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, role_path
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import granted_resources
+from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import admits_dms
+
+
+def left_over(
+    endpoints: list[dict[str, Any]], roles: list[dict[str, Any]], deployment: str, declared: list[dict[str, str]]
+) -> list[dict[str, Any]]:
+    """The endpoints that are left over, each with its role, and the roles whose endpoint is gone.
+
+    A role that an endpoint beside these uses stays out of it, and so does one that several of them use, until they are gone.
+
+    :param endpoints: of dms_s3_endpoint_info, of all accounts and regions of the deployment. :param roles: of dms_crossaccount_role_info,
+        likewise. Either may have one twice.
+    :param declared: what each host declares: deployment, dms_account_id, region, endpoint_identifier, lake_account_id, role_name, role_path.
+    :returns: dictionaries, sorted: deployment, endpoint_identifier, endpoint_arn (None for a role alone), role_name, role_arn, path (None for
+        an endpoint alone), admitted_by (bucket_name, kms_key_arn and lake_account_id, where a role of the DMS account needs policies of the other
+        account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
+    """
+    paths = {d["role_path"] for d in declared if d["deployment"] == deployment}
+    standing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
+    gone = {arn: e for arn, e in standing.items() if _is_left(e, deployment, paths) and not _is_declared(e, declared)}
+    # In either account, as the other way of access has its role there.
+    names = {(d[f"{side}_account_id"], d["role_name"].lower()) for d in declared for side in ("dms", "lake")}
+    ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
+    ours = {arn: r for arn, r in ours.items() if admits_dms(r["assume_role_policy_document"])}
+    # The account's service roles have no endpoint, and other deployments need them too.
+    ours = {arn: r for arn, r in ours.items() if r["role_name"] not in SERVICE_ROLES}
+    ours = {arn: r for arn, r in ours.items() if (account_of(arn), r["role_name"].lower()) not in names}
+    users = Counter(_role_of(endpoint) for endpoint in standing.values())
+    pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
+    alone = [(None, role) for arn, role in ours.items() if not users[arn]]
+    lakes = {d["dms_account_id"]: d["lake_account_id"] for d in declared if d["dms_account_id"] != d["lake_account_id"]}
+    found = [_entry(deployment, endpoint, role, lakes) for endpoint, role in [*pairs, *alone]]
+    return sorted(found, key=lambda entry: (_short_name(entry), entry["endpoint_arn"] or entry["role_arn"]))
+
+
+def left_over_names(entries: list[dict[str, Any]]) -> list[str]:
+    """A name for each: the endpoint's identifier, or the role's name; the ARN where that is not the only one of its name."""
+    times = Counter(map(_short_name, entries))
+    return [e["endpoint_arn"] or e["role_arn"] if times[_short_name(e)] > 1 else _short_name(e) for e in entries]
+
+
+def _short_name(entry: dict[str, Any]) -> str:
+    return str(entry["endpoint_identifier"] or entry["role_name"])
+
+
+def _has_tag(resource: dict[str, Any], deployment: str) -> bool:
+    return bool(deployment) and (resource["tags"] or {}).get(DEPLOYMENT_TAG) == deployment
+
+
+def _is_left(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
+    is_s3_target = endpoint.get("engine_name") == "s3" and endpoint.get("endpoint_type", "").lower() == "target"
+    return is_s3_target and _has_tag(endpoint, deployment) and role_path(_role_of(endpoint) or "") in paths
+
+
+def _is_declared(endpoint: dict[str, Any], declared: list[dict[str, str]]) -> bool:
+    region, account = endpoint["endpoint_arn"].split(":")[3:5]
+    place = (account, region, endpoint["endpoint_identifier"].lower())
+    return any(place == (d["dms_account_id"], d["region"], d["endpoint_identifier"].lower()) for d in declared)
+
+
+def _role_of(endpoint: dict[str, Any]) -> str | None:
+    role = endpoint.get("s3_settings", {}).get("service_access_role_arn") or endpoint.get("service_access_role_arn")
+    return str(role) if role else None
+
+
+def _entry(
+    deployment: str, endpoint: dict[str, Any] | None, role: dict[str, Any] | None, lakes: dict[str, str]
+) -> dict[str, Any]:
+    policies = [p for p in role["policies"] if _has_tag(p, deployment)] if role else []
+    own = {policy["arn"] for policy in policies}
+    foreign = [arn for arn in role["attached_policies"] if arn not in own] + role["inline_policies"] if role else []
+    entry = {
+        "deployment": deployment,
+        "endpoint_identifier": endpoint["endpoint_identifier"] if endpoint else None,
+        "endpoint_arn": endpoint["endpoint_arn"] if endpoint else None,
+        "role_name": role["role_name"] if role else None,
+        "role_arn": role["arn"] if role else None,
+        "path": role["path"] if role else None,
+        "admitted_by": _admitted_by(endpoint, role, policies, lakes),
+        "policy_names": [policy["policy_name"] for policy in policies],
+        "foreign_policies": foreign,
+    }
+    return {**entry, "text": _text(entry)}
+
+
+def _admitted_by(
+    endpoint: dict[str, Any] | None, role: dict[str, Any] | None, policies: list[dict[str, Any]], lakes: dict[str, str]
+) -> dict[str, Any] | None:
+    """Whose policies have statements for a role of the DMS account: the bucket, and perhaps the key, that its own policy is about.
+
+    :param lakes: the data-lake account of each DMS account, as the hosts declare it; the endpoint knows its bucket's owner better.
+    """
+    lake = lakes.get(account_of(role["arn"]) or "") if role else None
+    named = [granted_resources(policy["document"]) for policy in policies]
+    if lake is None or not named or not named[0][0]:
+        return None
+    owner = (endpoint or {}).get("s3_settings", {}).get("expected_bucket_owner")
+    return {
+        "bucket_name": named[0][0],
+        "kms_key_arn": named[0][1],
+        "lake_account_id": owner if owner in lakes.values() else lake,
+    }
+
+
+def _text(entry: dict[str, Any]) -> str:
+    parts = []
+    if entry["endpoint_arn"]:
+        parts.append(f"endpoint {entry['endpoint_identifier']} ({entry['endpoint_arn']})")
+    if entry["role_arn"]:
+        lonely = "" if entry["endpoint_arn"] else ", whose endpoint is gone"
+        parts.append(f"role {entry['role_name']} ({entry['role_arn']}){lonely}")
+    parts += [f"policy {name}" for name in entry["policy_names"]]
+    if entry["admitted_by"]:
+        key = entry["admitted_by"]["kms_key_arn"]
+        parts.append(
+            f"statements for it in the policy of bucket {entry['admitted_by']['bucket_name']}"
+            + (f" and of key {key}" if key else "")
+        )
+    if entry["foreign_policies"]:
+        parts.append(f"which has policies of others ({', '.join(entry['foreign_policies'])})")
+    return ", ".join(parts)

@@ -1,0 +1,160 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an endpoint's role needs on bucket, key and Glue catalog, as policy documents. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
+    POLICY_LENGTH,
+    VERSION,
+    as_list,
+    document_length,
+)
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+_OBJECT_ACTIONS = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"]
+_BUCKET_ACTIONS = ["s3:ListBucket"]
+_KEY_ACTIONS = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+_CATALOG_BUCKET_ACTIONS = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+_CATALOG_OBJECT_ACTIONS = ["s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+_GLUE_ACTIONS = [
+    "glue:CreateDatabase",
+    "glue:GetDatabase",
+    "glue:CreateTable",
+    "glue:DeleteTable",
+    "glue:UpdateTable",
+    "glue:GetTable",
+    "glue:BatchCreatePartition",
+    "glue:CreatePartition",
+    "glue:UpdatePartition",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:BatchGetPartition",
+]
+_ATHENA_ACTIONS = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:CreateWorkGroup"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one endpoint needs in the data-lake account; `kms_key_arn` is a full key ARN."""
+
+    bucket_name: str
+    bucket_folder: str | None = None
+    kms_key_arn: str | None = None
+    glue_catalog_generation: bool = False
+    canned_acl_for_objects: str | None = None
+
+
+def access_policy(access: Access, partition: str, region: str, account_id: str) -> dict[str, Any]:
+    """The policy document; `partition`, `region` and `account_id` are those of the Glue catalog (the data-lake account)."""
+    bucket, objects = _bucket_arns(access, partition)
+    statements = [
+        _allow("ListBucket", _bucket_actions(access), [bucket]),
+        _allow("WriteObjects", _object_actions(access), [objects]),
+    ]
+    if access.kms_key_arn:
+        statements.append(_allow("UseKey", _KEY_ACTIONS, [access.kms_key_arn]))
+    if access.glue_catalog_generation:
+        catalog = f"arn:{partition}:glue:{region}:{account_id}"
+        statements.append(
+            _allow("WriteCatalog", _GLUE_ACTIONS, [f"{catalog}:catalog", f"{catalog}:database/*", f"{catalog}:table/*"])
+        )
+        workgroups = f"arn:{partition}:athena:{region}:{account_id}:workgroup/glue_catalog_generation_for_task_*"
+        statements.append(_allow("QueryCatalog", _ATHENA_ACTIONS, [workgroups]))
+    return {"Version": VERSION, "Statement": statements}
+
+
+def bucket_grant(access: Access, partition: str) -> dict[str, Any]:
+    """The same of the bucket's side, to be put into its policy: what is allowed on the bucket, and on the folder's objects.
+
+    In one statement, as a bucket's policy is short of room: no action of the one applies to the other.
+    """
+    actions = [*_bucket_actions(access), *_object_actions(access)]
+    return {"Effect": "Allow", "Action": actions, "Resource": list(_bucket_arns(access, partition))}
+
+
+def key_grant() -> dict[str, Any]:
+    """The same of the key's side, to be put into its policy, where "*" is the key."""
+    return {"Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": "*"}
+
+
+def granted_resources(document: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The name of the bucket and the ARN of the key that an `access_policy` is about; None for what it does not name."""
+    named = {s.get("Sid"): as_list(s.get("Resource")) for s in as_list(document.get("Statement"))}
+    bucket, key = ((named.get(sid) or [""])[0] for sid in ("ListBucket", "UseKey"))
+    return bucket.rpartition(":::")[2] or None, key or None
+
+
+def check_access(access: Access) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: a bucket, folder or key that can't be, or that would widen the policy.
+    """
+    problem = bucket_problem(access.bucket_name)
+    if problem:
+        raise DatalakeError(message=f"bucket_name={access.bucket_name} {problem}.")
+    problem = folder_problem(access.bucket_folder)
+    if problem:
+        raise DatalakeError(message=f"bucket_folder={access.bucket_folder} {problem}.")
+    if access.kms_key_arn and not is_arn(access.kms_key_arn, "key"):
+        raise DatalakeError(
+            message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which a key of another "
+            "account must be named by; give arn:aws:kms:<region>:<account>:key/<id>."
+        )
+    length = document_length(access_policy(access, "aws-us-gov", "ap-southeast-2", "0" * 12))
+    if length > POLICY_LENGTH:
+        raise DatalakeError(
+            message=f"The access policy would have about {length} characters and IAM's limit is {POLICY_LENGTH}; shorten bucket_folder."
+        )
+
+
+def bucket_problem(name: str | None) -> str | None:
+    """What is wrong with the name of a bucket, and what to do; None where nothing is."""
+    if name and _BUCKET_NAME.fullmatch(name):
+        return None
+    return (
+        "is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and hyphens); give the name alone, without "
+        "s3:// or folder"
+    )
+
+
+def folder_problem(folder: str | None) -> str | None:
+    """What is wrong with a bucket folder, and what to do; None where nothing is."""
+    if not folder:
+        return None
+    if folder.startswith("/") or folder.endswith("/"):
+        return "begins or ends with a slash; leave it out, DMS puts it between bucket, folder and object itself"
+    if re.search(r"[*?]|\$\{", folder):
+        return "has *, ? or ${, which would widen the access policy to other folders; choose another name"
+    return None
+
+
+def _bucket_arns(access: Access, partition: str) -> tuple[str, str]:
+    bucket = f"arn:{partition}:s3:::{access.bucket_name}"
+    return bucket, f"{bucket}/{access.bucket_folder}/*" if access.bucket_folder else f"{bucket}/*"
+
+
+def _bucket_actions(access: Access) -> list[str]:
+    return _BUCKET_ACTIONS + (_CATALOG_BUCKET_ACTIONS if access.glue_catalog_generation else [])
+
+
+def _object_actions(access: Access) -> list[str]:
+    with_acl = access.canned_acl_for_objects and access.canned_acl_for_objects.lower() != "none"
+    return [
+        *_OBJECT_ACTIONS,
+        *(["s3:PutObjectAcl"] if with_acl else []),
+        *(_CATALOG_OBJECT_ACTIONS if access.glue_catalog_generation else []),
+    ]
+
+
+def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

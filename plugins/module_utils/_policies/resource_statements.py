@@ -1,0 +1,141 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Our statements in the policies of a bucket and of a key, which admit an access role of another account. Pure: policies in, policies out.
+
+A statement is ours by its Sid, which is made of the role that it admits, and by its shape. All others stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
+    Access,
+    bucket_grant,
+    key_grant,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import VERSION, as_list, with_statements
+
+# Marks our statements; whatever stands beside them belongs to somebody else.
+SID_PREFIX = "DatalakeDms"
+
+# Quotas, in bytes, which can't be raised: S3 user guide, "Bucket policies" (20 KB); KMS developer guide, "Quotas" (32 KB). A statement
+# for a bucket has about 330, so that some 60 endpoints fit; one for a key has about 275, for some 115.
+BUCKET_POLICY_LENGTH = 20 * 1024
+KEY_POLICY_LENGTH = 32 * 1024
+
+# What AWS shows in place of a role's or user's ARN once that is deleted: an id that nobody will ever have again.
+_UNIQUE_ID = re.compile(r"A(?:ROA|IDA)[A-Z0-9]{12,124}")
+
+
+def statement_sid(role_arn: str, deployment: str | None) -> str:
+    """The Sid of the statements for a role: its name for people, and a hash, as another deployment or path may have that name, too.
+
+    Letters and digits only, which all services take.
+    """
+    digest = hashlib.sha256(f"{deployment or ''} {role_arn}".encode()).hexdigest()[:12]
+    return f"{SID_PREFIX}{re.sub('[^A-Za-z0-9]', '', role_arn.rsplit('/', 1)[-1])}{digest}"
+
+
+def bucket_statement(sid: str, role_arn: str, access: Access) -> dict[str, Any]:
+    """The statement for the bucket's policy."""
+    return {"Sid": sid, "Principal": {"AWS": role_arn}, **bucket_grant(access, partition_of(role_arn))}
+
+
+def key_statement(sid: str, role_arn: str) -> dict[str, Any]:
+    """The statement for the key's policy."""
+    return {"Sid": sid, "Principal": {"AWS": role_arn}, **key_grant()}
+
+
+def standing_statement(policy: dict[str, Any] | None, sid: str, what: str) -> dict[str, Any] | None:
+    """Our statement of that Sid; None where there is none.
+
+    :param what: the policy, as the user knows it.
+    :raises DatalakeError: the statement of that Sid is none of ours.
+    """
+    found = next((s for s in as_list((policy or {}).get("Statement")) if s.get("Sid") == sid), None)
+    if found and not _has_our_shape(found):
+        raise DatalakeError(
+            message=f"The {what} has a statement {sid} that allows something to others than one role, so that it is not ours, and is left "
+            "alone; remove it or change its Sid."
+        )
+    return found
+
+
+def with_statement(
+    policy: dict[str, Any] | None, sid: str, statement: dict[str, Any] | None, what: str
+) -> dict[str, Any] | None:
+    """The policy with our statement as given, or without it (None); None where no statement is left. The very policy, if nothing changes.
+
+    What others wrote stays, in its order. Where something is written anyway, statements of ours for roles that are deleted go too: they allow
+    nothing to nobody, and AWS refuses to store them again.
+
+    :raises DatalakeError: see standing_statement.
+    """
+    standing = standing_statement(policy, sid, what)
+    if says_the_same(standing, statement):
+        return policy
+    merged = with_statements(policy, [statement] if statement else [])
+    kept = [s for s in merged["Statement"] if s is statement or not (s is standing or _is_dead(s))]
+    return {**merged, "Statement": kept} if kept else None
+
+
+def says_the_same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Whether two statements, or none, allow the same in whatever order."""
+    if not one or not other:
+        return one == other
+    return not compare_policies(*({"Version": VERSION, "Statement": [s]} for s in (one, other)))
+
+
+def compact(policy: dict[str, Any]) -> str:
+    """A policy as it is sent: S3 and KMS count white space, too."""
+    return json.dumps(policy, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_length(policy: dict[str, Any] | None, limit: int, what: str) -> None:
+    """
+    :raises DatalakeError: the policy is longer than AWS takes.
+    """
+    length = len(compact(policy).encode()) if policy else 0
+    if length > limit:
+        raise DatalakeError(
+            message=f"The {what} would have {length} bytes with another endpoint's statement, and AWS's limit is {limit}; remove statements that "
+            "nobody needs any more, or let the endpoint use a role of the bucket's account (s3_endpoint_access: crossaccount_role)."
+        )
+
+
+def dead_principals(policy: dict[str, Any] | None) -> list[str]:
+    """The statements that name a role or user which is deleted, for people; AWS stores no policy that has one."""
+    return [
+        f"{s.get('Sid') or f'number {place}'} ({', '.join(ids)})"
+        for place, s in enumerate(as_list((policy or {}).get("Statement")), 1)
+        if (
+            ids := [p for name in ("Principal", "NotPrincipal") for p in _named(s.get(name)) if _UNIQUE_ID.fullmatch(p)]
+        )
+    ]
+
+
+def _named(principal: Any) -> list[str]:
+    return as_list(principal.get("AWS")) if isinstance(principal, dict) else []
+
+
+def _has_our_shape(statement: dict[str, Any]) -> bool:
+    """Whether a statement allows something to one role, or to one that is deleted."""
+    principal = statement.get("Principal")
+    if statement.get("Effect") != "Allow" or not isinstance(principal, dict) or set(principal) != {"AWS"}:
+        return False
+    named = _named(principal)
+    return len(named) == 1 and (is_arn(named[0], "role") or bool(_UNIQUE_ID.fullmatch(named[0])))
+
+
+def _is_dead(statement: dict[str, Any]) -> bool:
+    ours = str(statement.get("Sid", "")).startswith(SID_PREFIX) and _has_our_shape(statement)
+    return ours and bool(_UNIQUE_ID.fullmatch(_named(statement["Principal"])[0]))

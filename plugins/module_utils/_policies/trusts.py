@@ -1,0 +1,293 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The trust of one endpoint's access role: who may assume it, and with which ExternalId. Pure.
+
+AWS answers CreateEndpoint with an ExternalId that has to stand in the role's trust as `sts:ExternalId`; until it is known the
+trust holds something that nobody can present, so that it is never open to every customer of DMS.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_account_id
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import VERSION, as_list, document_length
+
+# Marks our statement; whatever stands beside it belongs to somebody else.
+STATEMENT_SID = "DatalakeDmsEndpoint"
+
+PLACEHOLDER_PREFIX = "datalake-dms-placeholder-"
+
+DMS_PRINCIPAL = "dms.amazonaws.com"
+
+# IAM's quota "Role trust policy length": 2,048 characters without white space, at most 4,096 on request.
+TRUST_LENGTH = 2048
+TRUST_LENGTH_MAX = 4096
+
+# STS AssumeRole, parameter ExternalId: 2 to 1,224 characters.
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
+# What DMS sends as aws:SourceArn; of one account in any case.
+_SOURCE_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:dms:[a-z0-9*-]+:\d{12}:[\w*:-]+", re.ASCII)
+
+# The service itself, and its regional and Chinese forms.
+_DMS_SERVICE = re.compile(r"dms(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
+
+# Global condition keys that are absent from the request of a service.
+_IDENTITY_KEYS = {"aws:principalorgid", "aws:principalaccount", "aws:principalarn"}
+
+_EXTERNAL_ID_KEY = "sts:externalid"
+
+
+@dataclass(frozen=True)
+class TrustRequest:
+    """What the user wants of the trust.
+
+    `external_ids` is what is known; `bootstrap` ("placeholder" or "source_account") is what stands in for it while it is empty.
+    `source_account`, a 12-digit account id, is an `aws:SourceAccount` condition beside the ids where it is set; `source_arn`, which may
+    have wildcards, an `aws:SourceArn` condition.
+    """
+
+    external_ids: tuple[str, ...] = ()
+    purge_external_ids: bool = False
+    bootstrap: str = "placeholder"
+    source_account: str | None = None
+    source_arn: str | None = None
+    principals: tuple[str, ...] = (DMS_PRINCIPAL,)
+    purge_statements: bool = False
+
+
+@dataclass(frozen=True)
+class TrustPlan:
+    """The trust as it shall be, what stands in it, and what was found wrong with the present one."""
+
+    document: dict[str, Any]
+    external_ids: list[str]
+    bootstrapping: bool
+    findings: list[str]
+
+
+def new_placeholder() -> str:
+    """An ExternalId that nobody can guess; 128 random bits behind a fixed prefix."""
+    return f"{PLACEHOLDER_PREFIX}{secrets.token_hex(16)}"
+
+
+def unknown_placeholder() -> str:
+    """What check mode shows in place of a new placeholder."""
+    return KNOWN_AFTER_CREATION
+
+
+def plan_trust(
+    current: dict[str, Any] | None, request: TrustRequest, make_placeholder: Callable[[], str] = new_placeholder
+) -> TrustPlan:
+    """The trust that `request` asks for, given the role's present trust document (None: there is no role yet).
+
+    Ids are added to those that stand there, and taken away only with `purge_external_ids`. A statement of somebody else
+    stays, but for one that opens the role to every customer of DMS.
+    """
+    statements = [copy.deepcopy(s) for s in as_list((current or {}).get("Statement"))]
+    findings = trust_findings(current)
+    ours = next((s for s in statements if s.get("Sid") == STATEMENT_SID), None)
+    ids = _next_ids(_external_ids(ours) if ours else [], request, make_placeholder)
+    statement = _our_statement(ids, request)
+    foreign = [] if request.purge_statements else [s for s in statements if s is not ours]
+    closed = [s for s in map(_closed, foreign) if s is not None]
+    real = [i for i in ids if not _is_placeholder(i)]
+    return TrustPlan(
+        document={"Version": (current or {}).get("Version", VERSION), "Statement": [statement, *closed]},
+        external_ids=real,
+        bootstrapping=not real,
+        findings=findings,
+    )
+
+
+def trust_findings(document: dict[str, Any] | None) -> list[str]:
+    """A sentence for each statement that lets DMS assume the role without asking for an ExternalId."""
+    return [
+        f"the trust's statement {s.get('Sid') or index + 1} lets {DMS_PRINCIPAL} assume the role without sts:ExternalId"
+        + ("" if _has_source_account(s) else ", for any customer of DMS")
+        for index, s in enumerate(as_list((document or {}).get("Statement")))
+        if _is_open(s)
+    ]
+
+
+def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a trust that are somebody else's."""
+    return [s for s in as_list(document.get("Statement")) if s.get("Sid") != STATEMENT_SID]
+
+
+def admits_dms(document: dict[str, Any]) -> bool:
+    """Whether a trust names the DMS service, in whatever form and with whatever condition."""
+    allowed = [s for s in as_list(document.get("Statement")) if s.get("Effect") == "Allow"]
+    return any(_DMS_SERVICE.fullmatch(service) for s in allowed for service in _services(s.get("Principal")))
+
+
+def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> None:
+    """What can be known to be wrong before any call.
+
+    :raises DatalakeError: an id, an account or a length that IAM would refuse.
+    """
+    for external_id in request.external_ids:
+        if not _EXTERNAL_ID.fullmatch(external_id):
+            raise DatalakeError(
+                message=f"external_ids has {external_id!r}, and an ExternalId is 2 to 1,224 letters, digits or characters of "
+                "+=,.@:/-; take the value that CreateEndpoint answered with."
+            )
+    if request.purge_external_ids and not request.external_ids and request.bootstrap == "placeholder":
+        raise DatalakeError(
+            message="purge_external_ids=true needs external_ids, else nobody could assume the role; name the ids to keep."
+        )
+    if request.bootstrap == "source_account" and not request.source_account:
+        raise DatalakeError(
+            message="bootstrap_trust=source_account needs source_account; set it to the id of the account that runs DMS."
+        )
+    if request.source_account and not is_account_id(request.source_account):
+        raise DatalakeError(
+            message=f"source_account={request.source_account} is not a 12-digit AWS account id; correct it."
+        )
+    if request.source_arn and not _SOURCE_ARN.fullmatch(request.source_arn):
+        raise DatalakeError(
+            message=f"source_arn={request.source_arn} is not the ARN of something of DMS; give one like "
+            "arn:aws:dms:eu-central-1:111122223333:endpoint:*, wildcards are for its region and its end."
+        )
+    if not request.principals:
+        raise DatalakeError(
+            message=f"service_principals is empty; leave it out for {DMS_PRINCIPAL}, or name a service."
+        )
+    check_length(plan_trust(None, request).document, length_limit)
+
+
+def check_length(document: dict[str, Any], limit: int) -> None:
+    """
+    :raises DatalakeError: a trust that is longer than IAM's quota allows.
+    """
+    length = document_length(document)
+    if length > limit:
+        raise DatalakeError(
+            message=f"The role's trust would have {length} characters and the account's quota is {limit}; prune old external_ids "
+            "or foreign statements, or have the quota raised (to 4,096 at most) and say so in trust_length_limit."
+        )
+
+
+def _next_ids(current: list[str], request: TrustRequest, make_placeholder: Callable[[], str]) -> list[str]:
+    """The ids of our statement: a known id drives the placeholder out, an unknown one keeps whatever stands there."""
+    real = [] if request.purge_external_ids else [i for i in current if not _is_placeholder(i)]
+    if request.external_ids or request.bootstrap == "source_account":
+        return list(dict.fromkeys([*real, *request.external_ids]))
+    return current or [make_placeholder()]
+
+
+def _our_statement(ids: list[str], request: TrustRequest) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    if ids:
+        conditions["sts:ExternalId"] = ids
+    if request.source_account:
+        conditions["aws:SourceAccount"] = request.source_account
+    return {
+        "Sid": STATEMENT_SID,
+        "Effect": "Allow",
+        "Principal": {"Service": list(request.principals)},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": conditions,
+            **({"ArnLike": {"aws:SourceArn": request.source_arn}} if request.source_arn else {}),
+        },
+    }
+
+
+def _is_placeholder(external_id: str) -> bool:
+    return external_id.startswith(PLACEHOLDER_PREFIX) or external_id == KNOWN_AFTER_CREATION
+
+
+def _external_ids(statement: dict[str, Any]) -> list[str]:
+    """The values of `sts:ExternalId` under StringEquals that are ids; a policy variable such as ${sts:ExternalId} is none.
+
+    Condition keys are case-insensitive.
+    """
+    return [v for v in _asked_external_ids(statement) if _EXTERNAL_ID.fullmatch(v)]
+
+
+def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
+    equals = (statement.get("Condition") or {}).get("StringEquals") or {}
+    return [str(v) for key, values in equals.items() if key.lower() == _EXTERNAL_ID_KEY for v in as_list(values)]
+
+
+def _is_open(statement: dict[str, Any]) -> bool:
+    """Whether DMS may assume the role for any customer: our own statement isn't, with its source account for a start."""
+    if statement.get("Effect") != "Allow" or not covers_assume_role(statement) or not _admitted_dms(statement):
+        return False
+    asked = _asked_external_ids(statement)
+    if asked:
+        return _external_ids(statement) != asked
+    return statement.get("Sid") != STATEMENT_SID or not _has_source_account(statement)
+
+
+def _has_source_account(statement: dict[str, Any]) -> bool:
+    equals = (statement.get("Condition") or {}).get("StringEquals") or {}
+    return any(key.lower() == "aws:sourceaccount" for key in equals)
+
+
+def covers_assume_role(statement: dict[str, Any]) -> bool:
+    """Whether a statement is about sts:AssumeRole, allowed or denied."""
+
+    def covered(patterns: Any) -> bool:
+        return any(fnmatch.fnmatchcase("sts:assumerole", str(p).lower()) for p in as_list(patterns))
+
+    return not covered(statement["NotAction"]) if "NotAction" in statement else covered(statement.get("Action"))
+
+
+def _admitted_dms(statement: dict[str, Any]) -> bool:
+    """Whether the statement's principals have DMS among them: by name, by wildcard, or by naming only others."""
+    if "NotPrincipal" in statement:
+        return not any(map(_is_dms_service, _services(statement["NotPrincipal"])))
+    principal = statement.get("Principal")
+    if any(map(_is_dms_service, _services(principal))):
+        return True
+    return _is_everyone(principal) and not _asks_for_an_identity(statement)
+
+
+def _is_everyone(principal: Any) -> bool:
+    return principal == "*" or (isinstance(principal, dict) and "*" in as_list(principal.get("AWS")))
+
+
+def _asks_for_an_identity(statement: dict[str, Any]) -> bool:
+    """Whether a condition asks for something that no AWS service has: an organization, account or ARN of the principal."""
+    equals = (statement.get("Condition") or {}).get("StringEquals") or {}
+    return any(key.lower() in _IDENTITY_KEYS for key in equals)
+
+
+def _services(principal: Any) -> list[str]:
+    return as_list(principal.get("Service")) if isinstance(principal, dict) else []
+
+
+def _is_dms_service(service: str) -> bool:
+    return service == "*" or bool(_DMS_SERVICE.fullmatch(service))
+
+
+def _closed(statement: dict[str, Any]) -> dict[str, Any] | None:
+    """Somebody else's statement without its opening to DMS; None where nothing is left of it."""
+    if not _is_open(statement):
+        return statement
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict):
+        return None
+    left = {
+        **principal,
+        "Service": [s for s in _services(principal) if not _is_dms_service(s)],
+        "AWS": principal.get("AWS") if not _is_everyone(principal) else _named(principal),
+    }
+    left = {kind: names for kind, names in left.items() if names}
+    return {**statement, "Principal": left} if left else None
+
+
+def _named(principal: dict[str, Any]) -> list[str]:
+    return [name for name in as_list(principal.get("AWS")) if name != "*"]

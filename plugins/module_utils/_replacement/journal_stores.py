@@ -1,0 +1,242 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where journals are kept: in an S3 bucket of the DMS account, or in a local folder where the endpoint URL is loopback.
+
+Both make a journal only where there is none, and change it only where it is what was read: of two runs, one is told so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, error_message
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+
+# S3's answers to a condition that does not hold, and to two conditional requests at once (S3 user guide, "Conditional writes").
+_NOT_AS_EXPECTED = ["PreconditionFailed", "412"]
+_AT_ONCE = "ConditionalRequestConflict"
+_MISSING = ["NoSuchKey", "404"]
+# The longest wait for another conditional request to end, in seconds.
+_CONFLICT_SECONDS = 30
+_NOT_CONFIGURED = {
+    "versioning": "has no versioning",
+    "encryption": "is not encrypted with SSE-KMS by default",
+    "public_access": "does not block public access",
+}
+
+
+_DENIED = ["AccessDenied", "403", "AllAccessDisabled"]
+
+
+class SomebodyElsesJournal(Exception):
+    """The journal is there already, or is not what was read."""
+
+
+class JournalStore(Protocol):
+    """Keeps one endpoint's journal as text."""
+
+    def check(self) -> None:
+        """Refuse a place that is not fit for journals."""
+
+    def read(self) -> tuple[str, str] | None:
+        """The text and its tag; None where there is no journal."""
+
+    def create(self, text: str) -> str:
+        """Make the journal; its tag. :raises SomebodyElsesJournal: there is one."""
+
+    def replace(self, text: str, tag: str) -> str:
+        """Change the journal of that tag; its new tag. :raises SomebodyElsesJournal: it isn't that any more."""
+
+    def delete(self, tag: str) -> None:
+        """Remove the journal of that tag. :raises SomebodyElsesJournal: it isn't that any more."""
+
+
+def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
+    """The store that the options journal_bucket, journal_prefix and journal_path name; None where they name none.
+
+    :raises DatalakeError: a local folder, and calls that go to AWS.
+    """
+    dms = account.client("dms").meta
+    if params["journal_bucket"]:
+        key = object_key(params["journal_prefix"], dms.region_name, params["endpoint_identifier"])
+        return S3Store(account, params["journal_bucket"], key)
+    if not params["journal_path"]:
+        return None
+    host = api_host(account)
+    if not is_loopback(host):
+        raise DatalakeError(
+            message=f"journal_path={params['journal_path']} is a folder of this machine, which is no safe place while calls go to {host}; name "
+            "a bucket of the DMS account in journal_bucket."
+        )
+    place = object_key("", dms.region_name, params["endpoint_identifier"])
+    return FileStore(Path(params["journal_path"]) / account.identity.account_id / place)
+
+
+def object_key(prefix: str, region: str, endpoint_identifier: str) -> str:
+    """Where an endpoint's journal is, in a bucket or a folder. Pure."""
+    return f"{prefix.strip('/')}/{region}/{endpoint_identifier.lower()}.json".lstrip("/")
+
+
+def api_host(account: Account) -> str:
+    """The host that calls of DMS go to."""
+    return urlsplit(account.client("dms").meta.endpoint_url).hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this machine's own. Pure."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class S3Store:
+    """An object per endpoint, in a bucket that must be the DMS account's."""
+
+    def __init__(self, account: Account, bucket: str, key: str):
+        self._client, self._bucket = account.client("s3"), bucket
+        self._place = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": account.identity.account_id}
+        self._owner = {"Bucket": bucket, "ExpectedBucketOwner": account.identity.account_id}
+
+    @AWSErrorHandler.common_error_handler("look at the bucket of journal_bucket")
+    def check(self) -> None:
+        states = {
+            "versioning": self._client.get_bucket_versioning(**self._owner).get("Status") == "Enabled",
+            "encryption": self._is_encrypted(),
+            "public_access": self._blocks_public_access(),
+        }
+        missing = [_NOT_CONFIGURED[name] for name, as_it_should in states.items() if not as_it_should]
+        if missing:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} is not fit for journals: it {' and '.join(missing)}; put that right, or name another "
+                "bucket."
+            )
+
+    @AWSErrorHandler.common_error_handler("read the journal")
+    def read(self) -> tuple[str, str] | None:
+        try:
+            answer = self._client.get_object(**self._place)
+        except is_boto3_error_code(_MISSING):
+            return None
+        except is_boto3_error_code("NoSuchBucket") as error:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} does not exist; create it first, or correct its name."
+            ) from error
+        except is_boto3_error_code(_DENIED) as error:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} can't be read ({error_message(error)}); it must belong to account "
+                f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, without which S3 "
+                "denies what is merely absent."
+            ) from error
+        return answer["Body"].read().decode(), answer["ETag"]
+
+    def create(self, text: str) -> str:
+        return self._put(text, {"IfNoneMatch": "*"})
+
+    def replace(self, text: str, tag: str) -> str:
+        return self._put(text, {"IfMatch": tag})
+
+    @AWSErrorHandler.common_error_handler("remove the journal")
+    @retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
+    def delete(self, tag: str) -> None:
+        try:
+            self._client.delete_object(**self._place, IfMatch=tag)
+        except is_boto3_error_code(_MISSING):
+            return  # Our own first request, whose answer was lost, has done it.
+        except is_boto3_error_code(_NOT_AS_EXPECTED) as error:
+            if self.read() is not None:
+                raise SomebodyElsesJournal from error
+
+    @AWSErrorHandler.common_error_handler("write the journal")
+    @retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
+    def _put(self, text: str, condition: dict[str, str]) -> str:
+        try:
+            answer = self._client.put_object(
+                **self._place, **condition, Body=text.encode(), ContentType="application/json"
+            )
+        except is_boto3_error_code([*_NOT_AS_EXPECTED, *_MISSING]) as error:
+            # The answer to a first request may have been lost, and botocore sent it again.
+            found = self.read()
+            if found is None or found[0] != text:
+                raise SomebodyElsesJournal from error
+            return found[1]
+        return str(answer["ETag"])
+
+    def _is_encrypted(self) -> bool:
+        try:
+            rules = self._client.get_bucket_encryption(**self._owner)["ServerSideEncryptionConfiguration"]["Rules"]
+        except is_boto3_error_code("ServerSideEncryptionConfigurationNotFoundError"):
+            return False
+        modes = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules]
+        return any(mode.startswith("aws:kms") for mode in modes)
+
+    def _blocks_public_access(self) -> bool:
+        try:
+            blocks = self._client.get_public_access_block(**self._owner)["PublicAccessBlockConfiguration"]
+        except is_boto3_error_code("NoSuchPublicAccessBlockConfiguration"):
+            return False
+        return all(blocks.values())
+
+
+class FileStore:
+    """A file per endpoint, readable by its owner only."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def check(self) -> None:
+        """Any folder will do."""
+
+    def read(self) -> tuple[str, str] | None:
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            return None
+        return text, _digest(text)
+
+    def create(self, text: str) -> str:
+        written = self._written(text)
+        try:
+            # Unlike a rename, a link fails where there is a file.
+            os.link(written, self._path)
+        except FileExistsError as error:
+            raise SomebodyElsesJournal from error
+        finally:
+            written.unlink()
+        return _digest(text)
+
+    def replace(self, text: str, tag: str) -> str:
+        self._expect(tag)
+        self._written(text).replace(self._path)
+        return _digest(text)
+
+    def delete(self, tag: str) -> None:
+        self._expect(tag)
+        self._path.unlink()
+
+    def _expect(self, tag: str) -> None:
+        found = self.read()
+        if found is None or found[1] != tag:
+            raise SomebodyElsesJournal
+
+    def _written(self, text: str) -> Path:
+        """The text in a file beside, so that the journal is whole at any moment."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".", delete=False) as file:
+            file.write(text)
+        return Path(file.name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,195 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal of a replacement: what it holds, whose it is, and what of it is believed. Pure.
+
+The journal is the endpoint's lock as well. It is plain data:
+{format, scope: {host, api_host, account_id, region, endpoint_identifier}, began, action, accept, lock, endpoint, tasks, event_subscriptions}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import run_identity
+
+FORMAT = 1
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_RUN = {"owner": str, "id": str, "expires": str}
+_TASK = {
+    "identifier": str,
+    "arn": str,
+    "request": dict,
+    "tags": dict,
+    "declared_type": str,
+    "running": bool,
+    "has_run": bool,
+    "loaded": bool,
+    "checkpoint": (str, type(None)),
+}
+_SUBSCRIPTION = {"name": str, "topic_arn": str, "event_categories": list, "source_ids": list, "enabled": bool}
+_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a journal is about; one that was written for something else is refused."""
+
+    host: str
+    api_host: str
+    account_id: str
+    region: str
+    endpoint_identifier: str
+
+
+def new_journal(
+    scope: Scope,
+    action: str,
+    accept: list[str],
+    endpoint: dict[str, Any],
+    tasks: list[dict[str, Any]],
+    subscriptions: list[dict[str, Any]],
+    lock: dict[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """The journal at the beginning of a replacement.
+
+    :param accept: the consents that were given, which hold until the replacement has ended.
+    :param endpoint: see endpoint_plan.definition. :param tasks: see task_entries.entry_of.
+    :param subscriptions: {name, topic_arn, event_categories, source_ids, enabled} of the event subscriptions that name the tasks.
+    """
+    return {
+        "format": FORMAT,
+        "scope": asdict(scope),
+        "began": now.strftime(_TIME_FORMAT),
+        "action": action,
+        "accept": accept,
+        "lock": lock,
+        "endpoint": endpoint,
+        "tasks": tasks,
+        "event_subscriptions": subscriptions,
+    }
+
+
+def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, Any]:
+    """The lock of a run, for so many seconds from now."""
+    return {**run, "expires": (now + timedelta(seconds=seconds)).strftime(_TIME_FORMAT)}
+
+
+def is_ours(journal: dict[str, Any], run: dict[str, Any]) -> bool:
+    """Whether this very run has the lock."""
+    return bool(journal["lock"]["id"] == run["id"])
+
+
+def is_free(journal: dict[str, Any], now: datetime) -> bool:
+    """Whether the lock is over: it was released, it expired, or its run is known to be dead."""
+    lock = journal["lock"]
+    return _time(lock["expires"]) <= now or run_identity.is_dead(lock)
+
+
+def check_lock(journal: dict[str, Any], run: dict[str, Any], now: datetime) -> None:
+    """
+    :raises DatalakeError: another run has the lock, naming it.
+    """
+    if is_ours(journal, run) or is_free(journal, now):
+        return
+    name, lock = journal["scope"]["endpoint_identifier"], journal["lock"]
+    raise DatalakeError(
+        message=f"The endpoint {name} is being replaced by {lock['owner']} (run {lock['id']}, begun {journal['began']}), who has it until "
+        f"{lock['expires']}; wait until that run has ended, or if it is dead, release it with playbooks/unlock.yml --limit "
+        f"{journal['scope']['host']}."
+    )
+
+
+def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> dict[str, Any]:
+    """A journal out of its text, believed only where all of it belongs to this endpoint.
+
+    :param trusted_accounts: the accounts whose roles, keys and topics the old definition may name, beside the endpoint's own.
+    :raises DatalakeError: it is no journal, is of something else, or names what is none of this endpoint's business.
+    """
+    problem = _problem(text, scope, {scope.account_id, *trusted_accounts})
+    if problem:
+        raise DatalakeError(
+            message=f"The journal of {scope.endpoint_identifier} is not believed: {problem}; look at it, and at the versions of the object, "
+            "and remove it only when its tasks are all there."
+        )
+    return dict(json.loads(text))
+
+
+def stranger_in(journal: dict[str, Any], trusted_accounts: Iterable[str]) -> str | None:
+    """An ARN in a journal that belongs to somebody else; None where all are the endpoint's own, or roles, keys and topics of trusted accounts."""
+    scope, endpoint_arn = journal["scope"], journal["endpoint"].get("endpoint_arn") or ""
+    if not is_arn(endpoint_arn, "endpoint"):
+        return "it has no endpoint_arn"
+    found = [*_arns([journal["endpoint"], *(task["request"] for task in journal["tasks"])])]
+    found += [task["arn"] for task in journal["tasks"]]
+    found += [subscription["topic_arn"] for subscription in journal["event_subscriptions"]]
+    for arn in found:
+        _arn, partition, service, region, *rest = arn.split(":")
+        account, own = rest[0], {scope["account_id"]}
+        if service in ("iam", "kms", "sns"):
+            own |= {*trusted_accounts}
+        if partition != partition_of(endpoint_arn) or account not in own or region not in ("", scope["region"]):
+            return f"it names {arn}"
+    return None
+
+
+def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
+    try:
+        journal = json.loads(text)
+    except ValueError:
+        return "it is not JSON"
+    if not isinstance(journal, dict) or journal.get("format") != FORMAT:
+        return (
+            f"it is not of format {FORMAT}, and was written by another version of this collection, or by something else"
+        )
+    if journal.get("scope") != asdict(scope):
+        differing = [k for k, v in asdict(scope).items() if (journal.get("scope") or {}).get(k) != v]
+        return f"it was written for another {', '.join(differing)}"
+    return _shape_problem(journal) or stranger_in(journal, accounts)
+
+
+def _shape_problem(journal: dict[str, Any]) -> str | None:
+    """What of it isn't as `new_journal` makes it."""
+    lists = [journal.get("tasks"), journal.get("event_subscriptions"), journal.get("accept")]
+    if not all(isinstance(part, list) for part in lists) or not isinstance(journal.get("endpoint"), dict):
+        return "it has no endpoint, tasks, event_subscriptions and accept"
+    if journal.get("action") not in (RECREATED, MODIFIED) or not _has(journal.get("lock"), _RUN):
+        return "it has no action and lock"
+    if not all(_has(task, _TASK) for task in journal["tasks"]):
+        return "its tasks are incomplete"
+    if not all(_has(subscription, _SUBSCRIPTION) for subscription in journal["event_subscriptions"]):
+        return "its event_subscriptions are incomplete"
+    try:
+        _time(journal["lock"]["expires"])
+    except ValueError:
+        return "its lock has no time"
+    return None
+
+
+def _arns(value: Any) -> Iterable[str]:
+    """All ARNs that are a whole value of something within a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _arns(item)
+    elif isinstance(value, str) and _ARN.match(value):
+        yield value
+
+
+def _has(value: Any, shape: dict[str, Any]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in shape.items())
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC)

@@ -1,0 +1,309 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replication tasks whose endpoint is replaced: what must be remembered of them, what could be lost, and how they are made again. Pure.
+
+What is remembered of a task is an entry, plain data that goes into the journal as it is:
+{identifier, arn, request, tags, declared_type, running, has_run, loaded, checkpoint}, where `request` has the parameters of CreateReplicationTask
+but for the target, the tags and the position.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import is_secret, read_attributes
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RESERVED_PREFIX
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES, READY, RUNNING
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
+    MODIFIED,
+    RECREATED,
+    resource_identifier,
+)
+
+# The migration type that a task's owner declared, on a task that goes on as `cdc` after its full load.
+DECLARED_TAG = f"{RESERVED_PREFIX}migration-type"
+
+# What an owner can consent to lose, see `risks`.
+NO_CHECKPOINT, FULL_LOAD = "no_checkpoint", "full_load"
+POSTGRESQL_SLOT, SOURCE_LOGS = "postgresql_slot", "source_logs"
+CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS)
+
+# What check mode shows for a position that moves until the task is stopped.
+POSITION_WHEN_STOPPED = "(its RecoveryCheckpoint, once it is stopped)"
+
+_CLOUDFORMATION = "aws:cloudformation:"
+_POSTGRESQL = ("postgres", "aurora-postgresql", "aurora-postgresql-serverless")
+# Members of DescribeReplicationTasks that CreateReplicationTask takes.
+_KEPT = (
+    "ReplicationTaskIdentifier",
+    "SourceEndpointArn",
+    "ReplicationInstanceArn",
+    "MigrationType",
+    "TableMappings",
+    "ReplicationTaskSettings",
+    "CdcStartPosition",
+    "CdcStopPosition",
+    "TaskData",
+)
+# Task settings that AWS fills in and refuses to be given (terraform-provider-aws#21512).
+_READ_ONLY_LOGGING = ("CloudWatchLogGroup", "CloudWatchLogStream")
+
+
+@dataclass(frozen=True)
+class Risk:
+    """What the replacement could do to a task; `consent` is the one that takes it, None where nothing does."""
+
+    text: str
+    consent: str | None = None
+
+
+def entry_of(task: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """What must be remembered of a task.
+
+    :param task: an item of DescribeReplicationTasks, with its settings. :param tags: its tags, as a flat dict.
+    """
+    stats = task.get("ReplicationTaskStats") or {}
+    kind = task["MigrationType"]
+    request = {name: task[name] for name in _KEPT if task.get(name)}
+    if "ReplicationTaskSettings" in request:
+        request["ReplicationTaskSettings"] = _settable(request["ReplicationTaskSettings"])
+    checkpoint = task.get("RecoveryCheckpoint")
+    return {
+        "identifier": task["ReplicationTaskIdentifier"],
+        "arn": task["ReplicationTaskArn"],
+        "request": request,
+        "tags": {key: value for key, value in tags.items() if not key.startswith("aws:")},
+        "declared_type": tags.get(DECLARED_TAG, kind),
+        "running": task["Status"] in (RUNNING, "starting"),
+        "has_run": bool(
+            task["Status"] not in (READY, "creating", "created") or checkpoint or task.get("ReplicationTaskStartDate")
+        ),
+        "loaded": kind == "cdc"
+        or bool(stats.get("FullLoadFinishDate"))
+        or (stats.get("FullLoadProgressPercent") or 0) >= 100,
+        "checkpoint": checkpoint if kind != "full-load" else None,
+    }
+
+
+def renewed(entry: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a task after another look: it counts as running where it ran at the first one."""
+    return {**now, "running": entry["running"] or now["running"]}
+
+
+def continues(entry: dict[str, Any]) -> bool:
+    """Whether the task goes on as `cdc` from its checkpoint (CdcStartPosition is for tasks of that type only)."""
+    return bool(entry["has_run"] and entry["loaded"] and entry["checkpoint"])
+
+
+def create_request(entry: dict[str, Any], endpoint_arn: str, same_tail: bool = True) -> dict[str, Any]:
+    """The parameters of CreateReplicationTask that make the task again.
+
+    :param same_tail: whether to ask for the end of the ARN that the task had.
+    """
+    request = {**entry["request"], "TargetEndpointArn": endpoint_arn}
+    tags = dict(entry["tags"])
+    if continues(entry):
+        request |= {"MigrationType": "cdc", "CdcStartPosition": entry["checkpoint"]}
+        if entry["declared_type"] != "cdc":
+            tags[DECLARED_TAG] = entry["declared_type"]
+    elif entry["has_run"]:
+        request["MigrationType"] = entry["declared_type"]
+        tags.pop(DECLARED_TAG, None)
+    if request["MigrationType"] != "cdc":
+        request.pop("CdcStartPosition", None)
+    tail = resource_identifier(entry["arn"]) if same_tail else None
+    if tail:
+        request["ResourceIdentifier"] = tail
+    if tags:
+        request["Tags"] = ansible_dict_to_boto3_tag_list(tags)
+    return request
+
+
+def start_request(task: dict[str, Any]) -> dict[str, Any] | None:
+    """The parameters of StartReplicationTask; None where the task runs, or is about to.
+
+    A task that was started once is resumed; `start-replication` would begin again (API reference, StartReplicationTaskType).
+
+    :param task: an item of DescribeReplicationTasks.
+    """
+    status, arn = task["Status"], {"ReplicationTaskArn": task["ReplicationTaskArn"]}
+    if status not in IDLE_STATES:
+        return None
+    if status == READY and not task.get("ReplicationTaskStartDate"):
+        position = {"CdcStartPosition": task["CdcStartPosition"]} if task.get("CdcStartPosition") else {}
+        return {**arn, "StartReplicationTaskType": "start-replication", **position}
+    return {**arn, "StartReplicationTaskType": "resume-processing"}
+
+
+def risks(
+    entry: dict[str, Any],
+    task: dict[str, Any],
+    tags: dict[str, str],
+    source: dict[str, Any] | None,
+    action: str,
+    pause: float,
+    retention: float,
+) -> list[Risk]:
+    """What speaks against touching a task.
+
+    :param source: the source endpoint, as DescribeEndpoints has it.
+    :param pause: how long the task may stand still, in seconds. :param retention: how long the source keeps its logs, in seconds; 0 unknown.
+    """
+    found = []
+    stack = next((value for key, value in tags.items() if key.startswith(_CLOUDFORMATION)), None)
+    if stack is not None:
+        found.append(Risk(f"it belongs to CloudFormation ({stack}), which would lose sight of it; change it there"))
+    secrets = secret_settings(entry["request"])
+    if secrets:
+        found.append(Risk(f"its definition has secrets ({', '.join(secrets)}), which no journal may hold"))
+    if task["Status"] not in (RUNNING, *IDLE_STATES):
+        found.append(Risk(f"it is {task['Status']}; wait until it has settled"))
+    if not entry["has_run"]:
+        return found
+    if not entry["loaded"]:
+        found.append(Risk(_full_load_risk(task, action), FULL_LOAD))
+    elif action == RECREATED and entry["request"]["MigrationType"] != "full-load":
+        found += _position_risks(entry, source)
+    if entry["running"] and entry["request"]["MigrationType"] != "full-load" and retention < pause:
+        found += _log_risks(source, pause, retention)
+    return found
+
+
+def secret_settings(request: dict[str, Any]) -> list[str]:
+    """The names of password-like settings in a task's definition."""
+    texts = [request.get(name) for name in ("ReplicationTaskSettings", "TaskData")]
+    return sorted({name for text in texts for name in _names(_parsed(text)) if is_secret(name)})
+
+
+def slot_name(source: dict[str, Any] | None) -> str | None:
+    """The replication slot that the owner of a PostgreSQL source named."""
+    settings = (source or {}).get("PostgreSQLSettings") or {}
+    attributes = {k.lower(): v for k, v in read_attributes((source or {}).get("ExtraConnectionAttributes")).items()}
+    return settings.get("SlotName") or attributes.get("slotname")
+
+
+def refusal(endpoint: str, found: dict[str, list[Risk]], accept: Collection[str | None]) -> str | None:
+    """Why tasks must be left alone, as a sentence that names each of them and the consent that there is; None where nothing speaks against it.
+
+    :param found: what `risks` found, by the task's identifier. :param accept: the consents that were given.
+    """
+    open_risks = [
+        f"task {name}: {risk.text}" + (f" (accept={risk.consent} takes that)" if risk.consent else "")
+        for name, of_task in sorted(found.items())
+        for risk in of_task
+        if risk.consent not in accept
+    ]
+    if not open_risks:
+        return None
+    return f"The endpoint {endpoint} is not replaced, because its tasks could lose something: {'; '.join(open_risks)}."
+
+
+def steps(entry: dict[str, Any], action: str) -> str:
+    """What would be done to a task, for people."""
+    done = ["stopped"] if entry["running"] else []
+    if action == RECREATED:
+        position = " as cdc from its checkpoint" if continues(entry) else ""
+        done += ["deleted", f"created again{position}"]
+    if entry["running"]:
+        done.append("resumed" if action == MODIFIED else "started")
+    return f"task {entry['identifier']}: {', '.join(done) or 'left as it is'}"
+
+
+def before_view(entry: dict[str, Any]) -> dict[str, Any]:
+    """A task in the diff, as it is."""
+    return {
+        "arn": entry["arn"],
+        "migration_type": entry["request"]["MigrationType"],
+        "cdc_start_position": entry["request"].get("CdcStartPosition"),
+        "running": entry["running"],
+        "tags": entry["tags"],
+    }
+
+
+def after_view(entry: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
+    """A task in the diff, as it will be. :param arn: its ARN, or what check mode shows for it."""
+    before = before_view(entry)
+    if action == MODIFIED:
+        return before
+    request = create_request(entry, "")
+    return {
+        **before,
+        "arn": arn,
+        "migration_type": request["MigrationType"],
+        "cdc_start_position": POSITION_WHEN_STOPPED if continues(entry) else request.get("CdcStartPosition"),
+        "tags": {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
+    }
+
+
+def _position_risks(entry: dict[str, Any], source: dict[str, Any] | None) -> list[Risk]:
+    """Why a task that replicates changes may not find its place again."""
+    found = []
+    if not entry["checkpoint"]:
+        again = "load everything again" if entry["declared_type"] != "cdc" else "begin elsewhere"
+        found.append(Risk(f"it has no RecoveryCheckpoint, so that it would {again}", NO_CHECKPOINT))
+    if source is not None and source.get("EngineName") in _POSTGRESQL and not slot_name(source):
+        found.append(
+            Risk(
+                f"its PostgreSQL source {source['EndpointIdentifier']} names no SlotName, and DMS may drop a slot of its own with the "
+                "task; make a slot and name it in the source endpoint",
+                POSTGRESQL_SLOT,
+            )
+        )
+    return found
+
+
+def _log_risks(source: dict[str, Any] | None, pause: float, retention: float) -> list[Risk]:
+    if source is not None and source.get("EngineName") in _POSTGRESQL and slot_name(source):
+        return []  # The slot keeps the log.
+    known = f"its source keeps its logs for {retention:g} seconds only" if retention else "nobody said how long"
+    return [
+        Risk(
+            f"its source may purge its logs before it runs again: it may stand still for {pause:g} seconds, and {known}; set "
+            "source_log_retention (seconds) to what holds there",
+            SOURCE_LOGS,
+        )
+    ]
+
+
+def _full_load_risk(task: dict[str, Any], action: str) -> str:
+    load = _parsed(task.get("ReplicationTaskSettings")).get("FullLoadSettings") or {}
+    objects = ""
+    if load.get("TargetTablePrepMode", "DROP_AND_CREATE") == "DROP_AND_CREATE":
+        objects = ", and with TargetTablePrepMode=DROP_AND_CREATE objects of the lake may go"
+    again = "load everything again" if action == RECREATED else "load unfinished tables again"
+    return f"it is still in its full load and would {again}{objects}; wait until the load is over"
+
+
+def _settable(settings: str) -> str:
+    """Task settings without what AWS fills in."""
+    parsed = _parsed(settings)
+    logging = parsed.get("Logging")
+    if not isinstance(logging, dict) or not any(name in logging for name in _READ_ONLY_LOGGING):
+        return settings
+    parsed["Logging"] = {name: value for name, value in logging.items() if name not in _READ_ONLY_LOGGING}
+    return json.dumps(parsed)
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _names(value: Any) -> Iterable[str]:
+    """All keys within a value."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            yield from _names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names(item)
