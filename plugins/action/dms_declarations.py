@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import belongings
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import ownership_of
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import declarations
 
@@ -25,6 +25,6 @@ class ActionModule(ActionBase):
         return {
             **result,
             "changed": False,
-            "declarations": [belongings(host) for host in told["hosts"]],
+            "declarations": [ownership_of(host) for host in told["hosts"]],
             "problems": told["problems"],
         }

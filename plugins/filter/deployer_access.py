@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import deployer_access
-from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import DeployerScope
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
 DOCUMENTATION = r"""
@@ -21,13 +21,13 @@ description:
   - Fails with all that is wrong with the deployment.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
-positional: sides, standing
+positional: sides, existing
 options:
   _input:
     description:
       - The deployment. C(name), C(partition), C(regions), C(dms_account_id), C(lake_account_id), C(principals), C(external_ids) by side,
         C(bucket_names), C(kms_key_arns), C(replication_instance_arns), C(role_names), C(journal_bucket), C(journal_prefix),
-        C(journal_kms_key_arn), C(ways), C(account_wide). See the variables of the role P(datalake.dms.deployer_access#role).
+        C(journal_kms_key_arn), C(access_modes), C(account_wide). See the variables of the role P(datalake.dms.deployer_access#role).
     type: dict
     required: true
   sides:
@@ -36,7 +36,7 @@ options:
     elements: str
     choices: [dms, lake]
     required: true
-  standing:
+  existing:
     description:
       - The roles that stand in the account under the path of all deployments, as M(amazon.aws.iam_role_info) has them. One that an external id
         of this deployment opens already is refused, unless it is one of those asked for.
@@ -62,10 +62,10 @@ _value:
 
 
 def _deployer_access(
-    deployment: dict[str, Any], sides: list[str], standing: list[dict[str, Any]] | None = None
+    deployment: dict[str, Any], sides: list[str], existing: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     try:
-        return deployer_access(Deployment(**deployment), sides, standing or [])
+        return deployer_access(DeployerScope(**deployment), sides, existing or [])
     except DatalakeError as error:
         raise AnsibleFilterError(str(error.message)) from error
 

@@ -382,7 +382,7 @@ in_use_by:
   type: list
   elements: str
   sample: ["task crm-copy (running)"]
-unnamed:
+undeclared:
   description: Settings and tags that the endpoint has and the task does not name, so that a run that is killed between deletion and creation
     would lose them; only with V(recreated).
   returned: success

@@ -17,7 +17,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_ro
     access_boundary,
     deployer_role_arn,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import DeployerScope
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import PROFILE_SIDES
 
 ANSIBLE_INVENTORY = Path(sys.executable).with_name("ansible-inventory")
@@ -57,10 +57,10 @@ def bare_environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def deployment_of(hosts: dict[str, dict[str, Any]]) -> Deployment:
+def deployment_of(hosts: dict[str, dict[str, Any]]) -> DeployerScope:
     """What deployer_access.yml makes roles for."""
     names = next(iter(hosts.values()))
-    return Deployment(
+    return DeployerScope(
         name=f"{names['s3_endpoint_inventory_name']}-{names['s3_endpoint_environment']}",
         partition="aws",
         regions=[names["s3_endpoint_region"]],

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES, WAYS
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import ACCESS_MODES, SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import (
     deployer_access,
     deployer_role_arn,
@@ -109,7 +109,7 @@ class Runs:
 
     def there_and_back(self) -> None:
         """What differs with the other way of access: the role is the DMS account's, an endpoint is modified, bucket and key admit it."""
-        self.deployment = dataclasses.replace(self.deployment, ways=WAYS)
+        self.deployment = dataclasses.replace(self.deployment, access_modes=ACCESS_MODES)
         self.seed()
         for side in SIDES:
             self.make_roles(side)

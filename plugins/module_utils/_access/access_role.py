@@ -59,18 +59,18 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 _VERSIONS_KEPT = 3
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool, standing: State | None = None) -> dict[str, Any]:
+def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing: State | None = None) -> dict[str, Any]:
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
-    :param standing: role and policy as they stand, where the caller has just made them; else they are read.
+    :param existing: role and policy as they stand, where the caller has just made them; else they are read.
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
         policy_findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
     role_plan.check_options(params)
     client = account.client("iam")
-    before = standing or read_state(client, account.identity, params)
+    before = existing or read_state(client, account.identity, params)
     role_plan.check_owners(before, params)
     if params["state"] == "absent":
         return _ensure_absent(client, before, params, check_mode)

@@ -27,8 +27,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_poli
     Patience,
     Policy,
     PolicyStore,
-    bring_about,
     read_policy,
+    write_until_settled,
 )
 
 # The module's own options.
@@ -55,8 +55,8 @@ class _Part:
     sid: str
     statement: dict[str, Any] | None
 
-    def standing(self, policy: Policy | None) -> dict[str, Any] | None:
-        return resource_statements.standing_statement(policy, self.sid, self.store.what)
+    def existing(self, policy: Policy | None) -> dict[str, Any] | None:
+        return resource_statements.existing_statement(policy, self.sid, self.store.what)
 
     def merged(self, policy: Policy | None) -> Policy | None:
         wanted = resource_statements.with_statement(policy, self.sid, self.statement, self.store.what)
@@ -81,13 +81,15 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     for resource, part in parts.items():
         policy = _read(part)
         part.merged(policy)
-        standing = part.standing(policy)
-        before[resource] = standing
-        after[resource] = standing if resource_statements.says_the_same(standing, part.statement) else part.statement
+        existing = part.existing(policy)
+        before[resource] = existing
+        after[resource] = existing if resource_statements.says_the_same(existing, part.statement) else part.statement
     differing = {resource: part for resource, part in parts.items() if before[resource] != after[resource]}
     policy_findings, warnings = access_analyzer.validate(account, _policies_to_write(differing, params), params)
     if differing and not check_mode:
-        bring_about([(part.store, functools.partial(_Part.merged, part)) for part in differing.values()], patience)
+        write_until_settled(
+            [(part.store, functools.partial(_Part.merged, part)) for part in differing.values()], patience
+        )
     return {
         "changed": bool(differing),
         "diff": {"before": before, "after": after},

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import DMS, LAKE, WAYS
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import ACCESS_MODES, DMS, LAKE
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import (
     ACCESS_BOUNDARY,
     ACCESS_PATH,
     DEPLOYER_BOUNDARY,
     DEPLOYERS_PATH,
-    Deployment,
+    DeployerScope,
     check,
     deployer_role_name,
 )
@@ -48,12 +48,12 @@ Document = dict[str, Any]
 
 
 def deployer_access(
-    deployment: Deployment, sides: Iterable[str], standing: Iterable[dict[str, Any]] = ()
+    deployment: DeployerScope, sides: Iterable[str], existing: Iterable[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """All that the account of these sides gets: {path, policies: [{name, arn, document}], roles: [{name, arn, profile, trust, boundary,
     policies}], documents: [{name, kind, document}]}, the latter for dms_policy_validation.
 
-    :param standing: the roles of all deployments that the account has, {arn, assume_role_policy_document}.
+    :param existing: the roles of all deployments that the account has, {arn, assume_role_policy_document}.
     :raises DatalakeError: something that can't be, or that would open what must stay closed.
     """
     check(deployment)
@@ -63,7 +63,7 @@ def deployer_access(
         of_side, with_policies = _side_access(deployment, side)
         policies |= {policy["arn"]: policy for policy in with_policies}
         roles += of_side
-    _refuse_used_ids(deployment, roles, standing)
+    _refuse_used_ids(deployment, roles, existing)
     return {
         "path": f"{DEPLOYERS_PATH}{deployment.name}/",
         "policies": list(policies.values()),
@@ -75,7 +75,7 @@ def deployer_access(
     }
 
 
-def _side_access(deployment: Deployment, side: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _side_access(deployment: DeployerScope, side: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Roles and policies of one side."""
     boundaries = [(DEPLOYER_BOUNDARY, deployer_boundary(deployment, side))]
     if side in deployment.homes:
@@ -102,13 +102,15 @@ def _side_access(deployment: Deployment, side: str) -> tuple[list[dict[str, Any]
     return roles, policies
 
 
-def deployer_role_arn(deployment: Deployment, side: str, profile: str) -> str:
+def deployer_role_arn(deployment: DeployerScope, side: str, profile: str) -> str:
     """The ARN of the role that a side's playbooks of a profile assume."""
     name = deployer_role_name(deployment.name, side, profile)
     return deployment.iam_arn(side, f"role{DEPLOYERS_PATH}{deployment.name}/{name}")
 
 
-def _refuse_used_ids(deployment: Deployment, roles: list[dict[str, Any]], standing: Iterable[dict[str, Any]]) -> None:
+def _refuse_used_ids(
+    deployment: DeployerScope, roles: list[dict[str, Any]], existing: Iterable[dict[str, Any]]
+) -> None:
     """
     :raises DatalakeError: a role that is not among `roles` can be assumed with an external id of theirs.
     """
@@ -118,7 +120,7 @@ def _refuse_used_ids(deployment: Deployment, roles: list[dict[str, Any]], standi
     own = f":role{DEPLOYERS_PATH}{deployment.name}/"
     users = [
         role["arn"]
-        for role in standing
+        for role in existing
         if role["arn"] not in ours
         and own not in role["arn"]
         and ids & external_ids_of(role["assume_role_policy_document"])
@@ -138,17 +140,19 @@ def external_ids_of(document: Document) -> set[str]:
     return {external_id for condition in conditions for external_id in as_list(condition.get("sts:ExternalId"))}
 
 
-def _policy(deployment: Deployment, side: str, name: str, document: Document) -> dict[str, Any]:
+def _policy(deployment: DeployerScope, side: str, name: str, document: Document) -> dict[str, Any]:
     return {"name": name, "arn": deployment.boundary_arn(side, name), "document": document}
 
 
 # What the playbooks may do
 
 
-def profile_documents(deployment: Deployment, side: str, profile: str) -> list[Document]:
+def profile_documents(deployment: DeployerScope, side: str, profile: str) -> list[Document]:
     """The policies of a profile, as few as IAM's limit allows."""
     documents: list[Document] = []
-    for statement in _statements(deployment, side, needs_of_profile(profile, deployment.ways, deployment.account_wide)):
+    for statement in _statements(
+        deployment, side, needs_of_profile(profile, deployment.access_modes, deployment.account_wide)
+    ):
         fuller = _document([*(documents[-1]["Statement"] if documents else []), statement])
         if documents and document_length(fuller) <= POLICY_LENGTH:
             documents[-1] = fuller
@@ -163,7 +167,7 @@ def profile_documents(deployment: Deployment, side: str, profile: str) -> list[D
     return documents
 
 
-def _statements(deployment: Deployment, side: str, needs: dict[str, tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+def _statements(deployment: DeployerScope, side: str, needs: dict[str, tuple[str, ...]]) -> Iterator[dict[str, Any]]:
     """One statement for all actions that have resources and conditions in common."""
     grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     known: set[tuple[str, ...]] = set()
@@ -186,7 +190,7 @@ def _statements(deployment: Deployment, side: str, needs: dict[str, tuple[str, .
             yield _allow(sid, granted, resources, condition)
 
 
-def sides_of(deployment: Deployment, kind: str) -> list[str]:
+def sides_of(deployment: DeployerScope, kind: str) -> list[str]:
     """The sides that have resources of a kind."""
     return {HOME: deployment.homes, BOTH: [DMS, LAKE]}.get(KINDS[kind][0], [KINDS[kind][0]])
 
@@ -220,7 +224,7 @@ def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
     return found if action.startswith("iam:") or kind in named else (*found, "region")
 
 
-def _condition(deployment: Deployment, side: str, name: str) -> dict[str, dict[str, Any]]:
+def _condition(deployment: DeployerScope, side: str, name: str) -> dict[str, dict[str, Any]]:
     if name == "boundary":
         return {"StringEquals": {"iam:PermissionsBoundary": deployment.boundary_arn(side)}}
     if name == "own_policy":
@@ -241,7 +245,7 @@ def _merged(conditions: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[s
     return found
 
 
-def _resources(deployment: Deployment, side: str, kind: str) -> list[str]:
+def _resources(deployment: DeployerScope, side: str, kind: str) -> list[str]:
     """The ARNs of a kind; empty where the deployment has none."""
     d, s3 = deployment, f"arn:{deployment.partition}:s3:::"
     journals = f"{d.journal_prefix.strip('/')}/*".lstrip("/")
@@ -277,7 +281,7 @@ def _resources(deployment: Deployment, side: str, kind: str) -> list[str]:
     }[kind]
 
 
-def _service_role_statements(deployment: Deployment, side: str, actions: list[str]) -> Iterator[dict[str, Any]]:
+def _service_role_statements(deployment: DeployerScope, side: str, actions: list[str]) -> Iterator[dict[str, Any]]:
     """Each service role with AWS's policy for it alone, since these roles have no boundary."""
     for name in SERVICE_ROLES:
         arn = policy_arn(name, deployment.partition)
@@ -288,7 +292,7 @@ def _service_role_statements(deployment: Deployment, side: str, actions: list[st
 # What nobody may do
 
 
-def deployer_boundary(deployment: Deployment, side: str) -> Document:
+def deployer_boundary(deployment: DeployerScope, side: str) -> Document:
     """The boundary of the roles to assume: no way up, whatever policy one of them may get.
 
     They change nothing under their own path, and no role but with the access roles' boundary; the service roles of DMS have none. Of IAM
@@ -298,7 +302,7 @@ def deployer_boundary(deployment: Deployment, side: str) -> Document:
     used = {
         a
         for profile in PROFILES
-        for actions in needs_of_profile(profile, WAYS, account_wide=True).values()
+        for actions in needs_of_profile(profile, ACCESS_MODES, account_wide=True).values()
         for a in actions
     }
     allowed = sorted({action if action.startswith("iam:") else f"{action.split(':')[0]}:*" for action in used})
@@ -319,7 +323,7 @@ def deployer_boundary(deployment: Deployment, side: str) -> Document:
     )
 
 
-def access_boundary(deployment: Deployment, side: str) -> Document:
+def access_boundary(deployment: DeployerScope, side: str) -> Document:
     """The boundary of the access roles: what an endpoint of this deployment can need at the most."""
     allowed: dict[str, dict[str, Any]] = {}
     for document in _widest_policies(deployment, side):
@@ -341,7 +345,7 @@ def access_boundary(deployment: Deployment, side: str) -> Document:
     )
 
 
-def _widest_policies(deployment: Deployment, side: str) -> Iterator[Document]:
+def _widest_policies(deployment: DeployerScope, side: str) -> Iterator[Document]:
     account = deployment.account_of(side)
     for region in deployment.regions:
         for bucket in deployment.bucket_names:
@@ -350,7 +354,7 @@ def _widest_policies(deployment: Deployment, side: str) -> Iterator[Document]:
                 yield access_policy(widest, deployment.partition, region, account)
 
 
-def trust(deployment: Deployment, side: str) -> Document:
+def trust(deployment: DeployerScope, side: str) -> Document:
     """Who may assume the roles: the automation, with the external id of this account and environment."""
     principals = [
         f"arn:{deployment.partition}:iam::{principal}:root" if is_account_id(principal) else principal

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import (
+    ACCESS_MODES,
     BUCKET_POLICY,
     CROSSACCOUNT_ROLE,
     DMS,
     LAKE,
     SIDES,
-    WAYS,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import PROFILE_SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_account_id, is_arn, is_principal
@@ -35,7 +35,7 @@ _ROLE_NAMES = re.compile(r"[\w+=,.@*-]*[\w+=,.@-][\w+=,.@*-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Deployment:
+class DeployerScope:
     """One environment of one inventory: whose roles these are, and all that they may touch."""
 
     name: str
@@ -52,7 +52,7 @@ class Deployment:
     journal_bucket: str = ""
     journal_prefix: str = ""
     journal_kms_key_arn: str = ""
-    ways: tuple[str, ...] | list[str] = (CROSSACCOUNT_ROLE,)
+    access_modes: tuple[str, ...] | list[str] = (CROSSACCOUNT_ROLE,)
     account_wide: bool = False
 
     def account_of(self, side: str) -> str:
@@ -61,7 +61,7 @@ class Deployment:
     @property
     def homes(self) -> list[str]:
         """The sides where access roles live."""
-        return [side for side, way in ((DMS, BUCKET_POLICY), (LAKE, CROSSACCOUNT_ROLE)) if way in self.ways]
+        return [side for side, way in ((DMS, BUCKET_POLICY), (LAKE, CROSSACCOUNT_ROLE)) if way in self.access_modes]
 
     @property
     def has_local_endpoints(self) -> bool:
@@ -80,7 +80,7 @@ def deployer_role_name(deployment: str, side: str, profile: str) -> str:
     return f"{deployment}-{side}-{profile}"
 
 
-def check(deployment: Deployment) -> None:
+def check(deployment: DeployerScope) -> None:
     """
     :raises DatalakeError: with all that is wrong, and what to do.
     """
@@ -89,7 +89,7 @@ def check(deployment: Deployment) -> None:
         raise DatalakeError(message=" ".join(problems))
 
 
-def _name_problems(deployment: Deployment) -> Iterator[str]:
+def _name_problems(deployment: DeployerScope) -> Iterator[str]:
     longest = max(
         len(deployer_role_name(deployment.name, side, p)) for p, sides in PROFILE_SIDES.items() for side in sides
     )
@@ -101,14 +101,14 @@ def _name_problems(deployment: Deployment) -> Iterator[str]:
     for side in SIDES:
         if not is_account_id(deployment.account_of(side)):
             yield f"{side}_account_id={deployment.account_of(side)} is not a 12-digit AWS account id; correct it (quote it in YAML)."
-    if not deployment.regions or not deployment.ways or not set(deployment.ways) <= set(WAYS):
-        yield f"regions and ways are needed, ways out of {', '.join(WAYS)}; name them."
+    if not deployment.regions or not deployment.access_modes or not set(deployment.access_modes) <= set(ACCESS_MODES):
+        yield f"regions and access_modes are needed, access_modes out of {', '.join(ACCESS_MODES)}; name them."
     for name in deployment.role_names:
         if not _ROLE_NAMES.fullmatch(name):
             yield f"role_names has {name}, which is no pattern of role names; give one like dms-s3-dev-*."
 
 
-def _trust_problems(deployment: Deployment) -> Iterator[str]:
+def _trust_problems(deployment: DeployerScope) -> Iterator[str]:
     ids = [deployment.external_ids.get(side, "") for side in SIDES]
     for side, external_id in zip(SIDES, ids, strict=True):
         if not _EXTERNAL_ID.fullmatch(external_id):
@@ -125,7 +125,7 @@ def _trust_problems(deployment: Deployment) -> Iterator[str]:
             yield f"principals has {principal}, which is neither an account id nor the ARN of a role or user; correct it."
 
 
-def _resource_problems(deployment: Deployment) -> Iterator[str]:
+def _resource_problems(deployment: DeployerScope) -> Iterator[str]:
     for name in [*deployment.bucket_names, *filter(None, [deployment.journal_bucket])]:
         problem = bucket_problem(name)
         if problem:

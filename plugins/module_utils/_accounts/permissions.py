@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import (
+    ACCESS_MODES,
     BUCKET_POLICY,
     CROSSACCOUNT_ROLE,
     DMS,
     LAKE,
     SIDES,
-    WAYS,
 )
 
 # What a module is used for. Writing needs what reading needs, too; removing says all that it needs.
@@ -355,15 +355,17 @@ def needs_of(uses: Iterable[tuple[str, str]]) -> Needs:
     return {kind: tuple(sorted(found[kind])) for kind in KINDS if kind in found}
 
 
-def needs_of_profile(profile: str, ways: Iterable[str] = (CROSSACCOUNT_ROLE,), account_wide: bool = False) -> Needs:
+def needs_of_profile(
+    profile: str, access_modes: Iterable[str] = (CROSSACCOUNT_ROLE,), account_wide: bool = False
+) -> Needs:
     """What the playbooks of a profile need.
 
-    :param ways: the ways of access. :param account_wide: with what may be read by the whole account.
+    :param access_modes: the access modes. :param account_wide: with what may be read by the whole account.
     """
     more = [("dms_survey", ACCOUNT_WIDE)] if account_wide and profile in (READER, DEPLOYER) else []
-    if BUCKET_POLICY in ways:
+    if BUCKET_POLICY in access_modes:
         more += [("dms_bucket_access", use) for use in _BUCKET_ACCESS.get(profile, ())]
-    if set(ways) == set(WAYS) and profile == DEPLOYER:
+    if set(access_modes) == set(ACCESS_MODES) and profile == DEPLOYER:
         more.append(("dms_crossaccount_role", REMOVE))
     return needs_of([*PROFILES[profile], *more])
 

@@ -85,8 +85,8 @@ def planned_role(
 def policies_to_write(before: dict[str, Role | None], after: dict[str, Role]) -> list[Policy]:
     """The trusts that a run writes; not those that stay as they are."""
     trusts = {name: role["assume_role_policy_document"] for name, role in after.items()}
-    standing = {name: (role or {}).get("assume_role_policy_document") for name, role in before.items()}
-    return [trust_policy(name, trust) for name, trust in trusts.items() if trust != standing[name]]
+    existing = {name: (role or {}).get("assume_role_policy_document") for name, role in before.items()}
+    return [trust_policy(name, trust) for name, trust in trusts.items() if trust != existing[name]]
 
 
 def policy_arn(name: str, partition: str) -> str:

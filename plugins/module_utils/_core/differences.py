@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import is_secret
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import new_tags
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import inheritable_tags
 
 # The longest text of a value; a policy document has thousands of characters.
 _LONGEST = 80
@@ -55,7 +55,7 @@ def _compared_keys(path: str, before: dict[str, Any], after: dict[str, Any]) -> 
         own, other = before.get(key), after.get(key)
         where = f"{path}.{key}" if path else str(key)
         if key == "tags":
-            own, other = new_tags(own or {}), new_tags(other or {})
+            own, other = inheritable_tags(own or {}), inheritable_tags(other or {})
         if is_secret(str(key)) and not isinstance(own or other, dict):
             yield from ([f"{where} differs"] if own != other else [])
         else:

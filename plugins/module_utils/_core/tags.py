@@ -38,7 +38,7 @@ def check_required(what: str, tags: dict[str, str], required: list[str]) -> None
         )
 
 
-def new_tags(tags: dict[str, str]) -> dict[str, str]:
+def inheritable_tags(tags: dict[str, str]) -> dict[str, str]:
     """Those of a resource's tags that its successor can be created with: AWS's own can't be asked for, ours are of the past, but for whose
     it is."""
     past = ("aws:", RESERVED_PREFIX)

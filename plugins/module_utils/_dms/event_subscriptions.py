@@ -41,11 +41,11 @@ def make_subscription_again(client: Any, wanted: dict[str, Any], tags: dict[str,
         ["ResourceAlreadyExistsFault", "ResourceNotFoundFault"], params["wait_timeout"], params["poll_interval"]
     )
     def make() -> None:
-        standing = describe_subscription(client, wanted["name"])
-        sources = sorted({*wanted["source_ids"], *(standing or {}).get("source_ids", [])})
-        if standing and standing["source_ids"] == sources:
+        existing = describe_subscription(client, wanted["name"])
+        sources = sorted({*wanted["source_ids"], *(existing or {}).get("source_ids", [])})
+        if existing and existing["source_ids"] == sources:
             return
-        if standing:
+        if existing:
             client.delete_event_subscription(SubscriptionName=wanted["name"])
         client.create_event_subscription(
             SubscriptionName=wanted["name"],

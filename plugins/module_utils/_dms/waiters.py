@@ -17,7 +17,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaite
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 
 # DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
-VISIBLE_LOOKS = 6
+VISIBILITY_ATTEMPTS = 6
 
 
 _NOT_FOUND = {"matcher": "error", "expected": "ResourceNotFoundFault"}

@@ -19,7 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, new_tags
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, inheritable_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     DesiredSettings,
@@ -115,7 +115,7 @@ def plan_endpoint(
     return Plan(MODIFIED, ("its role is in the same account",), changes)
 
 
-def users_in_the_way(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:
+def blocking_users(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:
     """The replication tasks and serverless replications of the endpoint that the plan would hurt, for people.
 
     :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs, which tell no state, so that
@@ -131,7 +131,7 @@ def users_in_the_way(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict
 def refuse_users(endpoint: dict[str, Any], plan: Plan, users: list[str]) -> None:
     """Stop where something uses the endpoint and the plan would hurt it.
 
-    :param users: see users_in_the_way.
+    :param users: see blocking_users.
     :raises DatalakeError: naming them.
     """
     if not users:
@@ -153,7 +153,7 @@ def resource_identifier(endpoint_arn: str) -> str | None:
     return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
 
 
-def complete(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:
+def with_carried_over(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:
     """The settings to create an endpoint with: what is wanted, and (unless `exact`) what its predecessor had beside that.
 
     A setting that nobody names any more stays as it is, whether the endpoint is modified or created again.
@@ -175,7 +175,7 @@ def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]
         "external_id": endpoint.get("ExternalId"),
         "s3_settings": snake_settings(settings),
         "extra_connection_attributes": format_attributes({k: v for k, v in attributes.items() if not is_secret(k)}),
-        "tags": new_tags(tags),
+        "tags": inheritable_tags(tags),
     }
 
 
@@ -190,7 +190,7 @@ def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def unnamed(
+def undeclared(
     current: dict[str, Any], desired: DesiredSettings, tags: dict[str, str], wanted: dict[str, Any]
 ) -> list[str]:
     """What the endpoint has and the user does not name, so that a run that dies between deletion and creation would lose it.
@@ -198,12 +198,12 @@ def unnamed(
     :param tags: the endpoint's. :param wanted: the tags that the user names.
     """
     lost = {name for name, (_present, _default) in superfluous(desired, current).items()}
-    return sorted(lost) + sorted(f"tag {key}" for key in new_tags(tags) if key not in {*wanted, DEPLOYMENT_TAG})
+    return sorted(lost) + sorted(f"tag {key}" for key in inheritable_tags(tags) if key not in {*wanted, DEPLOYMENT_TAG})
 
 
 def create_request(
     current: dict[str, Any] | None,
-    whole: DesiredSettings,
+    full_settings: DesiredSettings,
     identifier: str,
     tail: str | None,
     tags: dict[str, str],
@@ -211,27 +211,27 @@ def create_request(
     """The parameters of CreateEndpoint.
 
     :param current: the endpoint that is replaced, whose end of the ARN is kept; None for a new one.
-    :param whole: the settings, see `complete`.
+    :param full_settings: the settings, see `with_carried_over`.
     :param tail: the resource identifier that the user wants for a new one.
     """
     request = {
         "EndpointIdentifier": identifier,
         "EndpointType": "target",
         "EngineName": "s3",
-        "S3Settings": whole.settings,
+        "S3Settings": full_settings.settings,
         "ResourceIdentifier": (resource_identifier(current["EndpointArn"]) if current else None) or tail,
-        "ExtraConnectionAttributes": format_attributes(whole.attributes),
+        "ExtraConnectionAttributes": format_attributes(full_settings.attributes),
         "Tags": ansible_dict_to_boto3_tag_list(tags),
     }
     return {name: value for name, value in request.items() if value}
 
 
 def predicted(
-    current: dict[str, Any] | None, whole: DesiredSettings, plan: Plan, identifier: str, remote: bool
+    current: dict[str, Any] | None, full_settings: DesiredSettings, plan: Plan, identifier: str, remote: bool
 ) -> dict[str, Any]:
     """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know.
 
-    :param whole: the settings, see `complete`.
+    :param full_settings: the settings, see `with_carried_over`.
     """
     if current and plan.action == NONE:
         return current
@@ -239,9 +239,9 @@ def predicted(
     after = {
         **kept,
         "Status": "active",
-        "S3Settings": whole.settings,
-        "ServiceAccessRoleArn": whole.settings["ServiceAccessRoleArn"],
-        "ExtraConnectionAttributes": format_attributes(whole.attributes),
+        "S3Settings": full_settings.settings,
+        "ServiceAccessRoleArn": full_settings.settings["ServiceAccessRoleArn"],
+        "ExtraConnectionAttributes": format_attributes(full_settings.attributes),
     }
     if plan.action in (CREATED, RECREATED):
         same_tail = current and resource_identifier(current["EndpointArn"])

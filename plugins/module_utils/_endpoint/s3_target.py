@@ -33,7 +33,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.retries import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
     TAGS_SPEC,
     check_required,
-    new_tags,
+    inheritable_tags,
     planned_tags,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
@@ -41,7 +41,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_conf
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags, remove_tags
-from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBLE_LOOKS, wait_for, waited_for
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS, wait_for, waited_for
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan, s3_settings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     CREATED,
@@ -121,7 +121,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, known_abs
     :param known_absent: whether the caller has just looked and there is none; else the endpoint is read. Should it exist by now, AWS refuses a second
         one of its name.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
-        persisted, in_use_by, unnamed, definition, warnings.
+        persisted, in_use_by, undeclared, definition, warnings.
     :raises DatalakeError: a wrong option, or tasks in the way, before anything is changed. AnsibleAWSError: a call failed.
     """
     desired = check_options(params)
@@ -158,19 +158,19 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
 
 def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check_mode: bool) -> dict[str, Any]:
     current_tags = _owned_tags(job.client, current, job.params) if current else _tags_of_predecessor(job.params)
-    in_use_by = _users_in_the_way(job.client, current, plan, job.params) if current else []
+    in_use_by = _blocking_users(job.client, current, plan, job.params) if current else []
     # What the endpoint takes over from: itself, or the one that an interrupted run deleted to create it again.
     before = current or endpoint_plan.predecessor(job.params["predecessor"])
     if current and plan.action == NONE and job.remote and not current.get("ExternalId"):
         current = _wait_external_id(job)
     wanted_tags = planned_tags(current_tags, job.params["tags"], job.params["purge_tags"], job.params["deployment"])
     check_required(f"endpoint {job.identifier}", wanted_tags, job.params["required_tags"])
-    tags = new_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
-    whole = endpoint_plan.complete(before, job.desired, job.params["exact"])
-    after = endpoint_plan.predicted(current, whole, plan, job.identifier, job.remote)
+    tags = inheritable_tags(wanted_tags) if plan.action in (CREATED, RECREATED) else wanted_tags
+    full_settings = endpoint_plan.with_carried_over(before, job.desired, job.params["exact"])
+    after = endpoint_plan.predicted(current, full_settings, plan, job.identifier, job.remote)
     persisted, warnings = plan.action not in (CREATED, RECREATED), list(job.desired.warnings)
     if not check_mode:
-        after, persisted = _carry_out(job, current, before, plan, whole, tags)
+        after, persisted = _carry_out(job, current, before, plan, full_settings, tags)
         if current and plan.action in (NONE, MODIFIED):
             _update_tags(job.client, after["EndpointArn"], current_tags, tags)
         if persisted:
@@ -192,7 +192,7 @@ def _ensure_present(job: _Job, current: dict[str, Any] | None, plan: Plan, check
         "current_external_id": (current or {}).get("ExternalId"),
         "persisted": persisted,
         "in_use_by": in_use_by,
-        "unnamed": _unnamed(job, current, current_tags) if current and plan.action == RECREATED else [],
+        "undeclared": _undeclared(job, current, current_tags) if current and plan.action == RECREATED else [],
         "definition": endpoint_plan.definition(current, current_tags) if current else job.params["predecessor"],
         "warnings": [f"{job.identifier}: {warning}" for warning in warnings],
     }
@@ -205,7 +205,7 @@ def _ensure_absent(
     tags: dict[str, str] = {}
     if current:
         tags = _owned_tags(client, current, params)
-        _users_in_the_way(client, current, plan, params)
+        _blocking_users(client, current, plan, params)
         if not check_mode:
             _delete(client, current["EndpointArn"], params)
     return {
@@ -220,7 +220,7 @@ def _ensure_absent(
         "current_external_id": (current or {}).get("ExternalId"),
         "persisted": False,
         "in_use_by": [],
-        "unnamed": [],
+        "undeclared": [],
         "definition": endpoint_plan.definition(current, tags) if current else None,
         "warnings": [],
     }
@@ -244,7 +244,7 @@ def _owned_tags(client: Any, endpoint: dict[str, Any], params: dict[str, Any]) -
     return tags
 
 
-def _users_in_the_way(client: Any, endpoint: dict[str, Any], plan: Plan, params: dict[str, Any]) -> list[str]:
+def _blocking_users(client: Any, endpoint: dict[str, Any], plan: Plan, params: dict[str, Any]) -> list[str]:
     """Who uses the endpoint and would be hurt, for people.
 
     :raises DatalakeError: somebody does, unless in_use is ignore.
@@ -253,7 +253,7 @@ def _users_in_the_way(client: Any, endpoint: dict[str, Any], plan: Plan, params:
         return []
     arn = endpoint["EndpointArn"]
     tasks, configs = list_tasks(client, arn), list_replication_configs(client, arn)
-    users = endpoint_plan.users_in_the_way(plan, tasks, configs)
+    users = endpoint_plan.blocking_users(plan, tasks, configs)
     if params["in_use"] == "fail":
         endpoint_plan.refuse_users(endpoint, plan, users)
     return users
@@ -263,10 +263,10 @@ def _tags_of_predecessor(params: dict[str, Any]) -> dict[str, str]:
     return dict((params["predecessor"] or {}).get("tags") or {})
 
 
-def _unnamed(job: _Job, current: dict[str, Any], tags: dict[str, str]) -> list[str]:
+def _undeclared(job: _Job, current: dict[str, Any], tags: dict[str, str]) -> list[str]:
     if job.params["exact"]:
         return []
-    return endpoint_plan.unnamed(current, job.desired, tags, job.params["tags"] or {})
+    return endpoint_plan.undeclared(current, job.desired, tags, job.params["tags"] or {})
 
 
 # The calls
@@ -277,13 +277,13 @@ def _carry_out(
     current: dict[str, Any] | None,
     before: dict[str, Any] | None,
     plan: Plan,
-    whole: DesiredSettings,
+    full_settings: DesiredSettings,
     tags: dict[str, str],
 ) -> tuple[dict[str, Any], bool]:
     """Do what the plan says; the endpoint as AWS has it then, and whether AWS kept it.
 
     :param before: the endpoint whose end of the ARN is kept: the current one, or its predecessor.
-    :param whole: the settings of an endpoint that is created, see endpoint_plan.complete.
+    :param full_settings: the settings of an endpoint that is created, see endpoint_plan.with_carried_over.
     """
     if current and plan.action == NONE:
         return current, True
@@ -293,7 +293,7 @@ def _carry_out(
     if current:
         _delete(job.client, current["EndpointArn"], job.params)
     tail = job.params["resource_identifier"]
-    return _create(job, endpoint_plan.create_request(before, whole, job.identifier, tail, tags))
+    return _create(job, endpoint_plan.create_request(before, full_settings, job.identifier, tail, tags))
 
 
 def _read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
@@ -320,7 +320,7 @@ def _create(job: _Job, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     made = describe_endpoint(job.client, job.identifier)
     if made and made["Status"] == "active" and (made.get("ExternalId") or not job.remote):
         return made, True
-    some_looks = (VISIBLE_LOOKS - 1) * job.params["poll_interval"]
+    some_looks = (VISIBILITY_ATTEMPTS - 1) * job.params["poll_interval"]
     if not waited_for(job.client, "endpoint_visible", some_looks, **job.looks):
         if not answer.get("ExternalId"):
             raise DatalakeError(
@@ -346,7 +346,7 @@ def _create_when_role_is_ready(job: _Job, request: dict[str, Any]) -> dict[str, 
         try:
             return dict(job.client.create_endpoint(**arguments)["Endpoint"])
         except is_boto3_error_code(_MAY_STAND_ALL_THE_SAME) as error:
-            made = _standing(job) if denial(error) in (None, PROPAGATION) else None
+            made = _existing(job) if denial(error) in (None, PROPAGATION) else None
             if made is None:
                 raise
             return made
@@ -359,7 +359,7 @@ def _create_when_role_is_ready(job: _Job, request: dict[str, Any]) -> dict[str, 
         return dict(create(**{k: v for k, v in request.items() if k != "ResourceIdentifier"}))
 
 
-def _standing(job: _Job) -> dict[str, Any] | None:
+def _existing(job: _Job) -> dict[str, Any] | None:
     """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
     botocore sent it again, or AWS keeps what it says it denies.
 

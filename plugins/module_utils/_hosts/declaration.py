@@ -94,7 +94,7 @@ def declaration(
     }
 
 
-def belongings(host: Options) -> Options:
+def ownership_of(host: Options) -> Options:
     """What names a host's endpoint and role among others, and how to get at its accounts: for whoever looks for what no host declares any more.
 
     :param host: see declaration.

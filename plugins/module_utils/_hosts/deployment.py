@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many endpoints side by side in one process, each by its own handshake; one that fails keeps nobody else from going on.
+"""Many endpoints side by side in one process, each by an EndpointDeployment of its own; one that fails keeps nobody else from going on.
 
 What replaces an endpoint that stands is left to whoever can put back what was.
 """
@@ -15,10 +15,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.modes import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import NONE
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import Handshake
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import EndpointDeployment
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, names_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import side_by_side
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import Reads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journal_stores
 
 Options = dict[str, Any]
@@ -45,13 +45,13 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Options:
     :param params: the options of dms_deployment.
     :returns: the module's result: changed, asked (names), hosts (name -> {changed, failed, msg, diff, …}), left (name -> why), warnings.
     """
-    reads = Reads()
+    reads = SharedReads()
 
-    def see_to(host: Options) -> Options:
+    def handle(host: Options) -> Options:
         result = _result(host, reads, params["replace"], check_mode)
         return {name: value for name, value in result.items() if params["details"] or name not in _DETAILS}
 
-    results = side_by_side(params["hosts"], see_to, params["parallel"])
+    results = side_by_side(params["hosts"], handle, params["parallel"])
     told = dict(zip(names_in(params["hosts"]), results, strict=True))
     told |= {name: _failed(str(why)) for name, why in params["problems"].items()}
     warnings = [warning for result in results for warning in result.pop("warnings", [])]
@@ -68,56 +68,56 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Options:
     }
 
 
-def _result(host: Options, reads: Reads, replace: bool, check_mode: bool) -> Options:
-    handshake = None
+def _result(host: Options, reads: SharedReads, replace: bool, check_mode: bool) -> Options:
+    endpoint_deployment = None
     try:
-        handshake = _handshake(host, reads, check_mode)
-        handshake.stays = not replace
+        endpoint_deployment = _endpoint_deployment(host, reads, check_mode)
+        endpoint_deployment.stays = not replace
         if not replace:
-            _leave_other_ways(handshake, reads)
-        handshake.look()
+            _leave_other_ways(endpoint_deployment, reads)
+        endpoint_deployment.look()
         if not replace:
-            _leave_replacements(handshake)
-        handshake.carry_out()
+            _leave_replacements(endpoint_deployment)
+        endpoint_deployment.carry_out()
     except Left as reason:
         return {"left": str(reason), "msg": f"{host['name']}: {reason}."}
     except CALL_ERRORS as error:
-        return {**_failed(explain(error)), **(_changes(handshake) if handshake else {})}
+        return {**_failed(explain(error)), **(_changes(endpoint_deployment) if endpoint_deployment else {})}
     return {
-        **_changes(handshake),
+        **_changes(endpoint_deployment),
         "failed": False,
-        "msg": _sentence(handshake),
-        "connection_status": handshake.test["status"],
-        "endpoint": handshake.made["endpoint"],
-        **{name: handshake.access[name] for name in _DETAILS[1:]},
+        "msg": _sentence(endpoint_deployment),
+        "connection_status": endpoint_deployment.test["status"],
+        "endpoint": endpoint_deployment.made["endpoint"],
+        **{name: endpoint_deployment.access[name] for name in _DETAILS[1:]},
     }
 
 
-def _handshake(host: Options, reads: Reads, check_mode: bool) -> Handshake:
+def _endpoint_deployment(host: Options, reads: SharedReads, check_mode: bool) -> EndpointDeployment:
     dms, lake = reads.account(host["dms"]), reads.account(host["lake"])
-    return Handshake(host, dms, dms if host["access"] == BUCKET_POLICY else lake, lake, check_mode)
+    return EndpointDeployment(host, dms, dms if host["access"] == BUCKET_POLICY else lake, lake, check_mode)
 
 
-def _leave_other_ways(handshake: Handshake, reads: Reads) -> None:
+def _leave_other_ways(endpoint_deployment: EndpointDeployment, reads: SharedReads) -> None:
     """
     :raises Left: more than an endpoint and a role in the data-lake account is to be seen to.
     """
-    host = handshake.host
+    host = endpoint_deployment.host
     if host["access"] == BUCKET_POLICY:
         raise Left("the policies of bucket and key are changed one host after the other")
     if host["role"]["role_name"] in reads.local_roles(host):
         raise Left("the other way of access has left a role")
-    if handshake.lake.identity.partition != host["partition"]:
-        raise Left(f"the data-lake account is of partition {handshake.lake.identity.partition}")
+    if endpoint_deployment.lake.identity.partition != host["partition"]:
+        raise Left(f"the data-lake account is of partition {endpoint_deployment.lake.identity.partition}")
 
 
-def _leave_replacements(handshake: Handshake) -> None:
+def _leave_replacements(endpoint_deployment: EndpointDeployment) -> None:
     """
     :raises Left: what stands would be replaced, or is half replaced.
     """
-    if handshake.replaces():
+    if endpoint_deployment.replaces():
         raise Left("the endpoint is to be replaced")
-    journal = journal_stores.store_for(handshake.dms, handshake.host["replacement"])
+    journal = journal_stores.store_for(endpoint_deployment.dms, endpoint_deployment.host["replacement"])
     if journal and journal.read():
         raise Left("a replacement was interrupted")
 
@@ -126,25 +126,31 @@ def _failed(msg: str) -> Options:
     return {"changed": False, "failed": True, "msg": msg, "diff": [], "warnings": []}
 
 
-def _changes(handshake: Handshake) -> Options:
+def _changes(endpoint_deployment: EndpointDeployment) -> Options:
     """What has changed by now, as Ansible shows it with --diff."""
     return {
-        "changed": handshake.changed,
+        "changed": endpoint_deployment.changed,
         "diff": [
-            {"before_header": step, "after_header": step, **diff} for step, diff in sorted(handshake.diffs.items())
+            {"before_header": step, "after_header": step, **diff}
+            for step, diff in sorted(endpoint_deployment.diffs.items())
         ],
-        **({"action": handshake.plan["action"]} if handshake.plan else {}),
-        "warnings": handshake.warnings,
+        **({"action": endpoint_deployment.plan["action"]} if endpoint_deployment.plan else {}),
+        "warnings": endpoint_deployment.warnings,
     }
 
 
-def _sentence(handshake: Handshake) -> str:
-    plan = handshake.plan
+def _sentence(endpoint_deployment: EndpointDeployment) -> str:
+    plan = endpoint_deployment.plan
     done = plan["action"] if plan["action"] != NONE else "tagged anew" if plan["differences"] else "unchanged"
-    text = f"{handshake.identifier}: endpoint {done}, connection {handshake.test['status']}."
-    if handshake.check_mode and plan["action"] != NONE and not handshake.known_ids() and handshake.made["external_id"]:
+    text = f"{endpoint_deployment.identifier}: endpoint {done}, connection {endpoint_deployment.test['status']}."
+    if (
+        endpoint_deployment.check_mode
+        and plan["action"] != NONE
+        and not endpoint_deployment.known_ids()
+        and endpoint_deployment.made["external_id"]
+    ):
         text += (
-            f" The trust of {handshake.host['role']['role_name']} would admit the ExternalId that AWS gives to the endpoint, "
-            f"{handshake.made['external_id']}, and after a successful test no other."
+            f" The trust of {endpoint_deployment.host['role']['role_name']} would admit the ExternalId that AWS gives to the endpoint, "
+            f"{endpoint_deployment.made['external_id']}, and after a successful test no other."
         )
     return text

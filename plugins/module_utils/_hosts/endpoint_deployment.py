@@ -19,7 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import NotYet, retry_until
-from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBLE_LOOKS
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     CREATED,
@@ -38,7 +38,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 
 
 @dataclass
-class Handshake:
+class EndpointDeployment:
     """One endpoint on its way.
 
     :ivar host: see declaration.declaration. :ivar dms: the account of the endpoint. :ivar home: that of its access role.
@@ -62,7 +62,7 @@ class Handshake:
     diffs: dict[str, Result] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     # Role and policy as this very run has made them, so that they need not be read again.
-    _standing: Result | None = None
+    _existing: Result | None = None
 
     def look(self) -> Result:
         """Read the endpoint and plan; nothing is changed.
@@ -88,7 +88,7 @@ class Handshake:
         """
         # Where AWS checks the trust when it creates an endpoint, the trust must ask for the account alone just then.
         anew = self.host["role"]["bootstrap_trust"] == "source_account" and self.plan["action"] in (CREATED, RECREATED)
-        self._admit([] if anew else ids_of(self.plan["current_external_id"]), purge=anew)
+        self._ensure_access([] if anew else ids_of(self.plan["current_external_id"]), purge=anew)
         if self.plan["action"] != NONE or self.plan["differences"]:
             self._make_endpoint(known_absent=self.plan["action"] == CREATED)
         if not self.made["persisted"] and self.known_ids():
@@ -103,7 +103,7 @@ class Handshake:
         if self.test["status"] == connection_tests.SUCCESSFUL and set(self.access["external_ids"]) - set(
             self.known_ids()
         ):
-            self._admit(self.known_ids(), purge=True)
+            self._ensure_access(self.known_ids(), purge=True)
         if self.test["status"] == connection_tests.FAILED:
             raise DatalakeError(
                 message=f"The connection test of {self.identifier} failed: {self.test['last_failure_message']}; {self.test['hint']}."
@@ -126,9 +126,9 @@ class Handshake:
         """The endpoint, and its ExternalId into the trust of its role."""
         in_use = "ignore" if self.check_mode else "fail"
         options = self._endpoint_options(in_use=in_use, recreate=recreate)
-        self.made = self._note("endpoint", s3_target.ensure(self.dms, options, self.check_mode, known_absent))
+        self.made = self._record("endpoint", s3_target.ensure(self.dms, options, self.check_mode, known_absent))
         if set(self.known_ids()) - set(self.access["external_ids"]):
-            self._admit(self.known_ids())
+            self._ensure_access(self.known_ids())
 
     def _make_endpoint_again(self) -> None:
         """AWS kept only the ExternalId; once it is admitted, IAM may need a while to tell DMS.
@@ -138,7 +138,7 @@ class Handshake:
         pause, patience = (self.host["endpoint"][name] for name in ("poll_interval", "iam_propagation_timeout"))
 
         # Each try looks for the endpoint several times.
-        @retry_until(1 + math.ceil(patience / (VISIBLE_LOOKS * pause)), pause, backoff=1)
+        @retry_until(1 + math.ceil(patience / (VISIBILITY_ATTEMPTS * pause)), pause, backoff=1)
         def make() -> None:
             self._make_endpoint()
             if not self.made["persisted"]:
@@ -153,19 +153,21 @@ class Handshake:
                 f"{self.dms.identity.account_id}."
             ) from error
 
-    def _admit(self, external_ids: list[str], purge: bool = False) -> None:
+    def _ensure_access(self, external_ids: list[str], purge: bool = False) -> None:
         """The access role with these ids; with bucket_policy, then, bucket and key admit it, which must exist by then."""
         # The trust with the placeholder was looked at a moment ago, and an id in its place makes no difference.
-        looked_at = bool(self._standing) and self.host["role"]["bootstrap_trust"] == "placeholder"
+        looked_at = bool(self._existing) and self.host["role"]["bootstrap_trust"] == "placeholder"
         more = {"validate_policies": "off"} if looked_at else {}
         options = role_options(self.host, self.made["settings"], external_ids, purge, **more)
-        self.access = access_role.ensure(self.home, options, self.check_mode, self._standing)
-        if not self.check_mode and (self._standing or not self.access["diff"]["before"]["role"]):
-            self._standing = self.access["diff"]["after"]
-        self._note("role", self.access)
+        self.access = access_role.ensure(self.home, options, self.check_mode, self._existing)
+        if not self.check_mode and (self._existing or not self.access["diff"]["before"]["role"]):
+            self._existing = self.access["diff"]["after"]
+        self._record("role", self.access)
         if self.host["access"] == BUCKET_POLICY:
             options = bucket_access_options(self.host, self.made["settings"], self.access["role"]["arn"])
-            self.bucket_access = self._note("bucket_access", bucket_access.ensure(self.lake, options, self.check_mode))
+            self.bucket_access = self._record(
+                "bucket_access", bucket_access.ensure(self.lake, options, self.check_mode)
+            )
 
     def _test(self) -> None:
         """A failed test is no error yet: a new endpoint may be made once more."""
@@ -177,12 +179,12 @@ class Handshake:
         # IAM gets its time where something changed, in this run or in one that was interrupted before the test.
         if not (touched or untested):
             options["iam_propagation_timeout"] = 0
-        self.test = self._note("connection", connection_tests.ensure(self.dms, options, self.check_mode))
+        self.test = self._record("connection", connection_tests.ensure(self.dms, options, self.check_mode))
 
     def _endpoint_options(self, **more: Any) -> Options:
         return validated(s3_target.ARGUMENT_SPEC, {**self.host["endpoint"], **more})
 
-    def _note(self, step: str, result: Result) -> Result:
+    def _record(self, step: str, result: Result) -> Result:
         self.warnings += [text for text in result.pop("warnings", []) if text not in self.warnings]
         if result["changed"]:
             first = self.diffs.get(step) or result["diff"]

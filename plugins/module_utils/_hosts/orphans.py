@@ -35,8 +35,8 @@ def left_over(
         account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
     """
     paths = {d["role_path"] for d in declared if d["deployment"] == deployment}
-    standing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
-    gone = {arn: e for arn, e in standing.items() if _is_left(e, deployment, paths) and not _is_declared(e, declared)}
+    existing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
+    gone = {arn: e for arn, e in existing.items() if _is_orphan(e, deployment, paths) and not _is_declared(e, declared)}
     # In either account, as the other way of access has its role there.
     names = {(d[f"{side}_account_id"], d["role_name"].lower()) for d in declared for side in ("dms", "lake")}
     ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
@@ -44,7 +44,7 @@ def left_over(
     # The account's service roles have no endpoint, and other deployments need them too.
     ours = {arn: r for arn, r in ours.items() if r["role_name"] not in SERVICE_ROLES}
     ours = {arn: r for arn, r in ours.items() if (account_of(arn), r["role_name"].lower()) not in names}
-    users = Counter(_role_of(endpoint) for endpoint in standing.values())
+    users = Counter(_role_of(endpoint) for endpoint in existing.values())
     pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
     alone = [(None, role) for arn, role in ours.items() if not users[arn]]
     lakes = {d["dms_account_id"]: d["lake_account_id"] for d in declared if d["dms_account_id"] != d["lake_account_id"]}
@@ -66,7 +66,7 @@ def _has_tag(resource: dict[str, Any], deployment: str) -> bool:
     return bool(deployment) and (resource["tags"] or {}).get(DEPLOYMENT_TAG) == deployment
 
 
-def _is_left(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
+def _is_orphan(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
     is_s3_target = endpoint.get("engine_name") == "s3" and endpoint.get("endpoint_type", "").lower() == "target"
     return is_s3_target and _has_tag(endpoint, deployment) and role_path(_role_of(endpoint) or "") in paths
 

@@ -30,13 +30,13 @@ class Progress:
 
 
 def side_by_side(
-    hosts: list[Options], see_to: Callable[[Options], dict[str, Any]], parallel: int
+    hosts: list[Options], handle: Callable[[Options], dict[str, Any]], parallel: int
 ) -> list[dict[str, Any]]:
     """What came of each host, in their order, seen to in so many threads; each result has a `msg`, which tells how far this has come."""
     progress = Progress(len(hosts))
 
     def told(host: Options) -> dict[str, Any]:
-        result = see_to(host)
+        result = handle(host)
         progress.tell(result["msg"])
         return result
 

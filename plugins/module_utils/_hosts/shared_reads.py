@@ -21,14 +21,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 _CONNECTION = ("region", "assume_role_arn", "assume_role_external_id", "assume_role_session_name")
 
 
-class Reads:
+class SharedReads:
     """What was read, each once, by whichever thread came first; a read that failed fails for each host that needs it, and for no other."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def once(self, what: list[Any], read: Callable[[], Any]) -> Any:
+    def read_once(self, what: list[Any], read: Callable[[], Any]) -> Any:
         """The answer to `what`, a description in JSON's types, by the first of those who want it."""
         key = json.dumps(what, sort_keys=True, default=str)
         with self._locks.setdefault(key, threading.Lock()):
@@ -51,7 +51,7 @@ class Reads:
         :raises DatalakeError: options that can't be.
         """
         connection = {name: place[name] for name in _CONNECTION if name in place}
-        account: Account = self.once(["account", connection], lambda: _account(connection))
+        account: Account = self.read_once(["account", connection], lambda: _account(connection))
         return account
 
     def local_roles(self, host: Options) -> set[str]:
@@ -59,7 +59,7 @@ class Reads:
         if host["one_account"]:
             return set()
         path, dms = host["role"]["path"], host["dms"]
-        names: set[str] = self.once(["roles", dms, path], lambda: _role_names(self.account(dms), path))
+        names: set[str] = self.read_once(["roles", dms, path], lambda: _role_names(self.account(dms), path))
         return names
 
     def journals(self, host: Options) -> set[str]:
@@ -67,7 +67,7 @@ class Reads:
         dms, bucket, prefix = host["dms"], host["replacement"]["journal_bucket"], host["replacement"]["journal_prefix"]
         if not bucket:
             return set()
-        keys: set[str] = self.once(
+        keys: set[str] = self.read_once(
             ["journals", dms, bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
         )
         return keys

@@ -4,7 +4,7 @@
 
 """Clients that answer from what a survey has read, and refuse everything else: with them a module decides in check mode without a call.
 
-A request that a client here does not know raises NotSurveyed; so does whatever would be written.
+A request that a client here does not know raises NotInSnapshot; so does whatever would be written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 Item = dict[str, Any]
 
 
-class NotSurveyed(Exception):
+class NotInSnapshot(Exception):
     """Something that was not read."""
 
 
@@ -40,30 +40,30 @@ class IamSnapshot:
     policies: dict[str, Item]
 
 
-class SurveyedAccount(Account):
+class SnapshotAccount(Account):
     """An account whose clients know what was read, and nothing else."""
 
     def __init__(self, real: Account, clients: dict[str, Any]):
-        self.region, self.answers, self._surveyed = real.region, real.answers, clients
+        self.region, self.answers, self._clients = real.region, real.answers, clients
         # Where it is not given away by the role to assume, STS was asked once for all hosts.
         self.__dict__["identity"] = real.identity
 
     def client(self, service: str) -> Any:
         """The client of a service that was surveyed.
 
-        :raises NotSurveyed: another service.
+        :raises NotInSnapshot: another service.
         """
-        if service not in self._surveyed:
-            raise NotSurveyed(service)
-        return self._surveyed[service]
+        if service not in self._clients:
+            raise NotInSnapshot(service)
+        return self._clients[service]
 
 
 class _Client:
     def __getattr__(self, operation: str) -> Any:
-        raise NotSurveyed(operation)
+        raise NotInSnapshot(operation)
 
 
-class SurveyedDms(_Client):
+class SnapshotDms(_Client):
     """DMS as it was read."""
 
     def __init__(self, snapshot: DmsSnapshot):
@@ -73,7 +73,7 @@ class SurveyedDms(_Client):
         (identifier,) = _values(request, "endpoint-id")
         found = self._snapshot.endpoints.get(identifier)
         if found and found["Status"] != "active":
-            raise NotSurveyed(f"what becomes of an endpoint that is {found['Status']}")
+            raise NotInSnapshot(f"what becomes of an endpoint that is {found['Status']}")
         return {"Endpoints": [found] if found else []}
 
     def describe_connections(self, **request: Any) -> Item:
@@ -86,7 +86,7 @@ class SurveyedDms(_Client):
         return {"TagList": ansible_dict_to_boto3_tag_list(self._snapshot.tags[request["ResourceArn"]])}
 
 
-class SurveyedIam(_Client):
+class SnapshotIam(_Client):
     """IAM as it was read: all but the tags of policies, which are taken to be those of the role that has the policy."""
 
     def __init__(self, snapshot: IamSnapshot):
@@ -103,13 +103,13 @@ class SurveyedIam(_Client):
     def get_paginator(self, operation: str) -> Any:
         lists = {"list_attached_role_policies": self._attached_policies, "list_role_policies": self._policy_names}
         if operation not in lists:
-            raise NotSurveyed(operation)
+            raise NotInSnapshot(operation)
         return _Pages(lists[operation])
 
     def get_policy(self, **request: Any) -> Item:
         arn = request["PolicyArn"]
         if arn not in self._snapshot.policies or arn not in self._role_of:
-            raise NotSurveyed(f"policy {arn}")
+            raise NotInSnapshot(f"policy {arn}")
         return {"Policy": {**self._snapshot.policies[arn], "Tags": self._role_of[arn].get("Tags", [])}}
 
     def get_policy_version(self, **request: Any) -> Item:
@@ -118,7 +118,7 @@ class SurveyedIam(_Client):
 
     def _role(self, name: str) -> Item:
         if name not in self._snapshot.roles:
-            raise NotSurveyed(f"role {name}")
+            raise NotInSnapshot(f"role {name}")
         return self._snapshot.roles[name]
 
     def _attached_policies(self, request: Item) -> Item:

@@ -30,20 +30,20 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
     names_in,
     role_as_deployed,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import Reads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
     DmsSnapshot,
     IamSnapshot,
-    NotSurveyed,
-    SurveyedAccount,
-    SurveyedDms,
-    SurveyedIam,
+    NotInSnapshot,
+    SnapshotAccount,
+    SnapshotDms,
+    SnapshotIam,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journal_stores
 
 Options = dict[str, Any]
 
-# Reads side by side; more are not worth the connections.
+# SharedReads side by side; more are not worth the connections.
 _THREADS = 8
 
 # The module's own options.
@@ -60,10 +60,10 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     :returns: the module's result: changed (never), asked (names), looks, table, support_cases, hosts (names), stopped (name -> why), to_stop (names),
         settled (names), to_do (names), declared (name -> declaration), unsettled (name -> why), warnings.
     """
-    reads = Reads()
+    reads = SharedReads()
     looks = look_at_accounts(params["hosts"], reads)
     problems = {**params["problems"], **_wrong_options(params["hosts"])}
-    stopped = {**{name: str(why) for name, why in problems.items()}, **in_the_way(looks)}
+    stopped = {**{name: str(why) for name, why in problems.items()}, **blockers(looks)}
     ready = [host for host in params["hosts"] if host["name"] not in stopped]
     compared = ready if 0 < params["compare_from"] <= len(ready) else []
     reasons = compare(compared, reads)
@@ -96,14 +96,14 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
 # What stands in the way
 
 
-def look_at_accounts(hosts: list[Options], reads: Reads, account_checks: bool = True) -> list[Options]:
+def look_at_accounts(hosts: list[Options], reads: SharedReads, account_checks: bool = True) -> list[Options]:
     """Each account that hosts need, once: the results of dms_preflight, failed ones among them, each with its `hosts`."""
     accounts = preflight_checks.accounts([(host["name"], host["accounts"]) for host in hosts])
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(lambda options: _look({**options, "account_checks": account_checks}, reads), accounts))
 
 
-def _look(options: Options, reads: Reads) -> Options:
+def _look(options: Options, reads: SharedReads) -> Options:
     hosts, asked = options["hosts"], {name: value for name, value in options.items() if name != "hosts"}
     try:
         params = validated(preflight.ARGUMENT_SPEC, asked)
@@ -125,7 +125,7 @@ def _wrong_options(hosts: list[Options]) -> dict[str, str]:
     return found
 
 
-def in_the_way(looks: list[Options]) -> dict[str, str]:
+def blockers(looks: list[Options]) -> dict[str, str]:
     """What has to be put right first, by the name of the host. Pure."""
     found: dict[str, list[str]] = {}
     for look in looks:
@@ -137,32 +137,32 @@ def in_the_way(looks: list[Options]) -> dict[str, str]:
 # Who has nothing to do
 
 
-def compare(hosts: list[Options], reads: Reads) -> dict[str, str | None]:
+def compare(hosts: list[Options], reads: SharedReads) -> dict[str, str | None]:
     """Why each host has to go the whole way; None where everything is as it declares."""
     _read_side_by_side(hosts, reads)
     return {host["name"]: reason_to_go_on(host, reads) for host in hosts}
 
 
-def reason_to_go_on(host: Options, reads: Reads) -> str | None:
+def reason_to_go_on(host: Options, reads: SharedReads) -> str | None:
     """Why a host has to go the whole way; None where everything is as it declares.
 
     :param host: see declaration.declaration.
     """
     try:
         return _difference(host, reads)
-    except NotSurveyed as unknown:
+    except NotInSnapshot as unknown:
         return f"{unknown} was not surveyed"
     except CALL_ERRORS as error:
         return explain(error)
 
 
-def _difference(host: Options, reads: Reads) -> str | None:
+def _difference(host: Options, reads: SharedReads) -> str | None:
     if host["access"] == BUCKET_POLICY:
-        raise NotSurveyed("what the policies of bucket and key admit")
+        raise NotInSnapshot("what the policies of bucket and key admit")
     if host["replacement"]["journal_path"]:
-        raise NotSurveyed("a journal in a folder")
+        raise NotInSnapshot("a journal in a folder")
     options = validated(s3_target.ARGUMENT_SPEC, {**host["endpoint"], "in_use": "ignore"})
-    dms = surveyed_dms(host, reads)
+    dms = dms_snapshot(host, reads)
     if journal(host) in reads.journals(host):
         return "a replacement was interrupted"
     local_roles = reads.local_roles(host)
@@ -172,7 +172,7 @@ def _difference(host: Options, reads: Reads) -> str | None:
     if host["role"]["role_name"] in local_roles:
         return "the DMS account has a role of this name, too"
     wanted = role_as_deployed(host, endpoint)
-    role = access_role.ensure(surveyed_lake(host, reads), wanted, True)
+    role = access_role.ensure(iam_snapshot(host, reads), wanted, True)
     if role["changed"] or role["findings"]:
         return "role or policy differs"
     ids = ids_of(endpoint["current_external_id"])
@@ -185,9 +185,9 @@ def _difference(host: Options, reads: Reads) -> str | None:
 # What is read
 
 
-def _read_side_by_side(hosts: list[Options], reads: Reads) -> None:
+def _read_side_by_side(hosts: list[Options], reads: SharedReads) -> None:
     """Have everything read that hosts will ask for; whatever fails fails again when they do."""
-    wanted = (surveyed_dms, surveyed_lake, lambda host, reads: reads.local_roles(host), lambda h, r: r.journals(h))
+    wanted = (dms_snapshot, iam_snapshot, lambda host, reads: reads.local_roles(host), lambda h, r: r.journals(h))
 
     def read(one: tuple[Any, Options]) -> None:
         what, host = one
@@ -200,12 +200,12 @@ def _read_side_by_side(hosts: list[Options], reads: Reads) -> None:
         list(pool.map(read, [(what, host) for what in wanted for host in hosts]))
 
 
-def surveyed_dms(host: Options, reads: Reads) -> Account:
+def dms_snapshot(host: Options, reads: SharedReads) -> Account:
     """The DMS account with all endpoints, their tags and connections as they were read."""
     account = reads.account(host["dms"])
-    endpoints, tags = reads.once(["endpoints", host["dms"]], lambda: _read_endpoints(account.client("dms")))
-    connections = reads.once(["connections", host["dms"]], lambda: list_connections(account.client("dms")))
-    return SurveyedAccount(account, {"dms": SurveyedDms(DmsSnapshot(endpoints, tags, connections))})
+    endpoints, tags = reads.read_once(["endpoints", host["dms"]], lambda: _read_endpoints(account.client("dms")))
+    connections = reads.read_once(["connections", host["dms"]], lambda: list_connections(account.client("dms")))
+    return SnapshotAccount(account, {"dms": SnapshotDms(DmsSnapshot(endpoints, tags, connections))})
 
 
 def _read_endpoints(client: Any) -> tuple[dict[str, Options], dict[str, dict[str, str]]]:
@@ -214,13 +214,13 @@ def _read_endpoints(client: Any) -> tuple[dict[str, Options], dict[str, dict[str
     return {endpoint["EndpointIdentifier"]: endpoint for endpoint in endpoints}, tags
 
 
-def surveyed_lake(host: Options, reads: Reads) -> Account:
+def iam_snapshot(host: Options, reads: SharedReads) -> Account:
     """IAM in one go where that was granted; else role by role, as the module reads it."""
     account = reads.account(host["lake"])
     if not host["account_wide"]:
         return account
-    iam = reads.once(["iam", host["lake"]], lambda: SurveyedIam(_read_iam(account.client("iam"))))
-    return SurveyedAccount(account, {"iam": iam})
+    iam = reads.read_once(["iam", host["lake"]], lambda: SnapshotIam(_read_iam(account.client("iam"))))
+    return SnapshotAccount(account, {"iam": iam})
 
 
 def _read_iam(client: Any) -> IamSnapshot:

@@ -31,8 +31,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
     role_as_deployed,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import side_by_side
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import Reads
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotSurveyed
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 from ansible_collections.datalake.dms.plugins.module_utils._policies import trusts
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 
@@ -68,8 +68,8 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     :param params: the options of dms_verification.
     :returns: the module's result: changed (never), hosts (name -> {failed, msg, findings, foreign, connection_status}), warnings.
     """
-    reads, hosts = Reads(), params["hosts"]
-    stopped = survey.in_the_way(survey.look_at_accounts(hosts, reads, account_checks=False))
+    reads, hosts = SharedReads(), params["hosts"]
+    stopped = survey.blockers(survey.look_at_accounts(hosts, reads, account_checks=False))
     told = {name: _failed(str(why)) for name, why in {**params["problems"], **stopped}.items()}
     ready = [host for host in hosts if host["name"] not in told]
     results = side_by_side(ready, lambda host: _result(host, reads, params["run"]), params["parallel"])
@@ -77,7 +77,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     return {"changed": False, "hosts": told, "warnings": []}
 
 
-def _result(host: Options, reads: Reads, run: Options) -> Result:
+def _result(host: Options, reads: SharedReads, run: Options) -> Result:
     try:
         compared = compare(host, reads, run)
     except CALL_ERRORS as error:
@@ -104,18 +104,18 @@ def _failed(msg: str) -> Result:
 # What is asked
 
 
-def compare(host: Options, reads: Reads, run: Options) -> Compared:
+def compare(host: Options, reads: SharedReads, run: Options) -> Compared:
     """Have the modules compare, with what was surveyed of DMS where that is enough.
 
     :raises AnsibleAWSError: a call failed, or an option can't be.
     """
     try:
-        return _compared(host, reads, run, survey.surveyed_dms(host, reads))
-    except NotSurveyed:
+        return _compared(host, reads, run, survey.dms_snapshot(host, reads))
+    except NotInSnapshot:
         return _compared(host, reads, run, reads.account(host["dms"]))
 
 
-def _compared(host: Options, reads: Reads, run: Options, dms: Account) -> Compared:
+def _compared(host: Options, reads: SharedReads, run: Options, dms: Account) -> Compared:
     home = reads.account(host["dms" if host["access"] == BUCKET_POLICY else "lake"])
     replacement, problem = _interrupted(host, reads, run)
     predecessor = (replacement or {}).get("endpoint")
@@ -140,7 +140,7 @@ def _compared(host: Options, reads: Reads, run: Options, dms: Account) -> Compar
     )
 
 
-def _interrupted(host: Options, reads: Reads, run: Options) -> tuple[Result | None, str | None]:
+def _interrupted(host: Options, reads: SharedReads, run: Options) -> tuple[Result | None, str | None]:
     """The journal of a replacement that is not at its end, or why that can't be told."""
     options = host["replacement"]
     if not (options["journal_bucket"] or options["journal_path"]):
@@ -154,7 +154,7 @@ def _interrupted(host: Options, reads: Reads, run: Options) -> tuple[Result | No
         return None, explain(error)
 
 
-def _other_role(host: Options, reads: Reads) -> Result | None:
+def _other_role(host: Options, reads: SharedReads) -> Result | None:
     """The access role of the other way of access, where it stands and is ours."""
     # Without a deployment only the role that the endpoint uses is known to be ours.
     if host["one_account"] or not host["role"]["deployment"]:

@@ -55,7 +55,7 @@ def key_statement(sid: str, role_arn: str) -> dict[str, Any]:
     return {"Sid": sid, "Principal": {"AWS": role_arn}, **key_grant()}
 
 
-def standing_statement(policy: dict[str, Any] | None, sid: str, what: str) -> dict[str, Any] | None:
+def existing_statement(policy: dict[str, Any] | None, sid: str, what: str) -> dict[str, Any] | None:
     """Our statement of that Sid; None where there is none.
 
     :param what: the policy, as the user knows it.
@@ -78,13 +78,13 @@ def with_statement(
     What others wrote stays, in its order. Where something is written anyway, statements of ours for roles that are deleted go too: they allow
     nothing to nobody, and AWS refuses to store them again.
 
-    :raises DatalakeError: see standing_statement.
+    :raises DatalakeError: see existing_statement.
     """
-    standing = standing_statement(policy, sid, what)
-    if says_the_same(standing, statement):
+    existing = existing_statement(policy, sid, what)
+    if says_the_same(existing, statement):
         return policy
     merged = with_statements(policy, [statement] if statement else [])
-    kept = [s for s in merged["Statement"] if s is statement or not (s is standing or _is_dead(s))]
+    kept = [s for s in merged["Statement"] if s is statement or not (s is existing or _is_of_deleted_principal(s))]
     return {**merged, "Statement": kept} if kept else None
 
 
@@ -112,7 +112,7 @@ def check_length(policy: dict[str, Any] | None, limit: int, what: str) -> None:
         )
 
 
-def dead_principals(policy: dict[str, Any] | None) -> list[str]:
+def deleted_principals(policy: dict[str, Any] | None) -> list[str]:
     """The statements that name a role or user which is deleted, for people; AWS stores no policy that has one."""
     return [
         f"{s.get('Sid') or f'number {place}'} ({', '.join(ids)})"
@@ -136,6 +136,6 @@ def _has_our_shape(statement: dict[str, Any]) -> bool:
     return len(named) == 1 and (is_arn(named[0], "role") or bool(_UNIQUE_ID.fullmatch(named[0])))
 
 
-def _is_dead(statement: dict[str, Any]) -> bool:
+def _is_of_deleted_principal(statement: dict[str, Any]) -> bool:
     ours = str(statement.get("Sid", "")).startswith(SID_PREFIX) and _has_our_shape(statement)
     return ours and bool(_UNIQUE_ID.fullmatch(_named(statement["Principal"])[0]))

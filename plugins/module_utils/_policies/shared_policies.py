@@ -37,7 +37,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.resource_st
     BUCKET_POLICY_LENGTH,
     KEY_POLICY_LENGTH,
     compact,
-    dead_principals,
+    deleted_principals,
 )
 
 Policy = dict[str, Any]
@@ -163,7 +163,7 @@ def read_policy(store: PolicyStore) -> Policy | None:
     return read()
 
 
-def bring_about(merges: list[tuple[PolicyStore, Merge]], patience: Patience) -> None:
+def write_until_settled(merges: list[tuple[PolicyStore, Merge]], patience: Patience) -> None:
     """Make each policy what its `merge` makes of it, and see that it stays so.
 
     :raises DatalakeError: others keep undoing it, calls take too long, or deleted roles of others are in the way. AnsibleAWSError: a call
@@ -225,7 +225,7 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
                 store.write(wanted)
             except is_boto3_error_code(MALFORMED_CODES) as error:
                 if is_invalid_principal(error):
-                    _refuse_dead_principals(store, wanted)
+                    _refuse_deleted_principals(store, wanted)
                 raise
         return True
 
@@ -247,9 +247,9 @@ def _denials_explained(store: PolicyStore, done: str) -> Iterator[None]:
         ) from error
 
 
-def _refuse_dead_principals(store: PolicyStore, policy: Policy | None) -> None:
+def _refuse_deleted_principals(store: PolicyStore, policy: Policy | None) -> None:
     """Waiting does not help where a statement of others names a role or user that is deleted."""
-    dead = dead_principals(policy)
+    dead = deleted_principals(policy)
     if dead:
         raise DatalakeError(
             message=f"The {store.what} can't be written, because it has statements of others for roles or users that are deleted, which AWS does "

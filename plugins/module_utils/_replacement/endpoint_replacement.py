@@ -333,7 +333,7 @@ def _refusals(
     plan = Plan(job.params["action"], ("it is to be replaced",))
     configs = list_replication_configs(job.client, endpoint_arn)
     # Serverless replications are none that we could put back.
-    users = endpoint_plan.users_in_the_way(plan, [], configs)
+    users = endpoint_plan.blocking_users(plan, [], configs)
     endpoint_plan.refuse_users({"EndpointIdentifier": job.identifier}, plan, users)
     refusals = [task_entries.refusal(job.identifier, found, job.accept)]
     if entries and not job.params["replace_tasks"] and not resumed:
@@ -379,7 +379,7 @@ def _subscriptions_of(job: _Job, identifiers: set[str]) -> list[dict[str, Any]]:
     """The event subscriptions that name one of the tasks, with their tags; those that were journaled are as they were then."""
     if not identifiers:
         return []
-    standing = {
+    existing = {
         subscription["name"]: {
             **subscription,
             "tags": list_tags(job.client, _subscription_arn(job, subscription["name"])),
@@ -390,7 +390,7 @@ def _subscriptions_of(job: _Job, identifiers: set[str]) -> list[dict[str, Any]]:
     journaled = {
         subscription["name"]: subscription for subscription in (job.journal or {}).get("event_subscriptions", [])
     }
-    return list({**standing, **journaled}.values())
+    return list({**existing, **journaled}.values())
 
 
 def _subscription_arn(job: _Job, name: str) -> str:
@@ -403,12 +403,12 @@ def _stop(job: _Job, names: list[str]) -> None:
 
     :raises DatalakeError: a task has no position once it is stopped, though its owner did not consent to that.
     """
-    standing = describe_tasks(job.client, names)
-    for task in standing:
+    existing = describe_tasks(job.client, names)
+    for task in existing:
         if task["Status"] in (RUNNING, "starting"):
             stop_task(job.client, task["ReplicationTaskArn"])
     wait_for_tasks(job.client, "tasks_idle", names, job.params)
-    tags = list_tags_of(job.client, [task["ReplicationTaskArn"] for task in standing])
+    tags = list_tags_of(job.client, [task["ReplicationTaskArn"] for task in existing])
     stopped = {
         task["ReplicationTaskIdentifier"]: task_entries.entry_of(task, tags[task["ReplicationTaskArn"]])
         for task in describe_tasks(job.client, names)
@@ -448,9 +448,9 @@ def _put_back(job: _Job, entries: list[dict[str, Any]], endpoint_arn: str) -> No
     """
     names = [entry["identifier"] for entry in entries]
     wait_for_tasks(job.client, "tasks_settled", names, job.params)
-    standing = {task["ReplicationTaskIdentifier"]: task for task in describe_tasks(job.client, names)}
+    existing = {task["ReplicationTaskIdentifier"]: task for task in describe_tasks(job.client, names)}
     for entry in entries:
-        task = standing.get(entry["identifier"])
+        task = existing.get(entry["identifier"])
         if task and task["TargetEndpointArn"] != endpoint_arn:
             raise DatalakeError(
                 message=f"The replication task {entry['identifier']} was made by somebody else for {task['TargetEndpointArn']} while its "
@@ -466,14 +466,14 @@ def _restore_subscriptions(job: _Job, subscriptions: list[dict[str, Any]], ident
     """See to it that the event subscriptions name the tasks as they did; whether AWS drops a deleted task there, nobody knows."""
     for subscription in subscriptions:
         sources = identifiers & set(subscription["source_ids"])
-        standing = describe_subscription(job.client, subscription["name"])
-        if standing and sources <= set(standing["source_ids"]):
+        existing = describe_subscription(job.client, subscription["name"])
+        if existing and sources <= set(existing["source_ids"]):
             continue
-        if not standing:
+        if not existing:
             # A run that died in between deleted it, with the tasks of other endpoints.
             others = describe_tasks(job.client, subscription["source_ids"])
             sources |= {task["ReplicationTaskIdentifier"] for task in others}
-        wanted = {**subscription, **(standing or {}), "source_ids": sorted(sources)}
+        wanted = {**subscription, **(existing or {}), "source_ids": sorted(sources)}
         make_subscription_again(job.client, wanted, subscription.get("tags", {}), job.params)
 
 
@@ -503,8 +503,8 @@ def _outcome(defined: dict[str, Any], endpoint: dict[str, Any] | None) -> str | 
     """Whether the endpoint is as it was before the replacement, or as the replacement makes it."""
     if endpoint is None:
         return None
-    standing = endpoint_plan.definition(endpoint, {})
-    same = all(standing[name] == defined.get(name) for name in ("s3_settings", "extra_connection_attributes"))
+    existing = endpoint_plan.definition(endpoint, {})
+    same = all(existing[name] == defined.get(name) for name in ("s3_settings", "extra_connection_attributes"))
     return "rolled_back" if same else "finished"
 
 

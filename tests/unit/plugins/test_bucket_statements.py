@@ -153,7 +153,7 @@ def test_dead_statements_of_ours_go_with_a_write_and_those_of_others_stay():
 
 def test_dead_principals_are_named():
     two = {**NAMELESS, "Principal": {"AWS": ["AIDAEXAMPLEEXAMPLE123", ROLE]}}
-    found = statements.dead_principals(policy(TLS, two, {**DEAD, "Sid": "Backup"}, OURS))
+    found = statements.deleted_principals(policy(TLS, two, {**DEAD, "Sid": "Backup"}, OURS))
     assert found == ["number 2 (AIDAEXAMPLEEXAMPLE123)", "Backup (AROAEXAMPLEEXAMPLE123)"]
 
 

@@ -14,9 +14,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts import pref
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import (
-    belongings,
     declaration,
     likely_partition,
+    ownership_of,
     s3_settings,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
@@ -355,7 +355,7 @@ def test_every_part_is_options_that_its_module_takes(given):
 @pytest.mark.parametrize(("given", "access"), [({}, "crossaccount_role"), (LOCAL, "bucket_policy")])
 def test_belongings(given, access):
     host = declared(wait_timeout=7, poll_interval=0.5, policy_settle_time=3.0, allow_endpoint_url=True, **given)
-    told = belongings(host)
+    told = ownership_of(host)
     names = {"deployment": "dev", "endpoint_identifier": "dev-crm", "role_name": "dms-s3-dev-crm"}
     accounts = {"region": "eu-central-1", "dms_account_id": DMS, "lake_account_id": LAKE}
     shared = {
@@ -377,6 +377,6 @@ def test_belongings(given, access):
 
 def test_belongings_of_hosts_of_one_account_name_the_same_places():
     """So that each is looked at once, whatever the hosts declare of their own."""
-    one = belongings(declared())
-    other = belongings(declared(identifier="dev-erp", role_name="dms-s3-dev-erp", bucket_name="other"))
+    one = ownership_of(declared())
+    other = ownership_of(declared(identifier="dev-erp", role_name="dms-s3-dev-erp", bucket_name="other"))
     assert (one["dms"], one["lake"]) == (other["dms"], other["lake"])

@@ -16,7 +16,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_ro
     deployer_boundary,
     profile_documents,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import Deployment
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import DeployerScope
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import (
     KINDS,
     PERMISSIONS,
@@ -29,7 +29,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.documents i
 from embedded_aws.policy_documents import problem_of
 
 DMS, LAKE = "111122223333", "444455556666"
-DEPLOYMENT = Deployment(
+DEPLOYMENT = DeployerScope(
     name="datalake-dev",
     partition="aws",
     regions=["eu-central-1"],
@@ -46,7 +46,7 @@ DEPLOYMENT = Deployment(
     journal_kms_key_arn=f"arn:aws:kms:eu-central-1:{DMS}:key/2",
 )
 SIDES = ("dms", "lake")
-BOTH_WAYS = dataclasses.replace(DEPLOYMENT, ways=["crossaccount_role", "bucket_policy"])
+BOTH_MODES = dataclasses.replace(DEPLOYMENT, access_modes=["crossaccount_role", "bucket_policy"])
 CHINA = dataclasses.replace(
     DEPLOYMENT,
     partition="aws-cn",
@@ -75,7 +75,7 @@ def granted(deployment, side, profile, action):
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("deployment", [DEPLOYMENT, BOTH_WAYS, CHINA], ids=["one way", "both ways", "China"])
+@pytest.mark.parametrize("deployment", [DEPLOYMENT, BOTH_MODES, CHINA], ids=["one mode", "both modes", "China"])
 def test_documents_are_well_formed_and_short_enough(deployment, side):
     for name, document in policies(deployment, side).items():
         assert problem_of(json.dumps(document), "identity") is None, name
@@ -94,7 +94,7 @@ def test_documents_are_well_formed_and_short_enough(deployment, side):
 def test_no_write_is_granted_on_everything(side, profile):
     """Reads of DMS and of lists have no resources; whatever else is on everything has a region at least."""
     if side in PROFILE_SIDES[profile]:
-        wide = [s for s in statements(BOTH_WAYS, side, profile) if "*" in s["Resource"]]
+        wide = [s for s in statements(BOTH_MODES, side, profile) if "*" in s["Resource"]]
         reads = ("Describe", "List", "Get", "Validate")
         for statement in wide:
             writes = [a for a in statement["Action"] if not a.split(":")[1].startswith(reads)]
@@ -133,7 +133,7 @@ def test_what_a_deployer_may_do_to_roles(action, condition):
 
 
 def test_roles_are_passed_to_dms_only():
-    (statement,) = granted(BOTH_WAYS, "dms", "deployer", "iam:PassRole")
+    (statement,) = granted(BOTH_MODES, "dms", "deployer", "iam:PassRole")
     assert statement["Resource"] == [
         f"arn:aws:iam::{account}:role/datalake-dms/datalake-dev/*" for account in (DMS, LAKE)
     ]
@@ -159,7 +159,7 @@ def test_what_depends_on_the_deployment():
     assert granted(with_(journal_kms_key_arn=""), "dms", "deployer", "kms:GenerateDataKey") == []
     assert granted(with_(replication_instance_arns=[]), "dms", "deployer", "dms:TestConnection")[0]["Sid"] == "Endpoint"
     assert granted(DEPLOYMENT, "dms", "deployer", "dms:ModifyEndpoint") == []
-    assert granted(BOTH_WAYS, "dms", "deployer", "dms:ModifyEndpoint") != []
+    assert granted(BOTH_MODES, "dms", "deployer", "dms:ModifyEndpoint") != []
     one_account = with_(lake_account_id=DMS)
     assert granted(one_account, "dms", "deployer", "dms:ModifyEndpoint") != []
     assert granted(DEPLOYMENT, "lake", "reader", "iam:GetAccountAuthorizationDetails") == []
@@ -167,7 +167,7 @@ def test_what_depends_on_the_deployment():
         (wide,) = granted(with_(account_wide=True), "lake", profile, "iam:GetAccountAuthorizationDetails")
         assert wide["Resource"] == ["*"]
     assert granted(with_(account_wide=True), "lake", "remover", "iam:GetAccountAuthorizationDetails") == []
-    bucket_policy = with_(ways=["bucket_policy"])
+    bucket_policy = with_(access_modes=["bucket_policy"])
     assert granted(bucket_policy, "lake", "deployer", "iam:CreateRole") == []
     (made,) = granted(bucket_policy, "dms", "deployer", "iam:CreateRole")
     assert made["Condition"]["StringEquals"]["iam:PermissionsBoundary"] == DEPLOYMENT.boundary_arn("dms")
@@ -212,8 +212,8 @@ def test_many_buckets_are_split_among_policies_and_too_many_refused():
         ({"name": "with/slash"}, "deployment=with/slash must be letters"),
         ({"name": "d" * 60}, "short enough for names of roles"),
         ({"dms_account_id": "1234"}, "dms_account_id=1234 is not a 12-digit"),
-        ({"regions": []}, "regions and ways are needed"),
-        ({"ways": ["another"]}, "regions and ways are needed"),
+        ({"regions": []}, "regions and access_modes are needed"),
+        ({"access_modes": ["another"]}, "regions and access_modes are needed"),
         ({"role_names": ["*"]}, "role_names has *, which is no pattern"),
         ({"role_names": ["a/b"]}, "role_names has a/b"),
         ({"external_ids": {"dms": "same-for-both", "lake": "same-for-both"}}, "The external id same-for-both is that of both sides"),

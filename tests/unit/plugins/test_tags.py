@@ -8,7 +8,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment, check_owner
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import check_required, new_tags, planned_tags
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
+    check_required,
+    inheritable_tags,
+    planned_tags,
+)
 
 TESTED = "datalake.dms:connection-tested"
 OWNER = "datalake.dms:deployment"
@@ -48,11 +52,11 @@ def test_planned_tags(current, tags, purge, expected):
 def test_successor_gets_neither_the_tags_of_aws_nor_what_is_past():
     """AWS keeps the prefix aws: for itself and refuses a request that has it; the old resource would be gone by then."""
     tags = {"aws:cloudformation:stack-name": "x", TESTED: "x", "team": "data"}
-    assert new_tags(tags) == {"team": "data"}
+    assert inheritable_tags(tags) == {"team": "data"}
 
 
 def test_successor_stays_whose_it_was():
-    assert new_tags({TESTED: "x", OWNER: "dev"}) == {OWNER: "dev"}
+    assert inheritable_tags({TESTED: "x", OWNER: "dev"}) == {OWNER: "dev"}
 
 
 @pytest.mark.parametrize("tags", [None, {}, {"a": "1"}])
