@@ -6,27 +6,32 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of modules that see to many endpoints at once."""
+    """The options of `HOSTS_SPEC` in `_hosts/options.py`."""
 
     DOCUMENTATION = r"""
 options:
   hosts:
     description:
-      - What the hosts declare, as P(datalake.dms.declaration#lookup) returns it.
+      - What the hosts declare, as dictionaries in a form of the collection's own.
       - Left out, it is what the hosts of the play declare by the variables of the role P(datalake.dms.s3_endpoint#role), with C(run_once) all
-        of them. Each host's variables are read as a task of its own would see them, in one process. It refuses to
-        with C(strategy=free), which knows no C(run_once).
+        of them. Each host's variables are read as a task of its own would see them, in one process. With C(strategy=free), which ignores
+        C(run_once), the task fails.
     type: list
     elements: dict
     default: []
   declared:
-    description: Of some hosts, what they declare, by their names, so that it is not read a second time. It counts where O(hosts) is left out.
+    description:
+      - What some hosts declare, by their names, as M(datalake.dms.dms_survey) returns it, so that it is not read again. Ignored with O(hosts).
     type: dict
     default: {}
   problems:
-    description: Why a host can't be seen to, by its name. Where O(hosts) is left out, those whose variables are not right are among them.
+    description: Why a host can't be handled, by its name; it fails with that. Without O(hosts), hosts whose variables are not valid are added.
     type: dict
     default: {}
+  parallel:
+    description: How many hosts are handled at once.
+    type: int
+    default: 5
 notes:
   - The connection options of the task itself are not used, those of each host are.
 """

@@ -103,12 +103,7 @@ roles:
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 
-ARGUMENT_SPEC = {
-    "path_prefix": {"type": "str", "default": "/"},
-    "role_names": {"type": "list", "elements": "str"},
-    "exclude_role_names": {"type": "list", "elements": "str", "default": []},
-    "account_authorization_details": {"type": "bool", "default": False},
-}
+ARGUMENT_SPEC = role_info.ARGUMENT_SPEC
 
 
 def main() -> None:

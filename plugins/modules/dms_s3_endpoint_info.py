@@ -89,7 +89,7 @@ shared_external_ids:
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_info
 
-ARGUMENT_SPEC = {"endpoint_identifiers": {"type": "list", "elements": "str"}}
+ARGUMENT_SPEC = endpoint_info.ARGUMENT_SPEC
 
 
 def main() -> None:

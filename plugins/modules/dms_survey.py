@@ -7,22 +7,21 @@ DOCUMENTATION = r"""
 ---
 module: dms_survey
 version_added: "0.1.0"
-short_description: Tell what stands in the way of endpoints, and which have nothing to be done
+short_description: Check the accounts of many endpoints, and find those that a deployment would not change
 description:
-  - Looks at the accounts of many endpoints, each once, as M(datalake.dms.dms_preflight) does with its account checks, and says what stands in
-    the way of which host.
-  - Then decides for each of the others whether endpoint, access role and connection are as declared. The modules that would do the work decide,
-    in check mode; whatever they would ask beyond what was read counts as something to be done, and so do policies of bucket and key.
-  - Never changes anything, and nothing is changed because of it. It is for the role P(datalake.dms.s3_endpoint#role), which spares the hosts
-    that have nothing to do.
-  - Each read of DMS takes 100 endpoints, so that it costs few calls. Without C(iam:GetAccountAuthorizationDetails) each role is read by itself.
-  - C(GetAccountAuthorizationDetails) does not tell the tags of policies; they are taken to be those of the role.
-    M(datalake.dms.dms_verification) reads them.
+  - Checks the accounts of many endpoints, each once, as M(datalake.dms.dms_preflight) does with its account checks, and says what has to be put
+    right first, by host.
+  - Then compares each of the other hosts with AWS. The modules that would do the work decide, in check mode. Whatever they would ask beyond what
+    was read counts as a difference, and so do policies of bucket and key.
+  - Never changes anything, and nothing is changed because of it. The role P(datalake.dms.s3_endpoint#role) leaves out the hosts that have nothing
+    to do.
+  - Each read of DMS takes 100 endpoints, so it costs few calls. Without C(iam:GetAccountAuthorizationDetails) each role is read by itself.
+  - C(GetAccountAuthorizationDetails) has no tags of policies. They are taken to be those of the role. M(datalake.dms.dms_verification) reads them.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   compare_from:
-    description: The number of hosts from which on they are compared, as it costs calls; 0 for never.
+    description: From how many hosts on they are compared, as comparing costs calls; 0 for never.
     type: int
     default: 1
 extends_documentation_fragment:
@@ -36,7 +35,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Tell what is in the way, and who has nothing to do
+- name: Check the accounts and compare the endpoints
   datalake.dms.dms_survey:
   register: survey
   run_once: true
@@ -44,17 +43,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 asked:
-  description: The names of all hosts that it was for.
+  description: The names of all hosts that the task is for.
   returned: success
   type: list
   elements: str
-looks:
-  description: The results of M(datalake.dms.dms_preflight), one for each account, with C(hosts), the names of those that need it.
+accounts:
+  description: The results of M(datalake.dms.dms_preflight), one for each account, with C(hosts), the names of the hosts that need it.
   returned: success
   type: list
   elements: dict
 table:
-  description: All that was found, what has failed first.
+  description: All findings as lines of text, what has failed first.
   returned: success
   type: list
   elements: str
@@ -64,35 +63,35 @@ support_cases:
   type: list
   elements: str
 hosts:
-  description: The names of the hosts that nothing is in the way of.
+  description: The names of the hosts without a problem.
   returned: success
   type: list
   elements: str
-stopped:
-  description: What is in the way of each other one, by its name.
+blocked:
+  description: What has to be put right first, by the name of the host.
   returned: success
   type: dict
 to_stop:
-  description: Their names, and that of one that goes on, as a play in which every host fails would end the playbook; empty where none is stopped.
+  description: Hosts that fail, plus one healthy host so that the playbook continues; empty where none fails.
   returned: success
   type: list
   elements: str
-settled:
-  description: The names of those that have nothing to be done.
+unchanged:
+  description: The names of the hosts that already match the inventory.
   returned: success
   type: list
   elements: str
-to_do:
-  description: The names of those that have, or that were not compared.
+to_deploy:
+  description: The names of the hosts that differ, or that were not compared.
   returned: success
   type: list
   elements: str
 declared:
-  description: What they declare, for the option O(declared) of M(datalake.dms.dms_deployment). Those with a secret are left out.
+  description: What the hosts to deploy declare, by name, for O(declared) of M(datalake.dms.dms_deployment). Those with a secret are left out.
   returned: success
   type: dict
-unsettled:
-  description: Why they have something to do, by their names.
+reasons:
+  description: Why a host is deployed, by its name.
   returned: success
   type: dict
 """

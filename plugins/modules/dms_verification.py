@@ -7,24 +7,21 @@ DOCUMENTATION = r"""
 ---
 module: dms_verification
 version_added: "0.1.0"
-short_description: Compare many DMS S3 target endpoints with what stands in both accounts
+short_description: Compare many DMS S3 target endpoints with AWS
 description:
-  - Says in sentences what is off with endpoint, access role, trust, policies and connection of each host, for many of them in one process.
+  - Says in sentences what drifted with endpoint, access role, trust, policies and connection of each host, for many of them in one process.
     M(datalake.dms.dms_s3_endpoint), M(datalake.dms.dms_crossaccount_role), M(datalake.dms.dms_bucket_access) and
-    M(datalake.dms.dms_connection_test) tell, in check mode.
-  - Also finds a replacement that was interrupted, and an access role that another way of access has left.
-  - Never changes anything. A host that something is off with does not fail the task; M(datalake.dms.dms_deployment_outcome) fails for it.
+    M(datalake.dms.dms_connection_test) decide, in check mode.
+  - Finds a replacement that was interrupted, too, and an access role of the former access mode.
+  - Never changes anything. A host that drifted does not fail the task. M(datalake.dms.dms_host_result) fails for it.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   run:
-    description: The run, as P(datalake.dms.current_run#lookup) returns it, to tell a replacement of its own from that of another.
+    description:
+      - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
+        of Ansible; in AWX its owner is the job and the user who started it.
     type: dict
-    required: true
-  parallel:
-    description: How many endpoints are seen to at once.
-    type: int
-    default: 5
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -36,40 +33,70 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Compare all endpoints with what stands
+- name: Compare the endpoints with AWS
   datalake.dms.dms_verification:
-    run: "{{ lookup('datalake.dms.current_run') }}"
   register: verified
   run_once: true
 
-- name: Say what is off
-  datalake.dms.dms_deployment_outcome:
-    outcome: "{{ verified.hosts[inventory_hostname] }}"
+- name: Report each endpoint
+  datalake.dms.dms_host_result:
+    result: "{{ verified.hosts[inventory_hostname] }}"
 """
 
 RETURN = r"""
+asked:
+  description: The names of all hosts that the task is for.
+  returned: success
+  type: list
+  elements: str
 hosts:
-  description: What was found of each host, by its name.
+  description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
   returned: success
   type: dict
   contains:
+    changed:
+      description: Whether something was changed; in check mode, whether something would be.
+      type: bool
     failed:
-      description: Whether something is off.
+      description: Whether the host failed.
       type: bool
     msg:
-      description: What is off, and what somebody else added to the access role, which is left alone.
+      description: What happened, as a sentence.
       type: str
+      sample: "dev-crm: endpoint created, connection successful."
+    diff:
+      description: What changed, by steps.
+      type: list
+      elements: dict
+    action:
+      description: C(none), C(created), C(modified), C(recreated) or C(deleted); null where the endpoint was not read.
+      type: str
+    endpoint_arn:
+      description: ARN of the endpoint; null where there is none yet.
+      type: str
+    external_id_state:
+      description:
+        - C(trusted) where the trust of the access role admits the endpoint's ExternalId, C(pending) where it does not yet or AWS has not assigned
+          one, C(not_used) where the role is in the account of the endpoint.
+      type: str
+    role_arn:
+      description: ARN of the access role.
+      type: str
+    connection_status:
+      description: C(successful), C(failed) or C(unverified); null where the connection was not read.
+      type: str
+    differences:
+      description: Names of the endpoint's settings and attributes that differ from AWS, and C(tags) where tags do.
+      type: list
+      elements: str
     findings:
-      description: What is off.
+      description: What drifted, as sentences.
       type: list
       elements: str
     foreign:
-      description: What somebody else added.
+      description: What somebody else added to the access role. A deployment leaves it alone.
       type: list
       elements: str
-    connection_status:
-      description: C(successful) or C(unverified); null where it could not be looked at.
-      type: str
 """
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import run_module

@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "s3_endpoint"
@@ -25,20 +26,30 @@ _JOBS = ("awx_job_id", "tower_job_id")
 # What others build on comes first, so that it is templated once; what only a look at what is left over needs not at all.
 _FIRST = ("environment", "profile", "inventory_name", "deployment", "identifier", "role_name", "policy_name")
 _NOT_NEEDED = ("hosts", "prune")
+# Variables of development versions: what replaces them.
+_RENAMED = {
+    "s3_endpoint_defer_replacement": "s3_endpoint_postpone_replacements takes its place; rename it",
+    "s3_endpoint_survey": "deploy.yml always compares; remove it",
+}
 
 
 def host_declaration(
     templar: Templar,
     loader: DataLoader,
     variables: Mapping[str, Any],
-    partition: str | None = None,
-    planned_role_arn: str | None = None,
-) -> dict[str, Any]:
+) -> Host:
     """What a host declares, see declaration.declaration.
 
     :param variables: all that a task of the host sees, not templated yet; the role's defaults count where it is no task of the role.
     :raises AnsibleError: a variable that can't be templated, or that the role would refuse.
     """
+    renamed = [
+        f"{name} is no variable of the role any more: {advice}"
+        for name, advice in _RENAMED.items()
+        if name in variables
+    ]
+    if renamed:
+        raise AnsibleError(f"{'; '.join(renamed)}.")
     values = _values(templar, _argument_spec(loader), {**_defaults(loader), **variables})
     validated = _validator(loader).validate({key: value for key, value in values.items() if key not in _JOBS})
     if validated.error_messages:
@@ -46,7 +57,7 @@ def host_declaration(
             f"The variables of the role s3_endpoint are not right: {'; '.join(validated.error_messages)}."
         )
     name = str(variables["inventory_hostname"])
-    return declaration(name, validated.validated_parameters, _job(values), partition, planned_role_arn)
+    return declaration(name, validated.validated_parameters, _job(values))
 
 
 def _values(templar: Templar, wanted: Iterable[str], variables: dict[str, Any]) -> dict[str, Any]:

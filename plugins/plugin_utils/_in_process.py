@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -21,7 +21,6 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import load_models
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import (
-    Ensure,
     full_argument_spec,
     outcome,
     secrets_in,
@@ -35,7 +34,7 @@ class InProcessAction(ActionBase):
     """An action plugin for a module of this collection; a subclass names the module's argument spec and its `ensure`."""
 
     argument_spec: ClassVar[Mapping[str, Any]]
-    ensure: ClassVar[Ensure]
+    ensure: ClassVar[Callable[..., dict[str, Any]]]
 
     _supports_async = True
 

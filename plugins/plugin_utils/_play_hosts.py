@@ -18,6 +18,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import host_declaration
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
 
@@ -57,12 +58,23 @@ class PlayHostsAction(InProcessAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         if "hosts" not in self._task.args:
             args = plain(self._task.args)
-            names, known = _hosts_in_play(self, task_vars or {}), args.pop("declared", None) or {}
-            told = declarations(self, [name for name in names if name not in known])
-            told["hosts"] += [known[name] for name in names if name in known]
-            self._task.args = {**args, **told}
+            names = _hosts_in_play(self, task_vars or {})
+            known, problems = args.pop("declared", None) or {}, args.pop("problems", None) or {}
+            problems = {name: problems[name] for name in names if name in problems}
+            read = declarations(self, [name for name in names if name not in (*known, *problems)])
+            read["hosts"] += [known[name] for name in names if name in known and name not in problems]
+            self._task.args = {**args, **read, "problems": {**read["problems"], **problems}}
+        if "run" in self.argument_spec:
+            self._task.args.setdefault("run", current_run(_owner(task_vars or {})))
         with ProgressShown(self._display.display):
             return super().run(tmp, task_vars)
+
+
+def _owner(variables: dict[str, Any]) -> str | None:
+    """Who runs, for people: the AWX job and the user who started it; None where this is no AWX job."""
+    job = variables.get("awx_job_id") or variables.get("tower_job_id")
+    user = variables.get("awx_user_name") or variables.get("tower_user_name")
+    return f"AWX job {job}" + (f" of {user}" if user else "") if job else None
 
 
 def _hosts_in_play(action: ActionBase, task_vars: dict[str, Any]) -> list[str]:
@@ -83,12 +95,12 @@ def _hosts_in_play(action: ActionBase, task_vars: dict[str, Any]) -> list[str]:
 def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     """What hosts declare by the variables of the role s3_endpoint.
 
-    :returns: hosts, a list as of declaration.declaration, and problems, why a host's variables can't be (name -> sentence).
+    :returns: hosts, a list as of Host.declared, and problems, why a host's variables can't be (name -> sentence).
     """
     hosts, problems = [], {}
     for name in names:
         try:
-            hosts.append(host_declaration(action._templar, action._loader, _variables(action, name)))
+            hosts.append(host_declaration(action._templar, action._loader, _variables(action, name)).declared())
         except AnsibleError as error:
             problems[name] = str(error)
     return {"hosts": hosts, "problems": problems}

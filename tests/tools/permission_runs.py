@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import ACCESS_MODES, SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import (
     deployer_access,
@@ -23,10 +22,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_ro
 )
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import DEPLOYERS_PATH
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import SERVICE_ROLES
-from ansible_collections.datalake.dms.plugins.module_utils._core import module
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import full_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
-from ansible_collections.datalake.dms.plugins.modules.dms_endpoint_replacement import ARGUMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
+    ARGUMENT_SPEC,
+    Replacement,
+)
 from embedded_aws import EmbeddedAWS
 from landscape import bare_environment_of, deployment_of, hosts_of
 from playbook import CHECKOUT, run_playbook
@@ -181,8 +183,15 @@ class Runs:
     def _begin_and_die(self) -> None:
         """A run of the deployer's on another machine, which dies with the task's definition in its journal."""
         names = self._hosts[KEPT]
+        connection = {
+            "region": names["s3_endpoint_region"],
+            "endpoint_url": self._aws.url,
+            "access_key": self._aws.environ["AWS_ACCESS_KEY_ID"],
+            "secret_key": self._aws.environ["AWS_SECRET_ACCESS_KEY"],
+            "assume_role_arn": deployer_role_arn(self.deployment, "dms", "deployer"),
+            "assume_role_external_id": names["s3_endpoint_dms_assume_role_external_id"],
+        }
         options = {
-            "state": "begun",
             "endpoint_identifier": f"dev-{KEPT}",
             "replace_tasks": True,
             "source_log_retention": 86400,
@@ -191,17 +200,9 @@ class Runs:
             "trusted_account_ids": [self._accounts["lake"]],
             "poll_interval": 0.1,
             "run": {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"},
-            "region": names["s3_endpoint_region"],
-            "endpoint_url": self._aws.url,
-            "access_key": self._aws.environ["AWS_ACCESS_KEY_ID"],
-            "secret_key": self._aws.environ["AWS_SECRET_ACCESS_KEY"],
-            "assume_role_arn": deployer_role_arn(self.deployment, "dms", "deployer"),
-            "assume_role_external_id": names["s3_endpoint_dms_assume_role_external_id"],
         }
-        validated = ArgumentSpecValidator(full_argument_spec(ARGUMENT_SPEC)).validate(options)
-        if validated.error_messages:
-            raise ValueError(validated.error_messages)
-        module.call(endpoint_replacement.ensure, validated.validated_parameters, check_mode=False)
+        account = Account(validated({}, connection))
+        Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).take_tasks_off(RECREATED)
 
     # What administrators do by hand, and what stands there before
 

@@ -24,7 +24,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._access.role_plan import State
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, Identity
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
@@ -68,6 +68,9 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing:
         policy_findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
+    if check_mode:
+        # What dms_s3_endpoint shows before AWS has assigned an ExternalId.
+        params = {**params, "external_ids": [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]}
     role_plan.check_options(params)
     client = account.client("iam")
     before = existing or read_state(client, account.identity, params)

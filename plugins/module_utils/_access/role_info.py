@@ -19,6 +19,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
 # The most items that IAM puts into a page.
 _PAGE = {"PageSize": 1000}
 
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "path_prefix": {"type": "str", "default": "/"},
+    "role_names": {"type": "list", "elements": "str"},
+    "exclude_role_names": {"type": "list", "elements": "str", "default": []},
+    "account_authorization_details": {"type": "bool", "default": False},
+}
+
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     """Read the roles.

@@ -72,6 +72,8 @@ _READ_JOURNAL: Needs = {
     "journal_key": ("kms:Decrypt",),
 }
 
+_WRITE_JOURNAL: Needs = {"journal": ("s3:PutObject",), "journal_key": ("kms:GenerateDataKey",)}
+
 # module: {use: {kind of resource: actions}}
 PERMISSIONS: dict[str, dict[str, Needs]] = {
     "dms_preflight": {
@@ -176,26 +178,8 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     },
     "dms_deployment": {
         READ: {
-            "dms_account": ("iam:ListRoles",),
-            "journal": _READ_JOURNAL["journal"],
-            "journal_key": _READ_JOURNAL["journal_key"],
-        },
-    },
-    "dms_verification": {
-        READ: {
-            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
-            "endpoint": ("dms:ListTagsForResource",),
-            "journal_bucket": _READ_JOURNAL["journal_bucket"],
-        },
-    },
-    "dms_connection_test": {
-        READ: {"dms_account": ("dms:DescribeConnections",), "endpoint": ("dms:ListTagsForResource",)},
-        WRITE: {"endpoint": ("dms:TestConnection", "dms:AddTagsToResource"), "instance": ("dms:TestConnection",)},
-    },
-    "dms_endpoint_replacement": {
-        READ: {
             **_READ_JOURNAL,
-            "dms_account": (*_READ_ENDPOINT["dms_account"], "dms:DescribeEventSubscriptions"),
+            "dms_account": (*_READ_ENDPOINT["dms_account"], "dms:DescribeEventSubscriptions", "iam:ListRoles"),
             "endpoint": ("dms:ListTagsForResource",),
             "task": ("dms:ListTagsForResource",),
             "subscription": ("dms:ListTagsForResource",),
@@ -207,6 +191,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
             ),
         },
         WRITE: {
+            **_WRITE_JOURNAL,
             "dms_account": ("dms:DescribeConnections", "dms:CreateEventSubscription"),
             "endpoint": ("dms:TestConnection", "dms:CreateReplicationTask"),
             "instance": ("dms:TestConnection",),
@@ -218,11 +203,23 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
                 "dms:AddTagsToResource",
             ),
             "subscription": ("dms:DeleteEventSubscription", "dms:AddTagsToResource"),
-            "journal": ("s3:PutObject", "s3:DeleteObject"),
-            "journal_key": ("kms:GenerateDataKey",),
+            "journal": (*_WRITE_JOURNAL["journal"], "s3:DeleteObject"),
         },
-        # An endpoint whose replacement was interrupted is not removed.
-        REMOVE: _READ_JOURNAL,
+    },
+    # An endpoint whose replacement was interrupted is not removed.
+    "dms_removal": {REMOVE: {**_READ_JOURNAL, "dms_account": ("iam:ListRoles",)}},
+    "dms_unlock": {READ: _READ_JOURNAL, WRITE: _WRITE_JOURNAL},
+    "dms_orphans": {},
+    "dms_verification": {
+        READ: {
+            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
+            "endpoint": ("dms:ListTagsForResource",),
+            "journal_bucket": _READ_JOURNAL["journal_bucket"],
+        },
+    },
+    "dms_connection_test": {
+        READ: {"dms_account": ("dms:DescribeConnections",), "endpoint": ("dms:ListTagsForResource",)},
+        WRITE: {"endpoint": ("dms:TestConnection", "dms:AddTagsToResource"), "instance": ("dms:TestConnection",)},
     },
     "dms_service_roles": {
         READ: {"service_role": _READ_SERVICE_ROLE, "dms_account": ("access-analyzer:ValidatePolicy",)},
@@ -288,14 +285,29 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
 # module: those whose work it does for many endpoints, and whose needs it has, too.
 _OF_MANY = {
     "dms_survey": ("dms_preflight",),
-    "dms_deployment": ("dms_s3_endpoint", "dms_crossaccount_role", "dms_bucket_access", "dms_connection_test"),
+    "dms_deployment": (
+        "dms_preflight",
+        "dms_s3_endpoint",
+        "dms_crossaccount_role",
+        "dms_bucket_access",
+        "dms_connection_test",
+    ),
     "dms_verification": (
         "dms_preflight",
         "dms_s3_endpoint",
         "dms_crossaccount_role",
         "dms_bucket_access",
         "dms_connection_test",
-        "dms_endpoint_replacement",
+    ),
+    "dms_removal": ("dms_preflight", "dms_s3_endpoint", "dms_crossaccount_role", "dms_bucket_access"),
+    "dms_unlock": ("dms_preflight",),
+    "dms_orphans": (
+        "dms_preflight",
+        "dms_s3_endpoint_info",
+        "dms_crossaccount_role_info",
+        "dms_s3_endpoint",
+        "dms_crossaccount_role",
+        "dms_bucket_access",
     ),
 }
 
@@ -308,7 +320,7 @@ _READING = (
     ("dms_crossaccount_role", READ),
     ("dms_s3_endpoint", READ),
     ("dms_connection_test", READ),
-    ("dms_endpoint_replacement", READ),
+    ("dms_deployment", READ),
     ("dms_survey", READ),
     ("dms_verification", READ),
 )
@@ -317,16 +329,15 @@ PROFILES: dict[str, tuple[tuple[str, str], ...]] = {
     READER: (*_READING, *_SURVEYING),
     DEPLOYER: (
         *_READING,
-        ("dms_deployment", READ),
         ("dms_crossaccount_role", WRITE),
         ("dms_s3_endpoint", WRITE),
         ("dms_connection_test", WRITE),
-        ("dms_endpoint_replacement", WRITE),
+        ("dms_deployment", WRITE),
     ),
     REMOVER: (
         ("dms_crossaccount_role", REMOVE),
         ("dms_s3_endpoint", REMOVE),
-        ("dms_endpoint_replacement", REMOVE),
+        ("dms_removal", REMOVE),
         *_SURVEYING,
     ),
     ADMINISTRATOR: (("landing_bucket", READ), ("landing_bucket", WRITE), ("dms_policy_validation", READ)),

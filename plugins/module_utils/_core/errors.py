@@ -106,10 +106,14 @@ def is_invalid_principal(error: BaseException | None) -> bool:
 def explain(error: BaseException) -> str:
     """One sentence for an error of a call: what was tried, what AWS said, what to do.
 
-    :param error: a DatalakeError (returned as it is), an AnsibleAWSError around a botocore exception, or such an exception.
+    :param error: a DatalakeError (returned as it is), an AnsibleAWSError around a botocore exception, or such an exception; any other is a bug.
     """
     if isinstance(error, DatalakeError):
         return str(error.message)
+    if not isinstance(error, CALL_ERRORS):
+        return (
+            f"An unexpected error occurred ({type(error).__name__}: {error}); please report it with the output of -vvv."
+        )
     attempt = getattr(error, "message", None) or "Failed to call AWS"
     cause = _cause(error)
     advice = _advice(cause)

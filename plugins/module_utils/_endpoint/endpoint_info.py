@@ -18,6 +18,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 # Of those that share an ExternalId; where AWS gives one to the account, these are all of its endpoints.
 _NAMES_SHOWN = 5
 
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"endpoint_identifiers": {"type": "list", "elements": "str"}}
+
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     """Read the endpoints and their tags.

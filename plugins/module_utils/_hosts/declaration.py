@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
-from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import (
+    ACCESS_MODES,
+    BUCKET_POLICY,
+    CROSSACCOUNT_ROLE,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
 
-Options = dict[str, Any]
 PREFIX = "s3_endpoint_"
 
 # STS: RoleSessionName of AssumeRole.
@@ -20,47 +23,37 @@ _NOT_IN_SESSION_NAMES = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _SESSION_NAME_LENGTH = 64
 
 
-def declaration(
-    name: str,
-    variables: Options,
-    job: str,
-    partition: str | None = None,
-    planned_role_arn: str | None = None,
-) -> Options:
+def declaration(name: str, variables: Options, job: str) -> Host:
     """What a host declares.
 
     :param name: the host's. :param variables: the role's, by their whole names, validated, those without a value left out.
     :param job: who calls, as CloudTrail shall show it: an AWX job, or a user.
-    :param partition: that of the data-lake account, where it was asked for.
-    :param planned_role_arn: the role of the planned endpoint, which is the one before where a replacement is rolled back: it tells the way of access.
-    :returns: {name, access, one_account, account_wide, protected, partition, role_arn, accounts: {dms, lake} (options of dms_preflight), dms, lake
-        (connection options), endpoint (of dms_s3_endpoint), role (of dms_crossaccount_role, but for what the planned endpoint tells), bucket_access
-        (of dms_bucket_access, likewise), test (of dms_connection_test), replacement (of dms_endpoint_replacement)}.
     """
     options = {key.removeprefix(PREFIX): value for key, value in variables.items()}
-    one_account = options["lake_account_id"] == options["dms_account_id"]
-    declared_access = CROSSACCOUNT_ROLE if one_account else options["access"]
-    access = _way_of(planned_role_arn, options) if planned_role_arn and not one_account else declared_access
-    partition = partition or likely_partition(options["lake_assume_role_arn"])
+    same_account = options["lake_account_id"] == options["dms_account_id"]
+    access_mode = CROSSACCOUNT_ROLE if same_account else options["access"]
+    partition = likely_partition(options["lake_assume_role_arn"])
     sides = {side: _connection(side, options, job) for side in ("dms", "lake")}
     protected = bool(((options["environments"] or {}).get(options["environment"]) or {}).get("protected"))
-    role_arn = (
-        f"arn:{partition}:iam::{_home(declared_access, options)}:role{options['role_path']}{options['role_name']}"
-    )
+    role_arn = f"arn:{partition}:iam::{_home(access_mode, options)}:role{options['role_path']}{options['role_name']}"
     waiting = _some(options, "wait_timeout", "poll_interval")
     patience = _some(options, "iam_propagation_timeout")
     tagging = {**_some(options, "purge_tags", "deployment", "adopt", "required_tags"), "tags": options["tags"] or None}
-    return {
-        "name": name,
-        "access": access,
-        "one_account": one_account,
-        "account_wide": options["account_wide"],
-        "protected": protected,
-        "partition": partition,
-        "role_arn": role_arn,
-        "accounts": _accounts(options, sides, declared_access, protected),
-        **sides,
-        "endpoint": {
+    return Host(
+        name=name,
+        environment=options["environment"],
+        protected=protected,
+        confirm=options["confirm"],
+        access_mode=access_mode,
+        same_account=same_account,
+        account_wide=options["account_wide"],
+        partition=partition,
+        role_arn=role_arn,
+        session_seconds=options["session_seconds"],
+        accounts=_accounts(options, sides, access_mode, protected),
+        dms=sides["dms"],
+        lake=sides["lake"],
+        endpoint={
             **waiting,
             **patience,
             **tagging,
@@ -68,20 +61,20 @@ def declaration(
             "endpoint_identifier": options["identifier"],
             "s3_settings": s3_settings(options, role_arn),
         },
-        "role": {**tagging, **_role(options, partition, _home(access, options))},
-        "bucket_access": {
+        roles={mode: {**tagging, **_role(options, partition, _home(mode, options))} for mode in ACCESS_MODES},
+        bucket_access={
             **patience,
             "deployment": options["deployment"],
             "settle_time": options["policy_settle_time"],
             **_validation(options, options["lake_account_id"]),
         },
-        "test": {
+        test={
             **waiting,
             **patience,
             **_some(options, "replication_instance_arn", "test"),
             "max_age": options["test_max_age"],
         },
-        "replacement": {
+        replacement={
             **waiting,
             **patience,
             **_some(options, "replace_tasks", "accept", "source_log_retention", "lock_timeout"),
@@ -91,43 +84,12 @@ def declaration(
             "inventory_host": name,
             "trusted_account_ids": [options["lake_account_id"]],
         },
-    }
+    )
 
 
-def ownership_of(host: Options) -> Options:
-    """What names a host's endpoint and role among others, and how to get at its accounts: for whoever looks for what no host declares any more.
-
-    :param host: see declaration.
-    :returns: {deployment, endpoint_identifier, role_name, role_path, access, region, dms_account_id, lake_account_id, dms, lake}; the latter two have
-        side, path, the connection options, those that dms_preflight compares, and for how long to wait.
-    """
-    path = host["role"]["path"]
-    compared = ("side", "account_id", "environment", "environments", "protected", "allow_endpoint_url")
-    places = {
-        side: {**_some(host["accounts"][side], *compared), **host[side], "path": path} for side in ("dms", "lake")
-    }
-    return {
-        "deployment": host["endpoint"]["deployment"],
-        "endpoint_identifier": host["endpoint"]["endpoint_identifier"],
-        "role_name": host["role"]["role_name"],
-        "role_path": path,
-        "access": host["access"],
-        "region": host["dms"]["region"],
-        "dms_account_id": host["accounts"]["dms"]["account_id"],
-        "lake_account_id": host["accounts"]["lake"]["account_id"],
-        "dms": {**places["dms"], **_some(host["endpoint"], "wait_timeout", "poll_interval")},
-        "lake": {**places["lake"], "settle_time": host["bucket_access"]["settle_time"]},
-    }
-
-
-def _way_of(role_arn: str, options: Options) -> str:
-    """The way of access of an endpoint with that role."""
-    return BUCKET_POLICY if account_of(role_arn) == options["dms_account_id"] else CROSSACCOUNT_ROLE
-
-
-def _home(access: str, options: Options) -> str:
+def _home(access_mode: str, options: Options) -> str:
     """The account where the access role lives."""
-    return str(options["dms_account_id" if access == BUCKET_POLICY else "lake_account_id"])
+    return str(options["dms_account_id" if access_mode == BUCKET_POLICY else "lake_account_id"])
 
 
 def likely_partition(lake_assume_role_arn: str) -> str:
@@ -154,20 +116,20 @@ def _some(options: Options, *names: str) -> Options:
     return {name: options[name] for name in names}
 
 
-def _connection(side: str, options: Options, job: str) -> Options:
+def _connection(side: str, options: Options, job: str) -> Connection:
     session = _NOT_IN_SESSION_NAMES.sub("-", f"{options['environment']}-{side}-{job}")[:_SESSION_NAME_LENGTH]
-    return {
-        "region": options["region"],
-        "assume_role_arn": options[f"{side}_assume_role_arn"],
-        "assume_role_external_id": options[f"{side}_assume_role_external_id"],
-        "assume_role_session_name": session,
-    }
+    return Connection(
+        region=options["region"],
+        assume_role_arn=options[f"{side}_assume_role_arn"],
+        assume_role_external_id=options[f"{side}_assume_role_external_id"],
+        assume_role_session_name=session,
+    )
 
 
-def _accounts(options: Options, sides: dict[str, Options], access: str, protected: bool) -> dict[str, Options]:
+def _accounts(options: Options, sides: dict[str, Connection], access_mode: str, protected: bool) -> dict[str, Options]:
     """What dms_preflight is to look at on each side."""
     world = {**_some(options, "environment", "environments", "allow_endpoint_url"), "protected": protected}
-    local = access == BUCKET_POLICY
+    local = access_mode == BUCKET_POLICY
     roles, none = [options["role_name"]], list[str]()
     store = {"bucket_name": options["bucket_name"], "server_side_encryption_kms_key_id": options["kms_key_arn"]}
     store |= {name: options["settings"][name] for name in store if name in options["settings"]}
@@ -178,7 +140,7 @@ def _accounts(options: Options, sides: dict[str, Options], access: str, protecte
             "planned_endpoint_identifiers": [options["identifier"]],
             "planned_role_names": roles if local else none,
             "lake_account_ids": none if local else [options["lake_account_id"]],
-            **sides["dms"],
+            **sides["dms"].options(),
             "account_id": options["dms_account_id"],
             **world,
         },
@@ -188,8 +150,8 @@ def _accounts(options: Options, sides: dict[str, Options], access: str, protecte
             "kms_key_arn": store["server_side_encryption_kms_key_id"],
             **_some(options, "object_ownership", "role_path"),
             "planned_role_names": none if local else roles,
-            "role_account_id": _home(access, options),
-            **sides["lake"],
+            "role_account_id": _home(access_mode, options),
+            **sides["lake"].options(),
             "account_id": options["lake_account_id"],
             **world,
         },

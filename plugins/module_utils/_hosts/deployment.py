@@ -2,155 +2,180 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many endpoints side by side in one process, each by an EndpointDeployment of its own; one that fails keeps nobody else from going on.
-
-What replaces an endpoint that stands is left to whoever can put back what was.
-"""
+"""Deploy the endpoints of many hosts side by side in one process; what fails for one ends no other."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import NONE
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import EndpointDeployment
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, names_in
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import side_by_side
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
+    CREATED,
+    DELETED,
+    MODIFIED,
+    NONE,
+    RECREATED,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import (
+    EndpointDeployment,
+    is_replaced,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import remove_former_access
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import journal_stores
-
-Options = dict[str, Any]
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
-    "replace": {"type": "bool", "default": False},
-    "details": {"type": "bool", "default": False},
-    "parallel": {"type": "int", "default": 5},
+    "run": {"type": "dict"},
+    "postpone_replacements": {"type": "bool", "default": False},
 }
 
-# Of many hosts it would be much that nobody reads.
-_DETAILS = ("endpoint", "role", "policy", "foreign")
+
+@dataclass(frozen=True)
+class Run:
+    """What all hosts of a run have in common.
+
+    :ivar identity: who runs, for the locks of replacements, see run_identity.current_run.
+    :ivar postpone: whether replacements in protected environments are left to a later play.
+    """
+
+    check_mode: bool
+    postpone: bool = False
+    identity: Options = field(default_factory=current_run)
+    reads: SharedReads = field(default_factory=SharedReads)
+
+    def replacement(self, host: Host) -> Replacement:
+        """
+        :raises DatalakeError: an option that can't be.
+        """
+        options = validated(endpoint_replacement.ARGUMENT_SPEC, {**host.replacement, "run": self.identity})
+        return Replacement(self.reads.account(host.dms), options, self.check_mode)
 
 
-class Left(Exception):
-    """A host that is left alone, and why."""
-
-
-def ensure(_account: Account, params: Options, check_mode: bool) -> Options:
+def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
     """Deploy the endpoints of all hosts.
 
     :param params: the options of dms_deployment.
-    :returns: the module's result: changed, asked (names), hosts (name -> {changed, failed, msg, diff, …}), left (name -> why), warnings.
+    :returns: the module's result, see parallel.hosts_result.
     """
-    reads = SharedReads()
-
-    def handle(host: Options) -> Options:
-        result = _result(host, reads, params["replace"], check_mode)
-        return {name: value for name, value in result.items() if params["details"] or name not in _DETAILS}
-
-    results = side_by_side(params["hosts"], handle, params["parallel"])
-    told = dict(zip(names_in(params["hosts"]), results, strict=True))
-    told |= {name: _failed(str(why)) for name, why in params["problems"].items()}
-    warnings = [warning for result in results for warning in result.pop("warnings", [])]
-    failed = [result["msg"] for result in told.values() if result.get("failed")]
-    return {
-        "changed": any(result.get("changed") for result in results),
-        # One host alone is what the task is about.
-        **({"diff": results[0].get("diff", [])} if params["replace"] else {}),
-        **({"failure": " ".join(failed)} if params["replace"] and failed else {}),
-        "asked": list(told),
-        "hosts": {name: result for name, result in told.items() if "left" not in result},
-        "left": {name: result["left"] for name, result in told.items() if "left" in result},
-        "warnings": list(dict.fromkeys(warnings)),
-    }
+    run = Run(check_mode, params["postpone_replacements"], params["run"] or current_run())
+    results = failures(params["problems"])
+    results |= side_by_side(hosts_in(params), lambda host: deploy(host, run), params["parallel"])
+    return hosts_result(results)
 
 
-def _result(host: Options, reads: SharedReads, replace: bool, check_mode: bool) -> Options:
-    endpoint_deployment = None
+def deploy(host: Host, run: Run) -> EndpointResult:
+    """Deploy one endpoint; whatever goes wrong is in the result."""
+    deployment = EndpointDeployment(host, run.reads, run.check_mode)
     try:
-        endpoint_deployment = _endpoint_deployment(host, reads, check_mode)
-        endpoint_deployment.stays = not replace
-        if not replace:
-            _leave_other_ways(endpoint_deployment, reads)
-        endpoint_deployment.look()
-        if not replace:
-            _leave_replacements(endpoint_deployment)
-        endpoint_deployment.carry_out()
-    except Left as reason:
-        return {"left": str(reason), "msg": f"{host['name']}: {reason}."}
-    except CALL_ERRORS as error:
-        return {**_failed(explain(error)), **(_changes(endpoint_deployment) if endpoint_deployment else {})}
-    return {
-        **_changes(endpoint_deployment),
-        "failed": False,
-        "msg": _sentence(endpoint_deployment),
-        "connection_status": endpoint_deployment.test["status"],
-        "endpoint": endpoint_deployment.made["endpoint"],
-        **{name: endpoint_deployment.access[name] for name in _DETAILS[1:]},
-    }
+        # ARNs that the inventory does not name are of the account's partition.
+        deployment.host = host.in_partition(run.reads.account(host.lake).identity.partition)
+        return _deployed(deployment, run)
+    except Exception as error:
+        return _result(deployment, f"{_noted(deployment.record)}{explain(error)}", failed=True)
 
 
-def _endpoint_deployment(host: Options, reads: SharedReads, check_mode: bool) -> EndpointDeployment:
-    dms, lake = reads.account(host["dms"]), reads.account(host["lake"])
-    return EndpointDeployment(host, dms, dms if host["access"] == BUCKET_POLICY else lake, lake, check_mode)
+def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
+    """Resume → plan → (replace | apply) → remove the former access."""
+    host = deployment.host
+    replacement = run.replacement(host)
+    interrupted = replacement.journal.take_over()
+    _note_interrupted(deployment.record, host, interrupted)
+    planned = deployment.plan(interrupted.endpoint if interrupted else None)
+    ended = None
+    if is_replaced(planned) or interrupted:
+        if run.postpone and host.protected and not interrupted and not run.check_mode:
+            return EndpointResult(f"{host.identifier}: replaced in a later batch.", postponed=True)
+        ended = replace(deployment, replacement, interrupted)
+    else:
+        deployment.apply()
+    if deployment.is_tested or (run.check_mode and host.is_tested):
+        before = interrupted.endpoint if interrupted else planned["definition"]
+        remove_former_access(host, run.reads, before, deployment.record, run.check_mode)
+    return _result(deployment, f"{_noted(deployment.record)}{_sentence(deployment)}{_ending(interrupted, ended)}")
 
 
-def _leave_other_ways(endpoint_deployment: EndpointDeployment, reads: SharedReads) -> None:
-    """
-    :raises Left: more than an endpoint and a role in the data-lake account is to be seen to.
-    """
-    host = endpoint_deployment.host
-    if host["access"] == BUCKET_POLICY:
-        raise Left("the policies of bucket and key are changed one host after the other")
-    if host["role"]["role_name"] in reads.local_roles(host):
-        raise Left("the other way of access has left a role")
-    if endpoint_deployment.lake.identity.partition != host["partition"]:
-        raise Left(f"the data-lake account is of partition {endpoint_deployment.lake.identity.partition}")
-
-
-def _leave_replacements(endpoint_deployment: EndpointDeployment) -> None:
-    """
-    :raises Left: what stands would be replaced, or is half replaced.
-    """
-    if endpoint_deployment.replaces():
-        raise Left("the endpoint is to be replaced")
-    journal = journal_stores.store_for(endpoint_deployment.dms, endpoint_deployment.host["replacement"])
-    if journal and journal.read():
-        raise Left("a replacement was interrupted")
-
-
-def _failed(msg: str) -> Options:
-    return {"changed": False, "failed": True, "msg": msg, "diff": [], "warnings": []}
-
-
-def _changes(endpoint_deployment: EndpointDeployment) -> Options:
-    """What has changed by now, as Ansible shows it with --diff."""
-    return {
-        "changed": endpoint_deployment.changed,
-        "diff": [
-            {"before_header": step, "after_header": step, **diff}
-            for step, diff in sorted(endpoint_deployment.diffs.items())
-        ],
-        **({"action": endpoint_deployment.plan["action"]} if endpoint_deployment.plan else {}),
-        "warnings": endpoint_deployment.warnings,
-    }
-
-
-def _sentence(endpoint_deployment: EndpointDeployment) -> str:
-    plan = endpoint_deployment.plan
-    done = plan["action"] if plan["action"] != NONE else "tagged anew" if plan["differences"] else "unchanged"
-    text = f"{endpoint_deployment.identifier}: endpoint {done}, connection {endpoint_deployment.test['status']}."
-    if (
-        endpoint_deployment.check_mode
-        and plan["action"] != NONE
-        and not endpoint_deployment.known_ids()
-        and endpoint_deployment.made["external_id"]
-    ):
-        text += (
-            f" The trust of {endpoint_deployment.host['role']['role_name']} would admit the ExternalId that AWS gives to the endpoint, "
-            f"{endpoint_deployment.made['external_id']}, and after a successful test no other."
+def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -> None:
+    if interrupted:
+        tasks = ", ".join(entry.identifier for entry in interrupted.tasks) or "none"
+        record.notes.append(
+            f"{host.identifier}: the replacement that began {interrupted.began} was interrupted, and is brought to its end (tasks: {tasks})."
         )
-    return text
+
+
+def _ending(interrupted: Journal | None, ended: str | None) -> str:
+    """What became of a replacement that another run had begun."""
+    if interrupted is None:
+        return ""
+    return f" The interrupted replacement was {'rolled back' if ended == 'rolled_back' else 'finished'}."
+
+
+def _noted(record: Record) -> str:
+    return "".join(f"{note} " for note in record.notes)
+
+
+def _result(deployment: EndpointDeployment, msg: str, failed: bool = False) -> EndpointResult:
+    record, planned = deployment.record, deployment.planned
+    endpoint = (deployment.endpoint or {}).get("endpoint") or {}
+    return EndpointResult(
+        msg=msg,
+        changed=record.changed,
+        failed=failed,
+        action=planned.get("action"),
+        endpoint_arn=endpoint.get("endpoint_arn"),
+        external_id_state=deployment.external_id_state if deployment.endpoint else None,
+        role_arn=(deployment.access.get("role") or {}).get("arn"),
+        connection_status=deployment.test.get("status"),
+        differences=tuple(planned.get("differences") or ()),
+        diff=tuple(record.diff()),
+        warnings=tuple(record.warnings),
+    )
+
+
+def _sentence(deployment: EndpointDeployment) -> str:
+    """What was done, or in check mode would be."""
+    host, test = deployment.host, deployment.test
+    done = _done(deployment)
+    if deployment.check_mode and deployment.record.changed:
+        sentence = f"{host.identifier}: would {', '.join(done)}."
+        created = deployment.planned["action"] in (CREATED, RECREATED) and deployment.endpoint["external_id"]
+        return sentence + (
+            " AWS assigns the ExternalId at creation; the run then puts it into the trust." if created else ""
+        )
+    state = "not tested: s3_endpoint_replication_instance_arn is not set" if not host.is_tested else test["status"]
+    return f"{host.identifier}: endpoint {done[0] if done else 'unchanged'}, connection {state}."
+
+
+_PAST = {CREATED: "created", MODIFIED: "modified", RECREATED: "recreated", DELETED: "deleted"}
+_WOULD = {CREATED: "create the endpoint", MODIFIED: "modify the endpoint", RECREATED: "recreate the endpoint"}
+
+
+def _done(deployment: EndpointDeployment) -> list[str]:
+    planned, steps = deployment.planned, deployment.record.diffs
+    if not deployment.check_mode:
+        if planned["action"] != NONE:
+            return [_PAST[planned["action"]]]
+        return ["tags updated"] if planned["differences"] else []
+    endpoint = [_WOULD[planned["action"]]] if planned["action"] in _WOULD else []
+    if not endpoint and planned["differences"]:
+        endpoint = ["update the tags of the endpoint"]
+    role_before = (steps.get("role") or {"before": {}})["before"].get("role")
+    more = {
+        "role": "update role and policy" if role_before else "create role and policy",
+        "bucket_access": "update the policies of bucket and key",
+        "former role": "remove the role of the former access mode",
+        "connection": "test the connection",
+    }
+    return [*endpoint, *(text for step, text in more.items() if step in steps)]

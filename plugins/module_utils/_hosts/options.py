@@ -11,10 +11,8 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
-
-Options = dict[str, Any]
-Result = dict[str, Any]
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 
 # What the access role's policy is made of, out of the planned endpoint's settings.
 _NEEDS = (
@@ -25,18 +23,18 @@ _NEEDS = (
     "canned_acl_for_objects",
 )
 
-
-# The options of each module that sees to many hosts.
+# The options of each module that is for many hosts.
 HOSTS_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "dict", "default": []},
     "declared": {"type": "dict", "default": {}},
     "problems": {"type": "dict", "default": {}},
+    "parallel": {"type": "int", "default": 5},
 }
 
 
-def names_in(hosts: list[Options]) -> list[str]:
-    """The names of hosts that declare."""
-    return [host["name"] for host in hosts]
+def hosts_in(params: Options) -> list[Host]:
+    """The hosts of a module's options."""
+    return [Host.of(declared) for declared in params["hosts"]]
 
 
 def ids_of(external_id: str | None) -> list[str]:
@@ -44,43 +42,49 @@ def ids_of(external_id: str | None) -> list[str]:
     return [external_id] if external_id and external_id != KNOWN_AFTER_CREATION else []
 
 
-def role_options(host: Options, settings: Options, external_ids: list[str], purge: bool, **more: Any) -> Options:
-    """The options of dms_crossaccount_role, of which some come from the planned endpoint. Pure.
+def endpoint_options(host: Host, **more: Any) -> Options:
+    """The options of dms_s3_endpoint.
 
-    :param settings: the endpoint's, as dms_s3_endpoint returns them.
     :raises DatalakeError: an option that can't be.
     """
-    options = {**host["role"], **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
+    return validated(s3_target.ARGUMENT_SPEC, {**host.endpoint, **more})
+
+
+def role_options(host: Host, settings: Options, external_ids: list[str], purge: bool, **more: Any) -> Options:
+    """The options of dms_crossaccount_role, of which some come from the planned endpoint.
+
+    :param settings: the endpoint's, as dms_s3_endpoint returns them. :raises DatalakeError: an option that can't be.
+    """
+    options = {**host.role, **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
     return validated(access_role.ARGUMENT_SPEC, options)
 
 
-def role_as_deployed(host: Options, endpoint: Result) -> Options:
-    """The same for whoever compares: as a deployment leaves the role after a successful test. Pure.
+def role_as_deployed(host: Host, endpoint: Options) -> Options:
+    """The options of dms_crossaccount_role that describe the role after a deployment with a successful test.
 
     :param endpoint: the result of dms_s3_endpoint in check mode.
     """
     ids = ids_of(endpoint["current_external_id"])
-    purge = bool(ids) and bool(host["test"]["replication_instance_arn"])
-    # What differs is validated by whoever writes it.
-    return role_options(host, endpoint["settings"], ids, purge, validate_policies="off")
+    # What differs is validated by the run that writes it.
+    return role_options(host, endpoint["settings"], ids, purge=bool(ids) and host.is_tested, validate_policies="off")
 
 
-def bucket_access_options(host: Options, settings: Options, role_arn: str) -> Options:
-    """The options of dms_bucket_access, likewise. Pure."""
-    return validated(bucket_access.ARGUMENT_SPEC, {**host["bucket_access"], **_needs(settings), "role_arn": role_arn})
+def bucket_access_options(host: Host, settings: Options, role_arn: str) -> Options:
+    """The options of dms_bucket_access, of which some come from the planned endpoint."""
+    return validated(bucket_access.ARGUMENT_SPEC, {**host.bucket_access, **_needs(settings), "role_arn": role_arn})
 
 
 def connection_options(
-    host: Options, endpoint: Result, role: Result, external_ids: list[str], bucket_access: Result | None = None
+    host: Host, endpoint: Options, role: Options, external_ids: list[str], statements: Options | None = None
 ) -> Options:
-    """The options of dms_connection_test, likewise. Pure.
+    """The options of dms_connection_test, of which some come from what is tested.
 
-    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role. :param bucket_access: that of dms_bucket_access, where
+    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role. :param statements: that of dms_bucket_access, where
         bucket and key admit the role.
     """
-    statements = [bucket_access["bucket_statement"], bucket_access["key_statement"]] if bucket_access else None
-    token = connection_tests.change_token(role, endpoint["settings"], external_ids, statements)
-    options = {**host["test"], "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
+    admitted = [statements["bucket_statement"], statements["key_statement"]] if statements else None
+    token = connection_tests.change_token(role, endpoint["settings"], external_ids, admitted)
+    options = {**host.test, "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
     return validated(connection_tests.ARGUMENT_SPEC, options)
 
 

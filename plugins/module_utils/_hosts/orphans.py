@@ -2,57 +2,99 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a deployment has made and no host declares any more. Pure: what the info modules found and what the hosts declare in, a list out.
+"""Orphans: what a deployment has created and no host declares any more. Pure: what the info modules found and what hosts declare in, a list out.
 
-A tag alone never makes anything ours: an endpoint must be an S3 target whose role is under the IAM path of the deployment, a role must be under that
-path and trust DMS, a policy must be attached to that role and have the tag itself.
+A resource belongs to a deployment only if all three match: tag, IAM path, shape. An endpoint must be an S3 target whose role is under the IAM path
+of the deployment, a role must be under that path and trust DMS, a policy must be attached to that role and have the tag itself.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import SERVICE_ROLES
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, role_path
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import granted_resources
 from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import admits_dms
 
 
-def left_over(
-    endpoints: list[dict[str, Any]], roles: list[dict[str, Any]], deployment: str, declared: list[dict[str, str]]
-) -> list[dict[str, Any]]:
-    """The endpoints that are left over, each with its role, and the roles whose endpoint is gone.
+@dataclass(frozen=True)
+class Names:
+    """What names a host's endpoint and role among others, and where they are."""
 
-    A role that an endpoint beside these uses stays out of it, and so does one that several of them use, until they are gone.
+    deployment: str
+    endpoint_identifier: str
+    region: str
+    dms_account_id: str
+    lake_account_id: str
+    role_name: str
+    role_path: str
+
+
+def names_of(host: Host) -> Names:
+    """The names of what a host declares."""
+    return Names(
+        deployment=host.deployment,
+        endpoint_identifier=host.identifier,
+        region=host.dms.region,
+        dms_account_id=host.dms_account_id,
+        lake_account_id=host.lake_account_id,
+        role_name=host.role_name,
+        role_path=host.role["path"],
+    )
+
+
+def orphans(
+    endpoints: list[dict[str, Any]], roles: list[dict[str, Any]], deployment: str, declared: list[Names]
+) -> list[dict[str, Any]]:
+    """The endpoints of a deployment that no host declares, each with its role, and the roles whose endpoint is gone.
+
+    A role that another endpoint uses stays out of it, and so does one that several orphans use, until they are gone.
 
     :param endpoints: of dms_s3_endpoint_info, of all accounts and regions of the deployment. :param roles: of dms_crossaccount_role_info,
         likewise. Either may have one twice.
-    :param declared: what each host declares: deployment, dms_account_id, region, endpoint_identifier, lake_account_id, role_name, role_path.
+    :param declared: the names of all hosts, of other deployments, too.
     :returns: dictionaries, sorted: deployment, endpoint_identifier, endpoint_arn (None for a role alone), role_name, role_arn, path (None for
         an endpoint alone), admitted_by (bucket_name, kms_key_arn and lake_account_id, where a role of the DMS account needs policies of the other
-        account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which is in the way of its removal), text.
+        account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which blocks its removal), text.
     """
-    paths = {d["role_path"] for d in declared if d["deployment"] == deployment}
+    paths = {one.role_path for one in declared if one.deployment == deployment}
     existing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
-    gone = {arn: e for arn, e in existing.items() if _is_orphan(e, deployment, paths) and not _is_declared(e, declared)}
-    # In either account, as the other way of access has its role there.
-    names = {(d[f"{side}_account_id"], d["role_name"].lower()) for d in declared for side in ("dms", "lake")}
-    ours = {r["arn"]: r for r in roles if _has_tag(r, deployment) and r["path"] in paths}
-    ours = {arn: r for arn, r in ours.items() if admits_dms(r["assume_role_policy_document"])}
-    # The account's service roles have no endpoint, and other deployments need them too.
-    ours = {arn: r for arn, r in ours.items() if r["role_name"] not in SERVICE_ROLES}
-    ours = {arn: r for arn, r in ours.items() if (account_of(arn), r["role_name"].lower()) not in names}
+    gone = {arn: e for arn, e in existing.items() if _is_ours(e, deployment, paths) and not _is_declared(e, declared)}
     users = Counter(_role_of(endpoint) for endpoint in existing.values())
-    pairs = [(e, ours.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
-    alone = [(None, role) for arn, role in ours.items() if not users[arn]]
-    lakes = {d["dms_account_id"]: d["lake_account_id"] for d in declared if d["dms_account_id"] != d["lake_account_id"]}
+    own_roles = _undeclared_roles(roles, deployment, paths, declared)
+    pairs = [(e, own_roles.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
+    alone = [(None, role) for arn, role in own_roles.items() if not users[arn]]
+    lakes = {one.dms_account_id: one.lake_account_id for one in declared if one.dms_account_id != one.lake_account_id}
     found = [_entry(deployment, endpoint, role, lakes) for endpoint, role in [*pairs, *alone]]
     return sorted(found, key=lambda entry: (_short_name(entry), entry["endpoint_arn"] or entry["role_arn"]))
 
 
-def left_over_names(entries: list[dict[str, Any]]) -> list[str]:
+def _undeclared_roles(
+    roles: list[dict[str, Any]], deployment: str, paths: set[str], declared: list[Names]
+) -> dict[str, dict[str, Any]]:
+    """The access roles of a deployment that no host declares, by ARN."""
+    # In either account, as each access mode has its role in another one.
+    names = {
+        (account, one.role_name.lower()) for one in declared for account in (one.dms_account_id, one.lake_account_id)
+    }
+    return {
+        role["arn"]: role
+        for role in roles
+        if _has_tag(role, deployment)
+        and role["path"] in paths
+        and admits_dms(role["assume_role_policy_document"])
+        # The account's service roles have no endpoint, and other deployments need them too.
+        and role["role_name"] not in SERVICE_ROLES
+        and (account_of(role["arn"]), role["role_name"].lower()) not in names
+    }
+
+
+def orphan_names(entries: list[dict[str, Any]]) -> list[str]:
     """A name for each: the endpoint's identifier, or the role's name; the ARN where that is not the only one of its name."""
     times = Counter(map(_short_name, entries))
     return [e["endpoint_arn"] or e["role_arn"] if times[_short_name(e)] > 1 else _short_name(e) for e in entries]
@@ -66,15 +108,15 @@ def _has_tag(resource: dict[str, Any], deployment: str) -> bool:
     return bool(deployment) and (resource["tags"] or {}).get(DEPLOYMENT_TAG) == deployment
 
 
-def _is_orphan(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
+def _is_ours(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
     is_s3_target = endpoint.get("engine_name") == "s3" and endpoint.get("endpoint_type", "").lower() == "target"
     return is_s3_target and _has_tag(endpoint, deployment) and role_path(_role_of(endpoint) or "") in paths
 
 
-def _is_declared(endpoint: dict[str, Any], declared: list[dict[str, str]]) -> bool:
+def _is_declared(endpoint: dict[str, Any], declared: list[Names]) -> bool:
     region, account = endpoint["endpoint_arn"].split(":")[3:5]
     place = (account, region, endpoint["endpoint_identifier"].lower())
-    return any(place == (d["dms_account_id"], d["region"], d["endpoint_identifier"].lower()) for d in declared)
+    return any(place == (one.dms_account_id, one.region, one.endpoint_identifier.lower()) for one in declared)
 
 
 def _role_of(endpoint: dict[str, Any]) -> str | None:

@@ -10,9 +10,10 @@ import itertools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import Options
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
 
 # Who shows it to people is not for us to say.
 LOGGER = "datalake.dms"
@@ -30,15 +31,43 @@ class Progress:
 
 
 def side_by_side(
-    hosts: list[Options], handle: Callable[[Options], dict[str, Any]], parallel: int
-) -> list[dict[str, Any]]:
-    """What came of each host, in their order, seen to in so many threads; each result has a `msg`, which tells how far this has come."""
+    hosts: list[Host], handle: Callable[[Host], EndpointResult], parallel: int
+) -> dict[str, EndpointResult]:
+    """What became of each host by its name, in their order, handled in so many threads; each one's `msg` goes to the log when it is done."""
     progress = Progress(len(hosts))
 
-    def told(host: Options) -> dict[str, Any]:
+    def handled(host: Host) -> EndpointResult:
         result = handle(host)
-        progress.tell(result["msg"])
+        progress.tell(result.msg)
         return result
 
     with ThreadPoolExecutor(max(1, parallel)) as pool:
-        return list(pool.map(told, hosts))
+        return dict(zip((host.name for host in hosts), pool.map(handled, hosts), strict=True))
+
+
+def each_by_itself(handle: Callable[[Host], EndpointResult]) -> Callable[[Host], EndpointResult]:
+    """A function for one host, with whatever goes wrong as that host's failure."""
+
+    def handled(host: Host) -> EndpointResult:
+        try:
+            return handle(host)
+        except Exception as error:
+            return EndpointResult(explain(error), failed=True)
+
+    return handled
+
+
+def failures(problems: dict[str, str]) -> dict[str, EndpointResult]:
+    """The results of hosts that can't be handled, by name -> why."""
+    return {name: EndpointResult(str(why), failed=True) for name, why in problems.items()}
+
+
+def hosts_result(results: dict[str, EndpointResult]) -> Result:
+    """The result of a module that is for many hosts: changed, asked (names), hosts (name -> result), postponed (names), warnings."""
+    return {
+        "changed": any(result.changed for result in results.values()),
+        "asked": list(results),
+        "hosts": {name: result.as_result() for name, result in results.items() if not result.postponed},
+        "postponed": [name for name, result in results.items() if result.postponed],
+        "warnings": list(dict.fromkeys(text for result in results.values() for text in result.warnings)),
+    }

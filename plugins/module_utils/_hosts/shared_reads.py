@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
@@ -16,9 +17,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import role_i
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import Options
-
-_CONNECTION = ("region", "assume_role_arn", "assume_role_external_id", "assume_role_session_name")
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
 
 
 class SharedReads:
@@ -45,36 +44,33 @@ class SharedReads:
         """A sentence for each read that failed."""
         return sorted({explain(answer) for answer in self._answers.values() if isinstance(answer, Exception)})
 
-    def account(self, place: Options) -> Account:
-        """The account of these connection options; other options are left alone.
+    def account(self, connection: Connection) -> Account:
+        """The account of a connection.
 
         :raises DatalakeError: options that can't be.
         """
-        connection = {name: place[name] for name in _CONNECTION if name in place}
-        account: Account = self.read_once(["account", connection], lambda: _account(connection))
+        account: Account = self.read_once(["account", asdict(connection)], lambda: _account(connection))
         return account
 
-    def local_roles(self, host: Options) -> set[str]:
-        """Names of the roles of the DMS account under the access roles' path: one of this name is left over from the other way of access."""
-        if host["one_account"]:
-            return set()
-        path, dms = host["role"]["path"], host["dms"]
-        names: set[str] = self.read_once(["roles", dms, path], lambda: _role_names(self.account(dms), path))
+    def role_names(self, connection: Connection, path: str) -> set[str]:
+        """Names of the roles of an account under a path."""
+        key = ["roles", asdict(connection), path]
+        names: set[str] = self.read_once(key, lambda: _role_names(self.account(connection), path))
         return names
 
-    def journals(self, host: Options) -> set[str]:
+    def journals(self, host: Host) -> set[str]:
         """The keys of all journals where the host's is, if that is a bucket."""
-        dms, bucket, prefix = host["dms"], host["replacement"]["journal_bucket"], host["replacement"]["journal_prefix"]
+        dms, bucket, prefix = host.dms, host.replacement["journal_bucket"], host.replacement["journal_prefix"]
         if not bucket:
             return set()
         keys: set[str] = self.read_once(
-            ["journals", dms, bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
+            ["journals", asdict(dms), bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
         )
         return keys
 
 
-def _account(connection: Options) -> Account:
-    params = validated({}, connection)
+def _account(connection: Connection) -> Account:
+    params = validated({}, connection.options())
     problem = assume_role_problem(params)
     if problem:
         raise DatalakeError(message=problem)

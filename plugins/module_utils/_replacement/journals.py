@@ -4,8 +4,7 @@
 
 """The journal of a replacement: what it holds, whose it is, and what of it is believed. Pure.
 
-The journal is the endpoint's lock as well. It is plain data:
-{format, scope: {host, api_host, account_id, region, endpoint_identifier}, began, action, accept, lock, endpoint, tasks, event_subscriptions}.
+The journal is the endpoint's lock as well. It is stored as JSON: the fields of Journal, and `format`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import run_identity
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 FORMAT = 1
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -51,33 +51,60 @@ class Scope:
     endpoint_identifier: str
 
 
+@dataclass(frozen=True)
+class Journal:
+    """A replacement that has begun: all that is needed to finish it or to roll it back.
+
+    :ivar began: when, as text. :ivar action: "recreated" or "modified". :ivar accept: the consents that were given, which hold until its end.
+    :ivar lock: who replaces the endpoint: a run (see run_identity) and `expires`. :ivar endpoint: see endpoint_plan.definition.
+    :ivar event_subscriptions: those that name the tasks, see event_subscriptions.list_subscriptions.
+    """
+
+    scope: Scope
+    began: str
+    action: str
+    accept: list[str]
+    lock: dict[str, Any]
+    endpoint: dict[str, Any]
+    tasks: list[TaskEntry]
+    event_subscriptions: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, text: str) -> Journal:
+        """A journal out of a text that was checked, see `read_journal`."""
+        parts = {name: value for name, value in json.loads(text).items() if name != "format"}
+        tasks = [TaskEntry(**{name: task[name] for name in _TASK}) for task in parts["tasks"]]
+        known = {field.name: parts[field.name] for field in fields(cls)}
+        return cls(**{**known, "scope": Scope(**parts["scope"]), "tasks": tasks})
+
+    def text(self) -> str:
+        """The journal as it is stored."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True)
+
+    def as_result(self) -> dict[str, Any]:
+        """What a module returns of it."""
+        return {
+            "began": self.began,
+            "owner": self.lock["owner"],
+            "expires": self.lock["expires"],
+            "action": self.action,
+            "endpoint": self.endpoint,
+            "tasks": [entry.identifier for entry in self.tasks],
+        }
+
+
 def new_journal(
     scope: Scope,
     action: str,
     accept: list[str],
     endpoint: dict[str, Any],
-    tasks: list[dict[str, Any]],
+    tasks: list[TaskEntry],
     subscriptions: list[dict[str, Any]],
     lock: dict[str, Any],
     now: datetime,
-) -> dict[str, Any]:
-    """The journal at the beginning of a replacement.
-
-    :param accept: the consents that were given, which hold until the replacement has ended.
-    :param endpoint: see endpoint_plan.definition. :param tasks: see task_entries.entry_of.
-    :param subscriptions: {name, topic_arn, event_categories, source_ids, enabled} of the event subscriptions that name the tasks.
-    """
-    return {
-        "format": FORMAT,
-        "scope": asdict(scope),
-        "began": now.strftime(_TIME_FORMAT),
-        "action": action,
-        "accept": accept,
-        "lock": lock,
-        "endpoint": endpoint,
-        "tasks": tasks,
-        "event_subscriptions": subscriptions,
-    }
+) -> Journal:
+    """The journal at the beginning of a replacement, see Journal."""
+    return Journal(scope, now.strftime(_TIME_FORMAT), action, accept, lock, endpoint, tasks, subscriptions)
 
 
 def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, Any]:
@@ -85,32 +112,32 @@ def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, An
     return {**run, "expires": (now + timedelta(seconds=seconds)).strftime(_TIME_FORMAT)}
 
 
-def is_ours(journal: dict[str, Any], run: dict[str, Any]) -> bool:
+def is_ours(journal: Journal, run: dict[str, Any]) -> bool:
     """Whether this very run has the lock."""
-    return bool(journal["lock"]["id"] == run["id"])
+    return bool(journal.lock["id"] == run["id"])
 
 
-def is_free(journal: dict[str, Any], now: datetime) -> bool:
+def is_free(journal: Journal, now: datetime) -> bool:
     """Whether the lock is over: it was released, it expired, or its run is known to be dead."""
-    lock = journal["lock"]
+    lock = journal.lock
     return _time(lock["expires"]) <= now or run_identity.is_dead(lock)
 
 
-def check_lock(journal: dict[str, Any], run: dict[str, Any], now: datetime) -> None:
+def check_lock(journal: Journal, run: dict[str, Any], now: datetime) -> None:
     """
     :raises DatalakeError: another run has the lock, naming it.
     """
     if is_ours(journal, run) or is_free(journal, now):
         return
-    name, lock = journal["scope"]["endpoint_identifier"], journal["lock"]
+    lock = journal.lock
     raise DatalakeError(
-        message=f"The endpoint {name} is being replaced by {lock['owner']} (run {lock['id']}, begun {journal['began']}), who has it until "
-        f"{lock['expires']}; wait until that run has ended, or if it is dead, release it with playbooks/unlock.yml --limit "
-        f"{journal['scope']['host']}."
+        message=f"The endpoint {journal.scope.endpoint_identifier} is being replaced by {lock['owner']} (run {lock['id']}, begun {journal.began}), "
+        f"who has it until {lock['expires']}; wait until that run has ended, or if it is dead, release it with playbooks/unlock.yml --limit "
+        f"{journal.scope.host}."
     )
 
 
-def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> dict[str, Any]:
+def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> Journal:
     """A journal out of its text, believed only where all of it belongs to this endpoint.
 
     :param trusted_accounts: the accounts whose roles, keys and topics the old definition may name, beside the endpoint's own.
@@ -122,23 +149,32 @@ def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> di
             message=f"The journal of {scope.endpoint_identifier} is not believed: {problem}; look at it, and at the versions of the object, "
             "and remove it only when its tasks are all there."
         )
-    return dict(json.loads(text))
+    return Journal.of(text)
 
 
-def stranger_in(journal: dict[str, Any], trusted_accounts: Iterable[str]) -> str | None:
-    """An ARN in a journal that belongs to somebody else; None where all are the endpoint's own, or roles, keys and topics of trusted accounts."""
-    scope, endpoint_arn = journal["scope"], journal["endpoint"].get("endpoint_arn") or ""
+def stranger_in(
+    scope: Scope,
+    endpoint: dict[str, Any],
+    tasks: list[TaskEntry],
+    subscriptions: list[dict[str, Any]],
+    trusted_accounts: Iterable[str],
+) -> str | None:
+    """An ARN that belongs to somebody else; None where all are the endpoint's own, or roles, keys and topics of trusted accounts.
+
+    :param endpoint: see Journal, and so are `tasks` and `subscriptions`.
+    """
+    endpoint_arn = endpoint.get("endpoint_arn") or ""
     if not is_arn(endpoint_arn, "endpoint"):
         return "it has no endpoint_arn"
-    found = [*_arns([journal["endpoint"], *(task["request"] for task in journal["tasks"])])]
-    found += [task["arn"] for task in journal["tasks"]]
-    found += [subscription["topic_arn"] for subscription in journal["event_subscriptions"]]
+    found = [*_arns([endpoint, *(task.request for task in tasks)])]
+    found += [task.arn for task in tasks]
+    found += [subscription["topic_arn"] for subscription in subscriptions]
     for arn in found:
         _arn, partition, service, region, *rest = arn.split(":")
-        account, own = rest[0], {scope["account_id"]}
+        account, own = rest[0], {scope.account_id}
         if service in ("iam", "kms", "sns"):
             own |= {*trusted_accounts}
-        if partition != partition_of(endpoint_arn) or account not in own or region not in ("", scope["region"]):
+        if partition != partition_of(endpoint_arn) or account not in own or region not in ("", scope.region):
             return f"it names {arn}"
     return None
 
@@ -155,7 +191,11 @@ def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
     if journal.get("scope") != asdict(scope):
         differing = [k for k, v in asdict(scope).items() if (journal.get("scope") or {}).get(k) != v]
         return f"it was written for another {', '.join(differing)}"
-    return _shape_problem(journal) or stranger_in(journal, accounts)
+    problem = _shape_problem(journal)
+    if problem:
+        return problem
+    read = Journal.of(text)
+    return stranger_in(scope, read.endpoint, read.tasks, read.event_subscriptions, accounts)
 
 
 def _shape_problem(journal: dict[str, Any]) -> str | None:
@@ -165,6 +205,8 @@ def _shape_problem(journal: dict[str, Any]) -> str | None:
         return "it has no endpoint, tasks, event_subscriptions and accept"
     if journal.get("action") not in (RECREATED, MODIFIED) or not _has(journal.get("lock"), _RUN):
         return "it has no action and lock"
+    if not isinstance(journal.get("began"), str):
+        return "it does not say when it began"
     if not all(_has(task, _TASK) for task in journal["tasks"]):
         return "its tasks are incomplete"
     if not all(_has(subscription, _SUBSCRIPTION) for subscription in journal["event_subscriptions"]):

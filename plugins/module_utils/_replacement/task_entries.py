@@ -11,6 +11,7 @@ but for the target, the tags and the position.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -63,7 +64,36 @@ class Risk:
     consent: str | None = None
 
 
-def entry_of(task: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TaskEntry:
+    """What must be remembered of a task to create it again, in a journal and in memory.
+
+    :ivar arn: of the task, whose end its successor asks for. :ivar request: parameters of CreateReplicationTask, without TargetEndpointArn and Tags.
+    :ivar tags: without those of AWS. :ivar declared_type: the migration type that its owner declared.
+    :ivar running: whether it ran. :ivar has_run: whether it was ever started. :ivar loaded: whether its full load is over, or it has none.
+    :ivar checkpoint: its RecoveryCheckpoint, None for a full load.
+    """
+
+    identifier: str
+    arn: str
+    request: dict[str, Any]
+    tags: dict[str, str]
+    declared_type: str
+    running: bool
+    has_run: bool
+    loaded: bool
+    checkpoint: str | None
+
+    @property
+    def migration_type(self) -> str:
+        return str(self.request["MigrationType"])
+
+    @property
+    def instance_arn(self) -> str:
+        return str(self.request["ReplicationInstanceArn"])
+
+
+def entry_of(task: dict[str, Any], tags: dict[str, str]) -> TaskEntry:
     """What must be remembered of a task.
 
     :param task: an item of DescribeReplicationTasks, with its settings. :param tags: its tags, as a flat dict.
@@ -74,50 +104,49 @@ def entry_of(task: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
     if "ReplicationTaskSettings" in request:
         request["ReplicationTaskSettings"] = _settable(request["ReplicationTaskSettings"])
     checkpoint = task.get("RecoveryCheckpoint")
-    return {
-        "identifier": task["ReplicationTaskIdentifier"],
-        "arn": task["ReplicationTaskArn"],
-        "request": request,
-        "tags": {key: value for key, value in tags.items() if not key.startswith("aws:")},
-        "declared_type": tags.get(DECLARED_TAG, kind),
-        "running": task["Status"] in (RUNNING, "starting"),
-        "has_run": bool(
-            task["Status"] not in (READY, "creating", "created") or checkpoint or task.get("ReplicationTaskStartDate")
-        ),
-        "loaded": kind == "cdc"
+    never_started = task["Status"] in (READY, "creating", "created")
+    return TaskEntry(
+        identifier=task["ReplicationTaskIdentifier"],
+        arn=task["ReplicationTaskArn"],
+        request=request,
+        tags={key: value for key, value in tags.items() if not key.startswith("aws:")},
+        declared_type=tags.get(DECLARED_TAG, kind),
+        running=task["Status"] in (RUNNING, "starting"),
+        has_run=bool(not never_started or checkpoint or task.get("ReplicationTaskStartDate")),
+        loaded=kind == "cdc"
         or bool(stats.get("FullLoadFinishDate"))
         or (stats.get("FullLoadProgressPercent") or 0) >= 100,
-        "checkpoint": checkpoint if kind != "full-load" else None,
-    }
+        checkpoint=checkpoint if kind != "full-load" else None,
+    )
 
 
-def renewed(entry: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+def renewed(entry: TaskEntry, now: TaskEntry) -> TaskEntry:
     """The entry of a task after another look: it counts as running where it ran at the first one."""
-    return {**now, "running": entry["running"] or now["running"]}
+    return dataclasses.replace(now, running=entry.running or now.running)
 
 
-def continues(entry: dict[str, Any]) -> bool:
+def continues(entry: TaskEntry) -> bool:
     """Whether the task goes on as `cdc` from its checkpoint (CdcStartPosition is for tasks of that type only)."""
-    return bool(entry["has_run"] and entry["loaded"] and entry["checkpoint"])
+    return bool(entry.has_run and entry.loaded and entry.checkpoint)
 
 
-def create_request(entry: dict[str, Any], endpoint_arn: str, same_tail: bool = True) -> dict[str, Any]:
+def create_request(entry: TaskEntry, endpoint_arn: str, same_tail: bool = True) -> dict[str, Any]:
     """The parameters of CreateReplicationTask that make the task again.
 
     :param same_tail: whether to ask for the end of the ARN that the task had.
     """
-    request = {**entry["request"], "TargetEndpointArn": endpoint_arn}
-    tags = dict(entry["tags"])
+    request = {**entry.request, "TargetEndpointArn": endpoint_arn}
+    tags = dict(entry.tags)
     if continues(entry):
-        request |= {"MigrationType": "cdc", "CdcStartPosition": entry["checkpoint"]}
-        if entry["declared_type"] != "cdc":
-            tags[DECLARED_TAG] = entry["declared_type"]
-    elif entry["has_run"]:
-        request["MigrationType"] = entry["declared_type"]
+        request |= {"MigrationType": "cdc", "CdcStartPosition": entry.checkpoint}
+        if entry.declared_type != "cdc":
+            tags[DECLARED_TAG] = entry.declared_type
+    elif entry.has_run:
+        request["MigrationType"] = entry.declared_type
         tags.pop(DECLARED_TAG, None)
     if request["MigrationType"] != "cdc":
         request.pop("CdcStartPosition", None)
-    tail = resource_identifier(entry["arn"]) if same_tail else None
+    tail = resource_identifier(entry.arn) if same_tail else None
     if tail:
         request["ResourceIdentifier"] = tail
     if tags:
@@ -142,7 +171,7 @@ def start_request(task: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def risks(
-    entry: dict[str, Any],
+    entry: TaskEntry,
     task: dict[str, Any],
     tags: dict[str, str],
     source: dict[str, Any] | None,
@@ -159,18 +188,18 @@ def risks(
     stack = next((value for key, value in tags.items() if key.startswith(_CLOUDFORMATION)), None)
     if stack is not None:
         found.append(Risk(f"it belongs to CloudFormation ({stack}), which would lose sight of it; change it there"))
-    secrets = secret_settings(entry["request"])
+    secrets = secret_settings(entry.request)
     if secrets:
         found.append(Risk(f"its definition has secrets ({', '.join(secrets)}), which no journal may hold"))
     if task["Status"] not in (RUNNING, *IDLE_STATES):
         found.append(Risk(f"it is {task['Status']}; wait until it has settled"))
-    if not entry["has_run"]:
+    if not entry.has_run:
         return found
-    if not entry["loaded"]:
+    if not entry.loaded:
         found.append(Risk(_full_load_risk(task, action), FULL_LOAD))
-    elif action == RECREATED and entry["request"]["MigrationType"] != "full-load":
+    elif action == RECREATED and entry.migration_type != "full-load":
         found += _position_risks(entry, source)
-    if entry["running"] and entry["request"]["MigrationType"] != "full-load" and retention < pause:
+    if entry.running and entry.migration_type != "full-load" and retention < pause:
         found += _log_risks(source, pause, retention)
     return found
 
@@ -204,29 +233,29 @@ def refusal(endpoint: str, found: dict[str, list[Risk]], accept: Collection[str 
     return f"The endpoint {endpoint} is not replaced, because its tasks could lose something: {'; '.join(open_risks)}."
 
 
-def steps(entry: dict[str, Any], action: str) -> str:
+def steps(entry: TaskEntry, action: str) -> str:
     """What would be done to a task, for people."""
-    done = ["stopped"] if entry["running"] else []
+    done = ["stopped"] if entry.running else []
     if action == RECREATED:
         position = " as cdc from its checkpoint" if continues(entry) else ""
         done += ["deleted", f"created again{position}"]
-    if entry["running"]:
+    if entry.running:
         done.append("resumed" if action == MODIFIED else "started")
-    return f"task {entry['identifier']}: {', '.join(done) or 'left as it is'}"
+    return f"task {entry.identifier}: {', '.join(done) or 'unchanged'}"
 
 
-def before_view(entry: dict[str, Any]) -> dict[str, Any]:
+def before_view(entry: TaskEntry) -> dict[str, Any]:
     """A task in the diff, as it is."""
     return {
-        "arn": entry["arn"],
-        "migration_type": entry["request"]["MigrationType"],
-        "cdc_start_position": entry["request"].get("CdcStartPosition"),
-        "running": entry["running"],
-        "tags": entry["tags"],
+        "arn": entry.arn,
+        "migration_type": entry.migration_type,
+        "cdc_start_position": entry.request.get("CdcStartPosition"),
+        "running": entry.running,
+        "tags": entry.tags,
     }
 
 
-def after_view(entry: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
+def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
     """A task in the diff, as it will be. :param arn: its ARN, or what check mode shows for it."""
     before = before_view(entry)
     if action == MODIFIED:
@@ -241,11 +270,11 @@ def after_view(entry: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
     }
 
 
-def _position_risks(entry: dict[str, Any], source: dict[str, Any] | None) -> list[Risk]:
+def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Risk]:
     """Why a task that replicates changes may not find its place again."""
     found = []
-    if not entry["checkpoint"]:
-        again = "load everything again" if entry["declared_type"] != "cdc" else "begin elsewhere"
+    if not entry.checkpoint:
+        again = "load everything again" if entry.declared_type != "cdc" else "begin elsewhere"
         found.append(Risk(f"it has no RecoveryCheckpoint, so that it would {again}", NO_CHECKPOINT))
     if source is not None and source.get("EngineName") in _POSTGRESQL and not slot_name(source):
         found.append(

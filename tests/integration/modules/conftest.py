@@ -21,14 +21,23 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_info
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, service_roles
-from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC, Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import call
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import call, validated
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_info, s3_target
-from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment, survey, verification
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import (
+    deployment,
+    pruning,
+    removal,
+    survey,
+    unlock,
+    verification,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import (
     dms_bucket_access,
@@ -36,13 +45,15 @@ from ansible_collections.datalake.dms.plugins.modules import (
     dms_crossaccount_role,
     dms_crossaccount_role_info,
     dms_deployment,
-    dms_endpoint_replacement,
+    dms_orphans,
     dms_policy_validation,
     dms_preflight,
+    dms_removal,
     dms_s3_endpoint,
     dms_s3_endpoint_info,
     dms_service_roles,
     dms_survey,
+    dms_unlock,
     dms_verification,
 )
 from botocore.loaders import JSONFileLoader
@@ -123,10 +134,9 @@ class Lab:
         usual = {"endpoint_arn": endpoint_arn, "replication_instance_arn": self.instance_arn, **QUICK}
         return self._run("dms", connection_tests.ensure, dms_connection_test, check, {**usual, **options})
 
-    def replacement(self, state: str, check: bool = False, **options: Any) -> dict[str, Any]:
-        """dms_endpoint_replacement, with every consent that a test does not take away."""
+    def replacement(self, check: bool = False, **options: Any) -> Replacement:
+        """A replacement of dev-crm, with every consent that a test does not take away."""
         usual = {
-            "state": state,
             "endpoint_identifier": "dev-crm",
             "replace_tasks": True,
             "source_log_retention": 86400,
@@ -137,7 +147,9 @@ class Lab:
             "iam_propagation_timeout": 1,
             **QUICK,
         }
-        return self._run("dms", endpoint_replacement.ensure, dms_endpoint_replacement, check, {**usual, **options})
+        caller = {"assume_role_arn": self.deployers["dms"], "assume_role_external_id": EXTERNAL_ID}
+        account = Account(validated({}, caller))
+        return Replacement(account, validated(endpoint_replacement.ARGUMENT_SPEC, {**usual, **options}), check)
 
     def preflight(self, side: str, **options: Any) -> dict[str, Any]:
         """dms_preflight."""
@@ -154,17 +166,25 @@ class Lab:
 
     def deployment(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_deployment."""
-        wanted = {"hosts": hosts, "details": True, **options}
-        return self._run("dms", deployment.ensure, dms_deployment, check, wanted)
+        return self._run("dms", deployment.ensure, dms_deployment, check, {"hosts": hosts, **options})
+
+    def removal(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_removal."""
+        return self._run("dms", removal.ensure, dms_removal, check, {"hosts": hosts, **options})
+
+    def unlock(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_unlock."""
+        return self._run("dms", unlock.ensure, dms_unlock, check, {"hosts": hosts, **options})
+
+    def orphans(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
+        """dms_orphans."""
+        return self._run("dms", pruning.ensure, dms_orphans, check, {"hosts": hosts, **options})
 
     def verification(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_verification."""
-        usual = {"hosts": hosts, "run": current_run()}
-        return self._run("dms", verification.ensure, dms_verification, False, {**usual, **options})
+        return self._run("dms", verification.ensure, dms_verification, False, {"hosts": hosts, **options})
 
-    def host(
-        self, name: str = "crm", partition: str | None = None, planned_role_arn: str | None = None, **variables: Any
-    ) -> dict[str, Any]:
+    def host(self, name: str = "crm", **variables: Any) -> dict[str, Any]:
         """What a host declares; `variables`: those of the role s3_endpoint, without its prefix."""
         usual = {
             "environment": "dev",
@@ -194,7 +214,7 @@ class Lab:
             "iam_propagation_timeout": 1,
             **QUICK,
         }
-        return declared_host(name, {**usual, **variables}, partition, planned_role_arn)
+        return declared_host(name, {**usual, **variables}).declared()
 
     change_token = staticmethod(connection_tests.change_token)
 
@@ -217,9 +237,9 @@ class Lab:
     def _run(self, side: str, ensure: Any, module: Any, check: bool, options: dict[str, Any]) -> dict[str, Any]:
         caller = {"assume_role_arn": self.deployers[side], "assume_role_external_id": EXTERNAL_ID}
         validator = ArgumentSpecValidator({**CONNECTION_SPEC, **module.ARGUMENT_SPEC})
-        validated = validator.validate({**caller, **options})
-        assert validated.error_messages == []
-        result = call(ensure, validated.validated_parameters, check)
+        params = validator.validate({**caller, **options})
+        assert params.error_messages == []
+        result = call(ensure, params.validated_parameters, check)
         json.dumps(result)  # Ansible sends it as JSON.
         return result
 
@@ -336,15 +356,13 @@ class Lab:
         return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}
 
 
-def declared_host(
-    name: str, variables: dict[str, Any], partition: str | None = None, planned_role_arn: str | None = None
-) -> dict[str, Any]:
+def declared_host(name: str, variables: dict[str, Any]) -> Host:
     """What a host declares by variables of the role s3_endpoint, given without its prefix; the others have the role's defaults."""
     spec, defaults = role_inputs()
     given = {f"{PREFIX}{option}": value for option, value in variables.items()}
-    validated = ArgumentSpecValidator(spec).validate({**defaults, **given})
-    assert validated.error_messages == []
-    return declaration(name, validated.validated_parameters, "tests", partition, planned_role_arn)
+    given_and_default = ArgumentSpecValidator(spec).validate({**defaults, **given})
+    assert given_and_default.error_messages == []
+    return declaration(name, given_and_default.validated_parameters, "tests")
 
 
 @functools.cache

@@ -7,16 +7,20 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.modules.dms_deployment_outcome import ARGUMENT_SPEC, told
+from ansible_collections.datalake.dms.plugins.modules.dms_host_result import ARGUMENT_SPEC, reported
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
 
 class ActionModule(ActionBase):
-    """Says it without a process more."""
+    """Reports without a module process."""
 
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(ARGUMENT_SPEC)
-        return {**result, **told(plain(args["outcome"])), "_ansible_verbose_always": True}
+        report = reported(plain(args["result"]))
+        # A failure is shown with its message anyway.
+        if not report.get("failed"):
+            self._display.display(report["msg"])
+        return {**result, **report}

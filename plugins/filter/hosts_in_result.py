@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 DOCUMENTATION = r"""
-name: told_of
+name: hosts_in_result
 version_added: "0.1.0"
-short_description: What a result tells of hosts, where one task asked for many of them
+short_description: Names of hosts in a result that one task returned for many of them
 description:
   - With C(run_once) each host of a batch has the result for all of the batch. This takes each result once.
   - For the C(hosts) of a later play.
@@ -23,21 +23,21 @@ options:
     elements: str
     required: true
   hostvars:
-    description: C(hostvars). Undefined, as in a syntax check, nothing is told.
+    description: C(hostvars). Where it is undefined, as in a syntax check, the list is empty.
     type: dict
   variable:
     description: The variable that the result was registered in. The result has C(asked), the names of the hosts that it is for.
     type: str
     required: true
   key:
-    description: What of the result is wanted, a list of names or a dictionary by name.
+    description: The key of the result, which is a list of names or a dictionary by name.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Deploy where there is something to do
-  hosts: "{{ groups['s3_endpoints'] | datalake.dms.told_of(hostvars, 'survey', 'to_do') }}"
+- name: Deploy where something differs
+  hosts: "{{ groups['s3_endpoints'] | datalake.dms.hosts_in_result(hostvars, 'survey', 'to_deploy') }}"
   tasks: []
 """
 
@@ -53,16 +53,16 @@ class FilterModule:
     """The collection's filters."""
 
     def filters(self) -> dict[str, Any]:
-        return {"told_of": _told_of}
+        return {"hosts_in_result": _hosts_in_result}
 
 
-def _told_of(hosts: list[str], hostvars: Any, variable: str, key: str) -> list[str]:
-    told: list[str] = []
+def _hosts_in_result(hosts: list[str], hostvars: Any, variable: str, key: str) -> list[str]:
+    found: list[str] = []
     asked: set[str] = set()
     for host in hosts:
         if host in asked or host not in hostvars:
             continue
         result = hostvars[host].get(variable) or {}
         asked.update(result.get("asked", []))
-        told += list(result.get(key, []))
-    return told
+        found += list(result.get(key, []))
+    return found

@@ -1,0 +1,80 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts that hosts need, each checked once whatever the number of hosts."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, preflight_checks
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import outcome, validated
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+
+# Checks side by side; more are not worth the connections.
+_THREADS = 8
+
+# What a removal does not need to exist.
+WITHOUT_PREREQUISITES: Options = {"replication_instance_arn": "", "bucket_name": "", "kms_key_arn": ""}
+
+
+def check_accounts(hosts: list[Host], reads: SharedReads, account_checks: bool = False, **more: Any) -> list[Options]:
+    """The results of dms_preflight for each account, failed ones among them, each with the names of its `hosts`.
+
+    :param account_checks: whether to check all that dms_preflight can. :param more: options of dms_preflight for all accounts.
+    """
+    accounts = preflight_checks.accounts([(host.name, host.accounts) for host in hosts])
+    options = {"account_checks": account_checks, **more}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda account: _checked({**account, **_known(account, options)}, reads), accounts))
+
+
+def blockers(checks: list[Options]) -> dict[str, str]:
+    """What has to be put right first, by the name of the host.
+
+    :param checks: see `check_accounts`.
+    """
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        for name in check["hosts"] if check.get("failed") else []:
+            found.setdefault(name, []).append(check["msg"])
+    return {name: " ".join(texts) for name, texts in found.items()}
+
+
+def check_session(host: Host, reads: SharedReads) -> None:
+    """
+    :raises DatalakeError: the caller's credentials end before a replacement of the host's endpoint could end.
+    """
+    account = {
+        **host.accounts["dms"],
+        **WITHOUT_PREREQUISITES,
+        "session_seconds": host.session_seconds,
+        "hosts": [host.name],
+    }
+    result = _checked({name: value for name, value in account.items() if name in _NAMES}, reads)
+    if result.get("failed"):
+        raise DatalakeError(message=result["msg"])
+
+
+_NAMES = {*preflight.ARGUMENT_SPEC, *Connection.__dataclass_fields__, "hosts"}
+
+
+def _known(account: Options, options: Options) -> Options:
+    """The options that make sense for an account: those of the other side are left out."""
+    return {name: value for name, value in options.items() if name in account or name not in WITHOUT_PREREQUISITES}
+
+
+def _checked(options: Options, reads: SharedReads) -> Options:
+    hosts, asked = options["hosts"], {name: value for name, value in options.items() if name != "hosts"}
+    connection = Connection(**{name: asked[name] for name in Connection.__dataclass_fields__ if name in asked})
+    try:
+        params = validated(preflight.ARGUMENT_SPEC, asked)
+        result, warnings = outcome(preflight.ensure, params, True, reads.account(connection))
+    except CALL_ERRORS as error:
+        result, warnings = {"failed": True, "msg": explain(error)}, []
+    place = {name: result.get(name) or asked.get(name, "") for name in ("side", "account_id", "region")}
+    return {**result, **place, "hosts": hosts, "warnings": warnings}

@@ -1,0 +1,126 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an endpoint no longer needs: the access role of the access mode that it had before, and statements that admit a role where it wrote before.
+
+Statements go first: AWS shows the unique id of a deleted role in place of its ARN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_plan
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import admits_dms
+
+
+@dataclass(frozen=True)
+class Store:
+    """A bucket, and the key that encrypts its objects, where there is one."""
+
+    bucket_name: str = ""
+    kms_key_arn: str = ""
+
+    @classmethod
+    def before(cls, settings: Options, now: Store) -> Store:
+        """What the endpoint wrote to and does not any more.
+
+        :param settings: the endpoint's, before. :param now: what it writes to now.
+        """
+        bucket, key = settings.get("bucket_name") or "", settings.get("server_side_encryption_kms_key_id") or ""
+        return cls(
+            bucket_name=bucket if bucket != now.bucket_name else "",
+            kms_key_arn=key if ":key/" in key and key != now.kms_key_arn else "",
+        )
+
+
+def store_of(host: Host) -> Store:
+    """The bucket and key that a host declares."""
+    return Store(host.accounts["lake"]["bucket_name"] or "", host.accounts["lake"]["kms_key_arn"] or "")
+
+
+def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | None:
+    """The access role of the other access mode, where it exists and is this deployment's own.
+
+    :param role_before: ARN of the endpoint's role as it is, or was before it was recreated; empty for none.
+    :returns: the role, see role_plan.role_view.
+    :raises AnsibleAWSError: a call failed.
+    """
+    if host.same_account:
+        return None
+    has_moved = bool(role_before) and host.access_mode_of(role_before) != host.access_mode
+    # One list for all hosts of the DMS account; its access roles are few.
+    is_listed = host.access_mode == CROSSACCOUNT_ROLE and not has_moved
+    if is_listed and host.role_name not in reads.role_names(host.dms, host.role["path"]):
+        return None
+    role = access_role.read_role(reads.account(host.other_home).client("iam"), host.role_name)
+    if role is None or not admits_dms(role["assume_role_policy_document"]):
+        return None
+    return role if role_plan.is_own(role, host.deployment, host.role["path"], role_before) else None
+
+
+def remove_former_access(
+    host: Host, reads: SharedReads, before: Options | None, record: Record, check_mode: bool
+) -> None:
+    """Remove what the endpoint does not need any more.
+
+    :param before: the endpoint's definition before this run, see endpoint_plan.definition; None for a new one.
+    :raises DatalakeError: the role has policies of others. AnsibleAWSError: a call failed.
+    """
+    settings = (before or {}).get("s3_settings") or {}
+    role_before, now = settings.get("service_access_role_arn") or "", store_of(host)
+    stores_before = Store.before(settings, now)
+    former = former_role(host, reads, role_before)
+    if former and host.access_mode == CROSSACCOUNT_ROLE:
+        withdraw(host, reads, former["arn"], [now, stores_before], record, check_mode)
+    elif host.access_mode == BUCKET_POLICY and role_before == host.role_arn:
+        withdraw(host, reads, host.role_arn, [stores_before], record, check_mode)
+    if former:
+        options = removed_role_options(host, former["path"])
+        result = access_role.ensure(reads.account(host.other_home), options, check_mode)
+        record.add("former role", result)
+
+
+def withdraw(
+    host: Host, reads: SharedReads, role_arn: str, stores: list[Store], record: Record, check_mode: bool
+) -> None:
+    """Have buckets and keys no longer admit a role.
+
+    :raises AnsibleAWSError: a call failed.
+    """
+    for store in stores:
+        if store == Store():
+            continue
+        options = {
+            **host.bucket_access,
+            "state": "absent",
+            "role_arn": role_arn,
+            "bucket_name": store.bucket_name,
+            "server_side_encryption_kms_key_id": store.kms_key_arn,
+        }
+        result = bucket_access.ensure(
+            reads.account(host.lake), validated(bucket_access.ARGUMENT_SPEC, options), check_mode
+        )
+        record.add(f"statements of {store.bucket_name or store.kms_key_arn}", result)
+
+
+def removed_role_options(host: Host, path: str) -> dict[str, Any]:
+    """The options of dms_crossaccount_role that remove the host's access role.
+
+    :param path: of the role.
+    """
+    options = {
+        "state": "absent",
+        "role_name": host.role_name,
+        "policy_name": host.role["policy_name"],
+        "path": path,
+        "deployment": host.deployment,
+    }
+    return validated(access_role.ARGUMENT_SPEC, options)

@@ -1,0 +1,181 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One host of the inventory, which is one endpoint: what it declares, as the options of the modules that deploy it. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import object_key
+
+Options = dict[str, Any]
+"""Options of a module, by their names."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one account: connection options that all modules of the collection have."""
+
+    region: str
+    assume_role_arn: str = ""
+    assume_role_external_id: str = ""
+    assume_role_session_name: str = ""
+
+    def options(self) -> Options:
+        """The same as options of a module."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host declares.
+
+    :ivar protected: whether its environment is protected. :ivar confirm: the environment whose change was confirmed, empty for none.
+    :ivar access_mode: of the endpoint; within one account always crossaccount_role.
+    :ivar partition: of the data-lake account, see `in_partition`. :ivar role_arn: of the access role that is declared.
+    :ivar session_seconds: how long the caller's credentials must last at least before a replacement or a removal (seconds).
+    :ivar accounts: options of dms_preflight for both accounts, "dms" and "lake".
+    :ivar dms: how to reach the DMS account. :ivar lake: how to reach the data-lake account.
+    :ivar endpoint: options of dms_s3_endpoint.
+    :ivar roles: options of dms_crossaccount_role by access mode, without those that depend on the planned endpoint.
+    :ivar bucket_access: options of dms_bucket_access, without those that depend on the planned endpoint.
+    :ivar test: options of dms_connection_test, likewise.
+    :ivar replacement: options of the replacement: consents, journal, lock.
+    """
+
+    name: str
+    environment: str
+    protected: bool
+    confirm: str
+    access_mode: str
+    same_account: bool
+    account_wide: bool
+    partition: str
+    role_arn: str
+    session_seconds: int
+    accounts: dict[str, Options]
+    dms: Connection
+    lake: Connection
+    endpoint: Options
+    roles: dict[str, Options]
+    bucket_access: Options
+    test: Options
+    replacement: Options
+
+    @classmethod
+    def of(cls, declared: Options) -> Host:
+        """A host of what `declared` gave, which may have been through JSON since."""
+        sides = {side: Connection(**declared[side]) for side in ("dms", "lake")}
+        return cls(**{**declared, **sides})
+
+    def declared(self) -> Options:
+        """The host in JSON's types."""
+        return asdict(self)
+
+    @property
+    def identifier(self) -> str:
+        """The endpoint's identifier, as the inventory has it; DMS lower-cases it."""
+        return str(self.endpoint["endpoint_identifier"])
+
+    @property
+    def deployment(self) -> str:
+        """The deployment in the tags of its resources; empty for none."""
+        return str(self.endpoint["deployment"] or "")
+
+    @property
+    def dms_account_id(self) -> str:
+        return str(self.accounts["dms"]["account_id"])
+
+    @property
+    def lake_account_id(self) -> str:
+        return str(self.accounts["lake"]["account_id"])
+
+    @property
+    def role(self) -> Options:
+        """Options of dms_crossaccount_role for the access mode."""
+        return self.roles[self.access_mode]
+
+    @property
+    def role_name(self) -> str:
+        return str(self.role["role_name"])
+
+    @property
+    def home(self) -> Connection:
+        """How to reach the account of the access role."""
+        return self.dms if self.access_mode == BUCKET_POLICY else self.lake
+
+    @property
+    def other_home(self) -> Connection:
+        """How to reach the account where the access role would be in the other access mode."""
+        return self.lake if self.access_mode == BUCKET_POLICY else self.dms
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the environment may be changed: it is not protected, or was confirmed by its name."""
+        return not self.protected or self.confirm == self.environment
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether the inventory names a place for journals."""
+        return bool(self.replacement["journal_bucket"] or self.replacement["journal_path"])
+
+    @property
+    def journal_key(self) -> str:
+        """The key of its journal in the journal bucket."""
+        return object_key(self.replacement["journal_prefix"], self.dms.region, self.identifier)
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether a replication instance is named, so that connections can be tested."""
+        return bool(self.test["replication_instance_arn"])
+
+    def in_partition(self, partition: str) -> Host:
+        """The host where the data-lake account is in this partition: ARNs that the inventory does not name follow it."""
+        if partition == self.partition:
+            return self
+        settings, role_arn = self.endpoint["s3_settings"], _in_partition(self.role_arn, partition)
+        if settings["service_access_role_arn"] == self.role_arn:
+            settings = {**settings, "service_access_role_arn": role_arn}
+        roles = {
+            mode: {**role, "source_arn": _in_partition(role["source_arn"], partition)}
+            for mode, role in self.roles.items()
+        }
+        endpoint = {**self.endpoint, "s3_settings": settings}
+        return dataclasses.replace(self, partition=partition, role_arn=role_arn, endpoint=endpoint, roles=roles)
+
+    def rolled_back_to(self, definition: Options) -> Host:
+        """The host that declares an endpoint as it was before: its settings, tags and access mode.
+
+        :param definition: see endpoint_plan.definition.
+        """
+        before = {
+            "s3_settings": definition["s3_settings"],
+            "extra_connection_attributes": definition["extra_connection_attributes"],
+            "tags": definition["tags"],
+            "purge_tags": True,
+            "exact": True,
+            "settings_conflicts": "warn",
+            "predecessor": definition,
+        }
+        return dataclasses.replace(
+            self,
+            endpoint={**self.endpoint, **before},
+            access_mode=self.access_mode_of((definition["s3_settings"] or {}).get("service_access_role_arn")),
+        )
+
+    def access_mode_of(self, role_arn: str | None) -> str:
+        """The access mode of an endpoint with this role; that of the host where no role is known."""
+        if self.same_account or not role_arn:
+            return self.access_mode
+        return BUCKET_POLICY if account_of(role_arn) == self.dms_account_id else CROSSACCOUNT_ROLE
+
+
+def _in_partition(arn: str, partition: str) -> str:
+    """An ARN in another partition; an empty text stays empty."""
+    return arn.replace(f"arn:{partition_of(arn)}:", f"arn:{partition}:", 1) if arn else arn

@@ -1,0 +1,155 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replacing an endpoint that exists so that nothing is lost: everything is checked and journaled first, and what fails is rolled back."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import check_session
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import (
+    EndpointDeployment,
+    is_replaced,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
+    Foreseen,
+    Replacement,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+
+# AWS does not promise it, and nobody can know before.
+_ARNS = " ARNs stay where AWS lets their ends be used again at once; where it does not, endpoint and tasks get others."
+
+
+def replace(deployment: EndpointDeployment, replacement: Replacement, interrupted: Journal | None) -> str | None:
+    """Replace the endpoint of a planned deployment, or finish a replacement that was interrupted.
+
+    :param interrupted: the journal that another run left, None where there is none.
+    :returns: how an interrupted replacement ended, "finished" or "rolled_back"; None without a journal.
+    :raises DatalakeError: a refusal before anything was changed, or why it failed and what became of it.
+    """
+    planned, host = deployment.planned, deployment.host
+    begins = is_replaced(planned)
+    journaled = host.has_journal or bool(planned["in_use_by"])
+    foreseen = replacement.foresee(planned["action"]) if begins and journaled else Foreseen()
+    _note_steps(deployment, foreseen)
+    refusals = [*foreseen.refusals, *_own_refusals(deployment, foreseen, journaled)]
+    if not deployment.check_mode:
+        if refusals:
+            raise DatalakeError(message=" ".join(refusals))
+        if begins:
+            check_session(host, deployment.reads)
+    rehearse(deployment)
+    deployment.keep_on_failure = False
+    try:
+        if begins and journaled:
+            taken_off = replacement.take_tasks_off(planned["action"])
+            if foreseen.steps:
+                deployment.record.change("tasks", taken_off.diff)
+        deployment.apply()
+    except Exception as error:
+        if deployment.check_mode:
+            raise
+        before = interrupted.endpoint if interrupted else planned["definition"]
+        text = roll_back(deployment, before, replacement if journaled else None, explain(error))
+        raise DatalakeError(message=text) from error
+    ended = replacement.put_tasks_back() if journaled else None
+    if refusals:
+        raise DatalakeError(message=" ".join(refusals))
+    return ended
+
+
+def rehearse(deployment: EndpointDeployment) -> None:
+    """Do all of it in check mode, before a task is stopped.
+
+    :raises DatalakeError: what would fail.
+    """
+    rehearsal = dataclasses.replace(deployment, check_mode=True, record=Record(), keep_on_failure=False)
+    rehearsal.apply()
+
+
+def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replacement | None, reason: str) -> str:
+    """Have the endpoint and its tasks as they were before; where that fails as well, free the lock for the next run.
+
+    :param before: the endpoint's definition, see endpoint_plan.definition. :param replacement: None without a journal.
+    :param reason: why it is rolled back, as a sentence. :returns: what became of it, for the user.
+    """
+    identifier = deployment.host.identifier
+    try:
+        if replacement:
+            # Proves that no other run has taken over.
+            replacement.journal.take_over()
+        old = EndpointDeployment(
+            deployment.host.rolled_back_to(before),
+            deployment.reads,
+            check_mode=False,
+            record=deployment.record,
+            keep_on_failure=False,
+        )
+        old.plan()
+        old.apply()
+        if replacement:
+            replacement.put_tasks_back()
+    except Exception as error:
+        released = _release(replacement)
+        keeps = (
+            "the journal has endpoint and tasks"
+            if replacement
+            else f"it creates {identifier} as the inventory declares it"
+        )
+        return (
+            f"{identifier} could not be replaced: {reason} The rollback failed as well: {explain(error)} Correct that and run deploy.yml "
+            f"again: {keeps}.{released}"
+        )
+    return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}"
+
+
+def _release(replacement: Replacement | None) -> str:
+    """Free the lock; a sentence where that fails, too."""
+    try:
+        if replacement:
+            replacement.journal.release()
+    except Exception as error:
+        return f" The lock could not be released: {explain(error)}"
+    return ""
+
+
+def _note_steps(deployment: EndpointDeployment, foreseen: Foreseen) -> None:
+    if foreseen.steps:
+        planned = deployment.planned
+        arns = _ARNS if planned["action"] == RECREATED else ""
+        deployment.record.notes.append(
+            f"{deployment.host.identifier}: endpoint {planned['action']} ({'; '.join(planned['reasons'])}); {'; '.join(foreseen.steps)}.{arns}"
+        )
+
+
+def _own_refusals(deployment: EndpointDeployment, foreseen: Foreseen, journaled: bool) -> list[str]:
+    """Why the endpoint must not be replaced, beside what its tasks say."""
+    host, planned = deployment.host, deployment.planned
+    refusals = []
+    if foreseen.steps and not host.confirmed:
+        refusals.append(confirmation(host, f"touch the tasks of {host.identifier}"))
+    if not journaled and planned["undeclared"]:
+        refusals.append(
+            f"{host.identifier} would be recreated without a journal, and has what the inventory does not declare "
+            f"({', '.join(planned['undeclared'])}), which would be lost if the run were killed meanwhile; name a bucket in "
+            "s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true to do without them."
+        )
+    return refusals
+
+
+def confirmation(host: Host, would: str) -> str:
+    """The sentence that asks for the confirmation of a protected environment.
+
+    :param would: what the run would do, beginning with a verb.
+    """
+    return (
+        f"Environment {host.environment} is protected, and this would {would}; if that is meant, run again with "
+        f"-e s3_endpoint_confirm={host.environment}."
+    )

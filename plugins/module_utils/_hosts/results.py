@@ -1,0 +1,83 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of one host: changes as they happen, and the result at the end. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Result = dict[str, Any]
+"""A module's result."""
+
+# States of an endpoint's ExternalId: the role's trust admits it; the trust does not admit it yet, or AWS has not assigned it; there is none, as the
+# role is in the account of the endpoint.
+TRUSTED, PENDING, NOT_USED = "trusted", "pending", "not_used"
+
+
+@dataclass
+class Record:
+    """What a run has changed on one host by now.
+
+    :ivar diffs: step -> {before, after}, from the beginning of the run to now. :ivar notes: sentences for the user. :ivar warnings: likewise.
+    """
+
+    diffs: dict[str, Result] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.diffs)
+
+    def add(self, step: str, result: Result) -> Result:
+        """Record a module's result; the same result without its warnings."""
+        self.warn(result.pop("warnings", []))
+        if result["changed"]:
+            self.change(step, result["diff"])
+        return result
+
+    def change(self, step: str, diff: Result) -> None:
+        """Record a change: `before` is what it was at the beginning of the run, `after` what it is now."""
+        first = self.diffs.get(step) or diff
+        self.diffs[step] = {"before": first["before"], "after": diff["after"]}
+
+    def warn(self, warnings: list[str]) -> None:
+        self.warnings += [text for text in warnings if text not in self.warnings]
+
+    def diff(self) -> list[Result]:
+        """As Ansible shows it with --diff."""
+        return [{"before_header": step, "after_header": step, **diff} for step, diff in sorted(self.diffs.items())]
+
+
+@dataclass(frozen=True)
+class EndpointResult:
+    """How a run ended for one endpoint.
+
+    :ivar msg: what happened, as a sentence. :ivar action: none, created, modified, recreated or deleted; None where it was not planned.
+    :ivar endpoint_arn: None where there is no endpoint yet. :ivar external_id_state: TRUSTED, PENDING or NOT_USED.
+    :ivar connection_status: as DMS has it, or "unverified". :ivar differences: names of settings that differ, or differed.
+    :ivar findings: what is not as declared, as sentences. :ivar foreign: what others added to the role.
+    :ivar postponed: whether the endpoint is left to a later play.
+    """
+
+    msg: str
+    changed: bool = False
+    failed: bool = False
+    action: str | None = None
+    endpoint_arn: str | None = None
+    external_id_state: str | None = None
+    role_arn: str | None = None
+    connection_status: str | None = None
+    differences: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    diff: tuple[Result, ...] = ()
+    warnings: tuple[str, ...] = ()
+    postponed: bool = False
+
+    def as_result(self) -> Result:
+        """In JSON's types, as a module returns it for each host."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Free the locks that dead runs hold on endpoints; their journals stay, and the next deployment brings the replacements to their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import (
+    WITHOUT_PREREQUISITES,
+    blockers,
+    check_accounts,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
+    each_by_itself,
+    failures,
+    hosts_result,
+    side_by_side,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import confirmation
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+
+# The module's own options.
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"}}
+
+
+def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
+    """Free the locks of all hosts.
+
+    :param params: the options of dms_unlock. :returns: the module's result, see parallel.hosts_result.
+    """
+    run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
+    confirmed = [host for host in hosts if host.confirmed]
+    problems = {
+        host.name: confirmation(host, f"free the lock of {host.identifier}, which another run may still hold")
+        for host in hosts
+        if not host.confirmed
+    }
+    problems |= blockers(check_accounts(confirmed, run.reads, **WITHOUT_PREREQUISITES))
+    ready = [host for host in confirmed if host.name not in problems]
+    results = failures({**params["problems"], **problems})
+    results |= side_by_side(ready, each_by_itself(lambda host: unlock(host, run)), params["parallel"])
+    return hosts_result(results)
+
+
+def unlock(host: Host, run: Run) -> EndpointResult:
+    """Free the lock of one endpoint.
+
+    :raises DatalakeError: its journal is not believed. AnsibleAWSError: a call failed.
+    """
+    journal = run.replacement(host).journal
+    freed = journal.unlock()
+    owner = journal.current.lock["owner"] if journal.current else None
+    text = (
+        f"the lock of {owner} is free, run deploy.yml to bring the replacement to its end"
+        if freed
+        else "no run holds its lock"
+    )
+    return EndpointResult(f"{host.identifier}: {text}.", changed=freed)

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An endpoint's journal in its store, as one run reads and writes it: whoever has written it last has the endpoint's lock."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import (
+    JournalStore,
+    SomebodyElsesJournal,
+    api_host,
+    store_for,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
+
+
+class LockedJournal:
+    """The journal of one endpoint.
+
+    :ivar scope: what it is about. :ivar current: as it was last read or written; None while there is none.
+    """
+
+    def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
+        """
+        :param account: of the endpoint. :param params: endpoint_identifier, inventory_host, journal_bucket, journal_prefix, journal_path,
+            trusted_account_ids, run and lock_timeout (seconds).
+        :raises DatalakeError: a folder of this machine, and calls that go to AWS.
+        """
+        self._params, self._check_mode = params, check_mode
+        self._store = store_for(account, params)
+        self.scope = journals.Scope(
+            host=params["inventory_host"],
+            api_host=api_host(account),
+            account_id=account.identity.account_id,
+            region=account.client("dms").meta.region_name,
+            endpoint_identifier=params["endpoint_identifier"].lower(),
+        )
+        self.current: Journal | None = None
+        self._tag = ""
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the inventory names a place for journals."""
+        return self._store is not None
+
+    def check_place(self) -> None:
+        """
+        :raises DatalakeError: the place is not fit for journals.
+        """
+        if self._store:
+            self._store.check()
+
+    def read(self, respect_lock: bool = True) -> Journal | None:
+        """The journal, after proof that it is this endpoint's, and that no other run has it.
+
+        :raises DatalakeError: see journals.read_journal and journals.check_lock.
+        """
+        found = self._store.read() if self._store else None
+        if found:
+            text, self._tag = found
+            self.current = self._believed(text)
+            if respect_lock:
+                journals.check_lock(self.current, self._params["run"], _now())
+        return self.current
+
+    def take_over(self) -> Journal | None:
+        """The journal that another run left, or this one wrote; from here on, the lock is this run's.
+
+        :raises DatalakeError: see `read`.
+        """
+        journal = self.read()
+        if journal and not journals.is_ours(journal, self._params["run"]) and not self._check_mode:
+            self.save()
+        return journal
+
+    def create(
+        self,
+        action: str,
+        accept: list[str],
+        endpoint: dict[str, Any],
+        tasks: list[TaskEntry],
+        subscriptions: list[dict[str, Any]],
+    ) -> None:
+        """Write the first journal, which takes the endpoint's lock. For the parameters see journals.Journal.
+
+        :raises DatalakeError: another run was faster.
+        """
+        lock, now = self._new_lock(), _now()
+        journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, lock, now)
+        self._write(lambda store, text: store.create(text), journal)
+
+    def save(self, **changes: Any) -> None:
+        """Write the journal with these parts changed, and the lock renewed.
+
+        :raises DatalakeError: it is not what was read any more.
+        """
+        if self.current is None:
+            raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
+        journal = dataclasses.replace(self.current, **{"lock": self._new_lock(), **changes})
+        self._write(lambda store, text: store.replace(text, self._tag), journal)
+
+    def remove(self) -> None:
+        """Remove the journal, which frees the lock.
+
+        :raises DatalakeError: it is not what was read any more.
+        """
+        try:
+            if self._store:
+                self._store.delete(self._tag)
+        except SomebodyElsesJournal as error:
+            raise self._overtaken() from error
+        self.current = None
+
+    def release(self) -> bool:
+        """Give up this run's own lock, so that the next run need not wait; whether there was one."""
+        journal = self.read(respect_lock=False)
+        return bool(journal and journals.is_ours(journal, self._params["run"]) and self._end_lock(journal))
+
+    def unlock(self) -> bool:
+        """Free the lock, whichever run has it; whether one had. The journal stays for the next run."""
+        journal = self.read(respect_lock=False)
+        return bool(journal and self._end_lock(journal))
+
+    def _end_lock(self, journal: Journal) -> bool:
+        if journals.is_free(journal, _now()):
+            return False
+        if not self._check_mode:
+            self.save(lock={**journal.lock, "expires": journals.new_lock({}, _now(), 0)["expires"]})
+        return True
+
+    def _new_lock(self) -> dict[str, Any]:
+        return journals.new_lock(self._params["run"], _now(), self._params["lock_timeout"])
+
+    def _believed(self, text: str) -> Journal:
+        return journals.read_journal(text, self.scope, self._params["trusted_account_ids"])
+
+    def _write(self, how: Callable[[JournalStore, str], str], journal: Journal) -> None:
+        if self._store is None:
+            raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
+        try:
+            self._tag = how(self._store, journal.text())
+        except SomebodyElsesJournal as error:
+            raise self._overtaken() from error
+        self.current = journal
+
+    def _overtaken(self) -> DatalakeError:
+        found, identifier = self._store.read() if self._store else None, self.scope.endpoint_identifier
+        if found:
+            other = self._believed(found[0]).lock["owner"]
+            text = f"{other} has just begun to replace the endpoint {identifier}; wait until that has ended, and run again."
+        else:
+            text = f"The journal of {identifier} was removed while this ran; check that its tasks all exist, and run again."
+        return DatalakeError(message=text)
+
+
+def no_journal(identifier: str) -> str:
+    """Why an endpoint is not replaced where no place for its journal is named."""
+    return (
+        f"The endpoint {identifier} can't be replaced without a journal that outlives this run: name a bucket of the DMS account in "
+        "journal_bucket."
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
