@@ -9,8 +9,7 @@ module: dms_survey
 version_added: "0.1.0"
 short_description: Check the accounts of many endpoints, and find those that a deployment would not change
 description:
-  - Checks the accounts of many endpoints, each once, as M(datalake.dms.dms_preflight) does with its account checks, and says what has to be put
-    right first, by host.
+  - Checks the accounts of many endpoints, each once, as M(datalake.dms.dms_preflight) does, and says what has to be put right first, by host.
   - Then compares each of the other hosts with AWS. The modules that would do the work decide, in check mode. Whatever they would ask beyond what
     was read counts as a difference, and so do policies of bucket and key.
   - Never changes anything, and nothing is changed because of it. The role P(datalake.dms.s3_endpoint#role) leaves out the hosts that have nothing
@@ -20,6 +19,10 @@ description:
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
+  account_checks:
+    description: Whether the checks of M(datalake.dms.dms_preflight) with O(datalake.dms.dms_preflight#module:account_checks=true) are made, too.
+    type: bool
+    default: true
   compare_from:
     description: From how many hosts on they are compared, as comparing costs calls; 0 for never.
     type: int

@@ -45,6 +45,7 @@ _THREADS = 8
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
+    "account_checks": {"type": "bool", "default": True},
     "compare_from": {"type": "int", "default": 1},
 }
 
@@ -57,7 +58,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         (names), unchanged (names), to_deploy (names), declared (name -> declaration), reasons (name -> why it is deployed), warnings.
     """
     run, hosts = Run(check_mode=True), hosts_in(params)
-    checks = check_accounts(hosts, run.reads, account_checks=True)
+    checks = check_accounts(hosts, run.reads, params["account_checks"])
     blocked = {name: str(why) for name, why in {**params["problems"], **_wrong_options(hosts)}.items()}
     blocked |= blockers(checks)
     ready = [host for host in hosts if host.name not in blocked]
