@@ -51,8 +51,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     RECREATED,
     Plan,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
-    DesiredSettings,
     desired_settings,
     differences,
     kms_key_problem,
