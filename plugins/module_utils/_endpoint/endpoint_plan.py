@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
@@ -19,6 +18,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
+    CREATED,
+    DELETED,
+    MODIFIED,
+    NONE,
+    RECREATED,
+    Plan,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, inheritable_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
@@ -35,18 +42,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
 # CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
-
-
-NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done with the endpoint, why, and what differs: option -> (present, desired)."""
-
-    action: str
-    reasons: tuple[str, ...] = ()
-    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 def check_identifiers(identifier: str, tail: str | None) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings out of a table, with a table that nobody has: what the functions do follows from it alone."""
+"""Settings out of a table, with a made-up one: what the functions do follows from the table alone."""
 
 from __future__ import annotations
 
