@@ -2,27 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The S3 target endpoint in the DMS account, as a kind of resource: read, decide (in endpoint_plan.py), call.
+"""The S3 target endpoint in the DMS account, as a kind of resource: read and call (s3_target_calls.py), decide (endpoint_plan.py).
 
 `ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.datalake.dms.plugins.module_utils._core import resources
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of
-from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import format_attributes
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
-    PROPAGATION,
     DatalakeError,
-    DmsErrorHandler,
-    denial,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC, check_deployment
 from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
@@ -40,15 +34,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.resources impor
     Tags,
     plan_absence,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._core.retries import WAIT_SPEC, check_waiting, retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import WAIT_SPEC, check_waiting
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
-from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_configs import list_replication_configs
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_tasks
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags, remove_tags
-from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS, wait_for, waited_for
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan, s3_settings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target_calls as calls
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     desired_settings,
@@ -56,6 +48,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
     kms_key_problem,
     snake_settings,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_target_calls import Target
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -84,37 +77,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **WAIT_SPEC,
 }
 
-# Faults of CreateEndpoint after which the endpoint may exist.
-_MAY_EXIST_ALL_THE_SAME = [
-    "ResourceAlreadyExistsFault",
-    "AccessDeniedFault",
-    "AccessDeniedException",
-    "S3AccessDeniedFault",
-]
-
-
 Endpoint = dict[str, Any]
 _Context = Context[DesiredSettings]
 _Change = Change[DesiredSettings, Endpoint, Plan]
-
-
-@dataclass(frozen=True)
-class _Target:
-    """The endpoint that calls are for: the client, the module's parameters, what is wanted, and whether its role is in another account."""
-
-    client: Any
-    params: dict[str, Any]
-    desired: DesiredSettings
-    remote: bool
-
-    @property
-    def identifier(self) -> str:
-        return _identifier(self.params)
-
-    @property
-    def waiting(self) -> dict[str, Any]:
-        """What each wait for the endpoint needs."""
-        return {"poll_interval": self.params["poll_interval"], "Filters": filters(endpoint_id=self.identifier)}
 
 
 def ensure(account: Account, params: dict[str, Any], check_mode: bool, known_absent: bool = False) -> dict[str, Any]:
@@ -147,16 +112,11 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
     return desired_settings(params["s3_settings"], params["extra_connection_attributes"], params["settings_conflicts"])
 
 
-def _identifier(params: dict[str, Any]) -> str:
-    """The endpoint's identifier as DMS has it, which lower-cases it."""
-    return str(params["endpoint_identifier"]).lower()
-
-
 # The steps of resources.ensure
 
 
 def _noun(context: _Context) -> str:
-    return f"endpoint {_identifier(context.params)}"
+    return f"endpoint {calls.identifier_of(context.params)}"
 
 
 def _check(params: dict[str, Any]) -> DesiredSettings:
@@ -164,15 +124,7 @@ def _check(params: dict[str, Any]) -> DesiredSettings:
 
 
 def _read(context: _Context) -> Endpoint | None:
-    """The endpoint; one that is being deleted, as an interrupted run leaves it, counts as absent once it is gone."""
-    client, params = context.account.client("dms"), context.params
-    endpoint = describe_endpoint(client, _identifier(params))
-    if endpoint and endpoint["Status"] == "deleting":
-        _wait_deleted(client, endpoint["EndpointArn"], params)
-        return None
-    if endpoint and endpoint["Status"] in ("creating", "modifying"):
-        return _wait_active(client, params)
-    return endpoint
+    return calls.read(context.account.client("dms"), context.params)
 
 
 def _refuse(context: _Context, current: Endpoint | None) -> None:
@@ -217,12 +169,12 @@ def _settled(context: _Context, current: Endpoint | None, plan: Plan) -> Endpoin
     if current is None or plan.action != NONE or current.get("ExternalId"):
         return current
     target = _target(context, current)
-    return _wait_external_id(target) if target.remote else current
+    return calls.wait_external_id(target) if target.remote else current
 
 
-def _target(context: _Context, current: Endpoint | None) -> _Target:
+def _target(context: _Context, current: Endpoint | None) -> Target:
     remote = endpoint_plan.is_remote(context.desired, _dms_account_id(context, current))
-    return _Target(context.account.client("dms"), context.params, context.desired, remote)
+    return Target(context.account.client("dms"), context.params, context.desired, remote)
 
 
 def _predecessor(change: _Change) -> Endpoint | None:
@@ -250,14 +202,14 @@ def _apply_create(change: _Change) -> Applied[Endpoint]:
     request = endpoint_plan.create_request(
         _predecessor(change), _full_settings(change), target.identifier, tail, change.tags.after
     )
-    endpoint, persisted = _create(target, request)
+    endpoint, persisted = calls.create(target, request)
     return Applied(endpoint, persisted)
 
 
 def _apply_modify(change: _Change) -> Applied[Endpoint]:
     target = _target(change.context, change.current)
-    _modify(target, change.existing["EndpointArn"])
-    return Applied(_wait_active(target.client, target.params))
+    calls.modify(target, change.existing["EndpointArn"])
+    return Applied(calls.wait_active(target.client, target.params))
 
 
 def _apply_recreate(change: _Change) -> Applied[Endpoint]:
@@ -267,7 +219,7 @@ def _apply_recreate(change: _Change) -> Applied[Endpoint]:
 
 def _apply_delete(change: _Change) -> Applied[Endpoint]:
     context = change.context
-    _delete(context.account.client("dms"), change.existing["EndpointArn"], context.params)
+    calls.delete(context.account.client("dms"), change.existing["EndpointArn"], context.params)
     return Applied(None, persisted=False)
 
 
@@ -293,7 +245,7 @@ def _result(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> dict[str, Any]
         "in_use_by": [] if context.absent else list(plan.users),
         "undeclared": _undeclared(change),
         "definition": defined if current or context.absent else context.params["predecessor"],
-        "warnings": [f"{_identifier(context.params)}: {warning}" for warning in _warnings(outcome)],
+        "warnings": [f"{calls.identifier_of(context.params)}: {warning}" for warning in _warnings(outcome)],
     }
 
 
@@ -348,145 +300,3 @@ KIND = Kind(
     view=_view,
     result=_result,
 )
-
-
-# The calls
-
-
-def _create(target: _Target, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """CreateEndpoint, in each of the ways in which AWS may answer it for a role in another account.
-
-    The endpoint as it is then, with its ExternalId, and whether AWS kept it: where it answers with an id and keeps nothing,
-    the id has to be put into the role's trust and the endpoint created again.
-
-    :raises DatalakeError: AWS gave no ExternalId, or somebody else made an endpoint of this name meanwhile.
-    """
-    answer = _create_when_role_is_ready(target, request)
-    # Mostly one read is enough.
-    made = describe_endpoint(target.client, target.identifier)
-    if made and made["Status"] == "active" and (made.get("ExternalId") or not target.remote):
-        return made, True
-    timeout = (VISIBILITY_ATTEMPTS - 1) * target.params["poll_interval"]
-    if not waited_for(target.client, "endpoint_visible", timeout, **target.waiting):
-        if not answer.get("ExternalId"):
-            raise DatalakeError(
-                message=f"AWS answered CreateEndpoint for {target.identifier}, but shows no such endpoint and gave no ExternalId; run "
-                "again, and if that ends likewise, ask AWS Support with the request in CloudTrail."
-            )
-        return answer, False
-    if target.remote:
-        _wait_external_id(target)
-    return _wait_active(target.client, target.params), True
-
-
-def _create_when_role_is_ready(target: _Target, request: dict[str, Any]) -> dict[str, Any]:
-    """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint isn't free yet.
-
-    Where the ARN's tail of the deleted endpoint is never free again, AWS makes up another one.
-    """
-    retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
-
-    @DmsErrorHandler.common_error_handler(f"create the endpoint {target.identifier}")
-    @retry_while(retried, target.params["iam_propagation_timeout"], min(1.0, target.params["poll_interval"]))
-    def create(**arguments: Any) -> dict[str, Any]:
-        try:
-            return dict(target.client.create_endpoint(**arguments)["Endpoint"])
-        except is_boto3_error_code(_MAY_EXIST_ALL_THE_SAME) as error:
-            made = _existing(target) if denial(error) in (None, PROPAGATION) else None
-            if made is None:
-                raise
-            return made
-
-    try:
-        return dict(create(**request))
-    except is_ansible_aws_error_code("ResourceAlreadyExistsFault"):
-        if "ResourceIdentifier" not in request:
-            raise
-        return dict(create(**{k: v for k, v in request.items() if k != "ResourceIdentifier"}))
-
-
-def _existing(target: _Target) -> dict[str, Any] | None:
-    """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
-    botocore sent it again, or AWS keeps what it says it denies.
-
-    :raises DatalakeError: it is somebody else's.
-    """
-    made = describe_endpoint(target.client, target.identifier)
-    if made is None or made["Status"] == "deleting":
-        return None
-    if differences(target.desired, made):
-        raise DatalakeError(
-            message=f"The endpoint {target.identifier} was made by somebody else in this very moment, with other settings; run again to "
-            "take it over, or choose another endpoint_identifier."
-        )
-    return made
-
-
-def _wait_external_id(target: _Target) -> dict[str, Any]:
-    """The endpoint, once AWS shows its ExternalId.
-
-    :raises DatalakeError: it does not within wait_timeout.
-    """
-    timeout = target.params["wait_timeout"]
-    shown = waited_for(target.client, "endpoint_external_id", timeout, **target.waiting)
-    endpoint = describe_endpoint(target.client, target.identifier) if shown else None
-    if endpoint is None:
-        raise DatalakeError(
-            message=f"AWS gave the endpoint {target.identifier} no ExternalId within {timeout} seconds, though its role is in another "
-            "account; run again, or give a longer wait_timeout (seconds)."
-        )
-    return endpoint
-
-
-@DmsErrorHandler.common_error_handler("wait for the endpoint to be active")
-def _wait_active(client: Any, params: dict[str, Any]) -> dict[str, Any]:
-    identifier = _identifier(params)
-    wanted = filters(endpoint_id=identifier)
-    wait_for(client, "endpoint_active", params["wait_timeout"], params["poll_interval"], Filters=wanted)
-    endpoint = describe_endpoint(client, identifier)
-    if endpoint is None:
-        raise DatalakeError(
-            message=f"The endpoint {identifier} was deleted by somebody else while this ran; run again."
-        )
-    return endpoint
-
-
-@DmsErrorHandler.common_error_handler("wait for the endpoint to be deleted")
-def _wait_deleted(client: Any, arn: str, params: dict[str, Any]) -> None:
-    wanted = filters(endpoint_arn=arn)
-    wait_for(client, "endpoint_deleted", params["wait_timeout"], params["poll_interval"], Filters=wanted)
-
-
-def _delete(client: Any, arn: str, params: dict[str, Any]) -> None:
-    """DeleteEndpoint, repeated while DMS is busy with it (a connection test, say), and wait until it is gone."""
-
-    @DmsErrorHandler.deletion_error_handler("delete the endpoint")
-    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
-    def delete() -> None:
-        try:
-            client.delete_endpoint(EndpointArn=arn)
-        except is_boto3_error_code("InvalidResourceStateFault"):
-            endpoint = describe_endpoint(client, _identifier(params))
-            # Our own first request, whose answer was lost, has done it.
-            if endpoint and endpoint["Status"] != "deleting":
-                raise
-
-    delete()
-    _wait_deleted(client, arn, params)
-
-
-def _modify(target: _Target, arn: str) -> None:
-    """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial, unless exact: what isn't named stays."""
-    request: dict[str, Any] = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": target.desired.settings}
-    if target.params["exact"]:
-        request["ExactSettings"] = True
-    if target.desired.attributes:
-        request["ExtraConnectionAttributes"] = format_attributes(target.desired.attributes)
-    retried = [PROPAGATION, "InvalidResourceStateFault"]
-
-    @DmsErrorHandler.common_error_handler("modify the endpoint")
-    @retry_while(retried, target.params["iam_propagation_timeout"], target.params["poll_interval"])
-    def modify() -> None:
-        target.client.modify_endpoint(**request)
-
-    modify()
