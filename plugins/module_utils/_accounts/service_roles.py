@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The account's service roles of DMS: read, decide (in _service_role_plan), call.
+"""The account's service roles of DMS, as one resource: read, decide (in service_role_plan.py), call.
 
 All migrations of an account share them, and each may run this at the same time: what somebody else made meanwhile is read again and completed.
 """
@@ -10,6 +10,7 @@ All migrations of an account share them, and each may run this at the same time:
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils import iam
@@ -19,9 +20,21 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from ansible_collections.datalake.dms.plugins.module_utils._access.access_role import read_role
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.service_role_plan import Role
+from ansible_collections.datalake.dms.plugins.module_utils._core import resources
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment
+from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
+    DELETED,
+    MODIFIED,
+    NONE,
+    Applied,
+    Change,
+    Context,
+    Kind,
+    Outcome,
+    Plan,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
 from ansible_collections.datalake.dms.plugins.module_utils._dms.instances import list_instances
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_configs import list_all_replication_configs
@@ -35,6 +48,27 @@ Roles = dict[str, Any]
 _one_by_one = retry_while(["ConcurrentModification"], timeout=30, first_pause=0.5)
 
 
+# The desired state is the names of the roles.
+_Context = Context[list[str]]
+
+
+@dataclass(frozen=True)
+class RolesPlan(Plan):
+    """What is to be done with the roles, all at once: MODIFIED makes and completes them, DELETED removes those that nothing keeps.
+
+    after: the roles as the plan leaves them. kept: why a role is not removed, by its name. policy_findings, warnings: what Access Analyzer
+    found in the trusts that are written.
+    """
+
+    after: Roles = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    policy_findings: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+_Change = Change[list[str], Roles, RolesPlan]
+
+
 def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Bring the service roles into the state that the parameters ask for.
 
@@ -42,10 +76,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     :returns: the module's result: changed, diff, roles, made, kept, findings, policy_findings, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
     """
-    check_deployment(params["deployment"])
-    if params["state"] == "absent":
-        return _ensure_absent(account, params, check_mode)
-    return _ensure_present(account, params, check_mode)
+    return resources.ensure(KIND, account, params, check_mode)
 
 
 def read(client: Any, names: list[str]) -> Roles:
@@ -56,56 +87,99 @@ def read(client: Any, names: list[str]) -> Roles:
     return {name: read_role(client, name) for name in names}
 
 
-def _ensure_present(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    client, names = account.client("iam"), _names(params)
-    before = read(client, names)
-    after: Roles = {name: _planned(account, params, name, role) for name, role in before.items()}
-    policy_findings, warnings = access_analyzer.validate(
-        account, service_role_plan.policies_to_write(before, after), params
-    )
-    if not check_mode:
-        after = {name: _make(account, params, name, role) for name, role in before.items()}
-    findings = service_role_plan.problems(after, names)
-    told = {"kept": {}, "findings": findings, "policy_findings": policy_findings, "warnings": [*findings, *warnings]}
-    return {**_outcome(before, after), **told}
+# The steps of resources.ensure
 
 
-def _ensure_absent(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    client = account.client("iam")
-    before = read(client, _names(params))
-    reasons = {n: service_role_plan.reason_to_stay(n, role) for n, role in before.items() if role}
-    kept = {name: reason for name, reason in reasons.items() if reason}
-    ours = [name for name in reasons if name not in kept]
-    users = _users(params, account.region) if ours else []
-    if users:
-        kept |= {name: service_role_plan.reason_of_users(name, users) for name in ours}
-    after: Roles = {name: role if name in kept else None for name, role in before.items()}
-    if not check_mode:
-        for name in set(reasons) - set(kept):
-            _remove(client, before[name] or {})
-    return {
-        **_outcome(before, after),
-        "kept": kept,
-        "findings": [],
-        "policy_findings": [],
-        "warnings": [f"{reason}." for reason in kept.values()],
-    }
-
-
-def _names(params: dict[str, Any]) -> list[str]:
+def _check(params: dict[str, Any]) -> list[str]:
+    check_deployment(params["deployment"])
     return list(dict.fromkeys(params["roles"]))
 
 
-def _outcome(before: Roles, after: Roles) -> dict[str, Any]:
-    made = [name for name, role in after.items() if service_role_plan.is_made_by_us(role)]
-    return {"changed": before != after, "diff": {"before": before, "after": after}, "roles": after, "made": made}
+def _read(context: _Context) -> Roles:
+    return read(context.account.client("iam"), context.desired)
+
+
+def _plan(context: _Context, before: Roles | None) -> RolesPlan:
+    return _plan_removal(before or {}) if context.absent else _plan_completion(context, before or {})
+
+
+def _plan_completion(context: _Context, before: Roles) -> RolesPlan:
+    """
+    :raises DatalakeError: Access Analyzer objects to a trust, see access_analyzer.validate.
+    """
+    account, params = context.account, context.params
+    after: Roles = {name: _planned(account, params, name, role) for name, role in before.items()}
+    to_write = service_role_plan.policies_to_write(before, after)
+    findings, warnings = access_analyzer.validate(account, to_write, params)
+    action = NONE if after == before else MODIFIED
+    return RolesPlan(action, after=after, policy_findings=findings, warnings=warnings)
+
+
+def _plan_removal(before: Roles) -> RolesPlan:
+    reasons = {name: service_role_plan.reason_to_stay(name, role) for name, role in before.items() if role}
+    return _removal(before, {name: reason for name, reason in reasons.items() if reason})
+
+
+def _removal(before: Roles, kept: dict[str, str]) -> RolesPlan:
+    after = {name: role if name in kept else None for name, role in before.items()}
+    return RolesPlan(NONE if after == before else DELETED, after=after, kept=kept)
+
+
+def _users(context: _Context, before: Roles, plan: RolesPlan) -> RolesPlan:
+    """The plan without the roles that DMS still needs; completing a role hurts nobody."""
+    if plan.action != DELETED:
+        return plan
+    users = _users_of_dms(context.params, context.account.region)
+    if not users:
+        return plan
+    needed = [name for name, role in before.items() if role and name not in plan.kept]
+    return _removal(before, {**plan.kept, **{n: service_role_plan.reason_of_users(n, users) for n in needed}})
+
+
+def _apply_completion(change: _Change) -> Applied[Roles]:
+    account, params = change.context.account, change.context.params
+    return Applied({name: _make(account, params, name, role) for name, role in change.existing.items()})
+
+
+def _apply_removal(change: _Change) -> Applied[Roles]:
+    for name, role in change.existing.items():
+        if role and change.plan.after[name] is None:
+            _remove(change.context.account.client("iam"), role)
+    return Applied(change.plan.after)
+
+
+def _result(outcome: Outcome[list[str], Roles, RolesPlan]) -> dict[str, Any]:
+    context, plan, roles = outcome.change.context, outcome.change.plan, outcome.applied.resource or {}
+    findings = [] if context.absent else service_role_plan.problems(roles, context.desired)
+    return {
+        "roles": roles,
+        "made": [name for name, role in roles.items() if service_role_plan.is_made_by_us(role)],
+        "kept": plan.kept,
+        "findings": findings,
+        "policy_findings": plan.policy_findings,
+        "warnings": [*(f"{reason}." for reason in plan.kept.values()), *findings, *plan.warnings],
+    }
+
+
+# All deployments of an account share the roles, so that nobody's tag says whose they are, and a role keeps the tags that it was made with.
+KIND = Kind(
+    noun=lambda context: f"service roles {', '.join(context.desired)}",
+    check=_check,
+    read=_read,
+    plan=_plan,
+    users=_users,
+    apply={MODIFIED: _apply_completion, DELETED: _apply_removal},
+    predicted=lambda change: change.plan.after,
+    view=lambda _context, roles, _tags, _values: roles,
+    result=_result,
+)
 
 
 def _planned(account: Account, params: dict[str, Any], name: str, role: Role | None) -> Role:
     return service_role_plan.planned_role(name, role, account.identity, params["tags"] or {}, params["deployment"])
 
 
-def _users(params: dict[str, Any], region: str | None) -> list[str]:
+def _users_of_dms(params: dict[str, Any], region: str | None) -> list[str]:
     """What DMS still has in the named regions, as sentences' ends; a region that can't be asked is an error, not an empty one."""
     regions = dict.fromkeys(params["regions"] or ([region] if region else []))
     if not regions:

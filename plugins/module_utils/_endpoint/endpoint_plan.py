@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
@@ -19,13 +18,23 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
+    CREATED,
+    DELETED,
+    MODIFIED,
+    NONE,
+    RECREATED,
+    Plan,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, inheritable_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
-    DesiredSettings,
     carried_over,
     described_settings,
     differences,
+    reasons_to_recreate,
+    refuse_changes,
     snake_settings,
     superfluous,
 )
@@ -33,18 +42,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
 # CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
-
-
-NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done with the endpoint, why, and what differs: option -> (present, desired)."""
-
-    action: str
-    reasons: tuple[str, ...] = ()
-    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 def check_identifiers(identifier: str, tail: str | None) -> None:
@@ -97,7 +94,7 @@ def plan_endpoint(
 
     :param exact: whether a setting that nobody asks for is a difference, too.
 
-    :raises DatalakeError: see check_kind.
+    :raises DatalakeError: see check_kind; or a change that the table of settings refuses.
     """
     check_kind(current)
     if current is None:
@@ -107,11 +104,13 @@ def plan_endpoint(
         return Plan(RECREATED, ("recreate is true",), changes)
     if not changes:
         return Plan(NONE)
+    refuse_changes(f"endpoint {current['EndpointIdentifier']}", changes)
     role = current.get("S3Settings", {}).get("ServiceAccessRoleArn")
     if is_remote(desired, dms_account_id) or (role and account_of(role) != dms_account_id):
         return Plan(RECREATED, ("AWS does not modify an endpoint whose role is in another account",), changes)
-    if changes.get("encryption_mode", (None, None))[1] == "sse-kms":
-        return Plan(RECREATED, ("AWS does not change encryption_mode to sse-kms",), changes)
+    reasons = reasons_to_recreate(changes)
+    if reasons:
+        return Plan(RECREATED, reasons, changes)
     return Plan(MODIFIED, ("its role is in the same account",), changes)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of an S3 target endpoint: the options, AWS's spellings, what goes together, what differs. Pure.
+"""The settings of an S3 target endpoint: their table, and the rules that only S3 has. Pure.
 
 Sources: botocore's shape S3Settings (members, types, enums; a test compares it with this table), and the AWS DMS user guide,
 "Using Amazon S3 as a target", for what works together. AWS's API takes most mixes that the guide forbids; they fail
@@ -11,42 +11,26 @@ later, in the task, or are ignored. Hence two severities: what can't work at all
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ansible.module_utils.common.text.converters import to_text
-from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.datalake.dms.plugins.module_utils._core import settings as tables
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_account_id, is_arn
-from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import (
-    parse_attributes,
-    read_attributes,
-)
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.settings import ID_OR_ARN, RECREATE, Setting, Table
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_settings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import Engine
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import bucket_problem, folder_problem
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A member of S3Settings.
-
-    `type` is Ansible's, `values` the enum as the model spells it, `default` what the guide says of a member that is left out
-    (so that an answer without it differs from nothing), `data_format` the only format that it is for.
-    """
-
-    member: str
-    type: str = "str"
-    values: tuple[str, ...] = ()
-    default: Any = None
-    data_format: str | None = None
-
 
 # S3Settings.MaxFileSize, in KB: what AWS allows, and takes where it is not given.
 MAX_FILE_SIZE = 1048576
 
-# Option name -> setting.
+# What a setting goes with that is for one format only.
+CSV, PARQUET = ("data_format", "csv"), ("data_format", "parquet")
+
+# Option name -> setting. An empty timestamp_column_name is given, and refused by `impossible`.
 SETTINGS: dict[str, Setting] = {
-    "service_access_role_arn": Setting("ServiceAccessRoleArn"),
-    "bucket_name": Setting("BucketName"),
+    "service_access_role_arn": Setting("ServiceAccessRoleArn", required=True),
+    "bucket_name": Setting("BucketName", required=True),
     "bucket_folder": Setting("BucketFolder"),
     "expected_bucket_owner": Setting("ExpectedBucketOwner"),
     "canned_acl_for_objects": Setting(
@@ -63,8 +47,10 @@ SETTINGS: dict[str, Setting] = {
         ),
         default="none",
     ),
-    "encryption_mode": Setting("EncryptionMode", values=("sse-s3", "sse-kms"), default="sse-s3"),
-    "server_side_encryption_kms_key_id": Setting("ServerSideEncryptionKmsKeyId"),
+    "encryption_mode": Setting(
+        "EncryptionMode", values=("sse-s3", "sse-kms"), default="sse-s3", on_change={"sse-kms": RECREATE}
+    ),
+    "server_side_encryption_kms_key_id": Setting("ServerSideEncryptionKmsKeyId", kind=ID_OR_ARN),
     "data_format": Setting("DataFormat", values=("csv", "parquet"), default="csv"),
     "compression_type": Setting("CompressionType", values=("none", "gzip"), default="none"),
     "max_file_size": Setting("MaxFileSize", "int", default=MAX_FILE_SIZE),
@@ -75,7 +61,7 @@ SETTINGS: dict[str, Setting] = {
     "cdc_inserts_only": Setting("CdcInsertsOnly", "bool", default=False),
     "cdc_inserts_and_updates": Setting("CdcInsertsAndUpdates", "bool", default=False),
     "include_op_for_full_load": Setting("IncludeOpForFullLoad", "bool", default=False),
-    "timestamp_column_name": Setting("TimestampColumnName"),
+    "timestamp_column_name": Setting("TimestampColumnName", empty_counts=True),
     "use_task_start_time_for_full_load_timestamp": Setting(
         "UseTaskStartTimeForFullLoadTimestamp", "bool", default=False
     ),
@@ -89,107 +75,35 @@ SETTINGS: dict[str, Setting] = {
     ),
     "date_partition_timezone": Setting("DatePartitionTimezone"),
     "glue_catalog_generation": Setting("GlueCatalogGeneration", "bool", default=False),
-    "add_column_name": Setting("AddColumnName", "bool", default=False, data_format="csv"),
-    "csv_delimiter": Setting("CsvDelimiter", default=",", data_format="csv"),
-    "csv_row_delimiter": Setting("CsvRowDelimiter", default="\\n", data_format="csv"),
-    "csv_null_value": Setting("CsvNullValue", default="NULL", data_format="csv"),
-    "use_csv_no_sup_value": Setting("UseCsvNoSupValue", "bool", default=False, data_format="csv"),
-    "csv_no_sup_value": Setting("CsvNoSupValue", data_format="csv"),
-    "rfc4180": Setting("Rfc4180", "bool", default=True, data_format="csv"),
+    "add_column_name": Setting("AddColumnName", "bool", default=False, only_with=CSV, empty_counts=True),
+    "csv_delimiter": Setting("CsvDelimiter", default=",", only_with=CSV, empty_counts=True),
+    "csv_row_delimiter": Setting("CsvRowDelimiter", default="\\n", only_with=CSV, empty_counts=True),
+    "csv_null_value": Setting("CsvNullValue", default="NULL", only_with=CSV, empty_counts=True),
+    "use_csv_no_sup_value": Setting("UseCsvNoSupValue", "bool", default=False, only_with=CSV, empty_counts=True),
+    "csv_no_sup_value": Setting("CsvNoSupValue", only_with=CSV, empty_counts=True),
+    "rfc4180": Setting("Rfc4180", "bool", default=True, only_with=CSV, empty_counts=True),
     "parquet_version": Setting(
-        "ParquetVersion", values=("parquet-1-0", "parquet-2-0"), default="parquet-1-0", data_format="parquet"
+        "ParquetVersion", values=("parquet-1-0", "parquet-2-0"), default="parquet-1-0", only_with=PARQUET
     ),
     "parquet_timestamp_in_millisecond": Setting(
-        "ParquetTimestampInMillisecond", "bool", default=False, data_format="parquet"
+        "ParquetTimestampInMillisecond", "bool", default=False, only_with=PARQUET
     ),
-    "enable_statistics": Setting("EnableStatistics", "bool", default=True, data_format="parquet"),
+    "enable_statistics": Setting("EnableStatistics", "bool", default=True, only_with=PARQUET),
     "encoding_type": Setting(
         "EncodingType",
         values=("plain", "plain-dictionary", "rle-dictionary"),
         default="rle-dictionary",
-        data_format="parquet",
+        only_with=PARQUET,
     ),
-    "dict_page_size_limit": Setting("DictPageSizeLimit", "int", default=1048576, data_format="parquet"),
-    "row_group_length": Setting("RowGroupLength", "int", default=10000, data_format="parquet"),
-    "data_page_size": Setting("DataPageSize", "int", default=1048576, data_format="parquet"),
+    "dict_page_size_limit": Setting("DictPageSizeLimit", "int", default=1048576, only_with=PARQUET),
+    "row_group_length": Setting("RowGroupLength", "int", default=10000, only_with=PARQUET),
+    "data_page_size": Setting("DataPageSize", "int", default=1048576, only_with=PARQUET),
 }
 
 # Members of S3Settings that have no option here.
 SOURCE_ONLY_MEMBERS = {"ExternalTableDefinition", "IgnoreHeaderRows"}
 
-_REMEDY = "change one of them, or set settings_conflicts=warn to send both all the same"
-
-
-_OPTION_OF = {setting.member: name for name, setting in SETTINGS.items()}
-_OPTION_OF_ATTRIBUTE = {setting.member.lower(): name for name, setting in SETTINGS.items()}
-
-
-@dataclass(frozen=True)
-class DesiredSettings:
-    """What the user wants: S3Settings as the API takes them, and the extra connection attributes that are none of them.
-
-    `warnings` are conflicts that came in through extra_connection_attributes, or that the user wants as warnings.
-    """
-
-    settings: dict[str, Any]
-    attributes: dict[str, str]
-    warnings: tuple[str, ...] = ()
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The suboptions of s3_settings. Enums are plain text, for AWS spells them in more than one way; see canonical_value."""
-    required = {"service_access_role_arn", "bucket_name"}
-    return {name: {"type": s.type, **({"required": True} if name in required else {})} for name, s in SETTINGS.items()}
-
-
-def desired_settings(
-    s3_settings: dict[str, Any], extra_connection_attributes: str | None, conflicts: str
-) -> DesiredSettings:
-    """Fold both ways of giving a setting into one, and check them.
-
-    :param s3_settings: the suboptions; None means not set.
-    :param extra_connection_attributes: AWS's text form, `key=value;key=value`, or None.
-    :param conflicts: "fail" or "warn": what becomes of settings that the guide forbids together.
-    :raises DatalakeError: a value or a mix that can't be, all of them in one sentence each.
-    """
-    given = {name: canonical_value(name, value) for name, value in s3_settings.items() if _is_set(name, value)}
-    attributes = parse_attributes(extra_connection_attributes)
-    from_attributes, others = _split_attributes(attributes)
-    _refuse_contradictions(given, from_attributes)
-    options = {**from_attributes, **given}
-    _refuse(impossible(options))
-    forbidden = forbidden_mixes(options)
-    # A CSV key in the attributes beside parquet is harmless and stands in many a hand-made endpoint.
-    tolerated = {
-        mix for name, mix in forbidden if name in from_attributes and name not in given and SETTINGS[name].data_format
-    }
-    if conflicts == "fail":
-        _refuse([f"{mix}; {_REMEDY}." for _name, mix in forbidden if mix not in tolerated])
-    return DesiredSettings(
-        settings={SETTINGS[name].member: value for name, value in options.items()},
-        attributes=others,
-        warnings=tuple(f"{mix}; it is sent all the same." for _name, mix in forbidden),
-    )
-
-
-def canonical_value(name: str, value: Any) -> Any:
-    """A setting's value as botocore's model spells it: `GZIP` is gzip, `SSE_KMS` is sse-kms, `yyyymmdd` is YYYYMMDD.
-
-    :raises DatalakeError: a value that the setting's type or enum does not have.
-    """
-    setting = SETTINGS[name]
-    if setting.type == "bool":
-        return _as_bool(name, value)
-    if setting.type == "int":
-        return _as_int(name, value)
-    if not setting.values:
-        return to_text(value)
-    known = {_fold_enum(v): v for v in setting.values}
-    if _fold_enum(value) not in known:
-        raise DatalakeError(
-            message=f"s3_settings.{name}={value} must be one of {', '.join(setting.values)}; correct it."
-        )
-    return known[_fold_enum(value)]
+TABLE = Table("s3_settings", "S3Settings", SETTINGS)
 
 
 def impossible(options: dict[str, Any]) -> list[str]:
@@ -225,13 +139,17 @@ def impossible(options: dict[str, Any]) -> list[str]:
     return problems
 
 
-def forbidden_mixes(options: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the user guide forbids, though the API takes it: pairs of the offending option and what is wrong with it."""
-    found = _wrong_data_format(options)
+def forbidden(options: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the user guide forbids, though the API takes it: pairs of the offending option and what is wrong with it.
+
+    What is for one data format only is in the table.
+    """
     in_order = [name for name in ("preserve_transactions", "cdc_path") if options.get(name)]
-    for name in ("date_partition_enabled", "add_column_name"):
-        if options.get(name) and in_order:
-            found.append((name, _not_with(name, in_order[0])))
+    found = [
+        (name, _not_with(name, in_order[0]))
+        for name in ("date_partition_enabled", "add_column_name")
+        if options.get(name) and in_order
+    ]
     if options.get("preserve_transactions") and not options.get("cdc_path"):
         found.append(("preserve_transactions", "s3_settings.preserve_transactions needs s3_settings.cdc_path"))
     if options.get("cdc_inserts_only") and options.get("cdc_inserts_and_updates"):
@@ -261,140 +179,21 @@ def kms_key_problem(settings: dict[str, Any], dms_account_id: str) -> str | None
     )
 
 
-def differences(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What the user set and AWS has otherwise: option (or attribute) -> (present, desired).
-
-    Only keys that the user set count, so that whatever default AWS fills in is no change.
-
-    :param endpoint: an item of DescribeEndpoints.
-    """
-    current = endpoint.get("S3Settings") or {}
-    found = {
-        _OPTION_OF[member]: (current.get(member), value)
-        for member, value in desired.settings.items()
-        if fold(member, current.get(member)) != fold(member, value)
-    }
-    present = {key.lower(): value for key, value in read_attributes(endpoint.get("ExtraConnectionAttributes")).items()}
-    found.update(
-        {
-            key: (present.get(key.lower()), value)
-            for key, value in desired.attributes.items()
-            if present.get(key.lower()) != value
-        }
-    )
-    return found
-
-
-def superfluous(desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What an endpoint has and nobody asks for any more: option (or attribute) -> (present, what it is by itself)."""
-    settings, attributes = carried_over(desired, endpoint)
-    options = {_OPTION_OF[member]: value for member, value in settings.items()}
-    return {
-        **{name: (value, SETTINGS[name].default) for name, value in options.items()},
-        **{key: (value, None) for key, value in attributes.items()},
-    }
-
-
-def carried_over(desired: DesiredSettings, endpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings and attributes that an endpoint has, the user does not set, and a new endpoint would not have by itself.
-
-    :param endpoint: an item of DescribeEndpoints.
-    """
-    settings = {
-        member: canonical_value(_OPTION_OF[member], value)
-        for member, value in (endpoint.get("S3Settings") or {}).items()
-        if member in _OPTION_OF and member not in desired.settings and fold(member, value) != fold(member, None)
-    }
-    set_already = {key.lower() for key in desired.attributes} | set(_OPTION_OF_ATTRIBUTE)
-    attributes = read_attributes(endpoint.get("ExtraConnectionAttributes"))
-    return settings, {key: value for key, value in attributes.items() if key.lower() not in set_already}
-
-
-def fold(member: str, value: Any) -> Any:
-    """A value without AWS's variations, for comparison only: case and `-`/`_` of enums, escapes, a key's id or ARN."""
-    setting = SETTINGS[_OPTION_OF[member]]
-    if value is None:
-        value = setting.default
-    if value is None:
-        return None
-    if setting.values:
-        return _fold_enum(value)
-    if member == "ServerSideEncryptionKmsKeyId":
-        return to_text(value).rsplit("/", 1)[-1]
-    if setting.type == "str":
-        return to_text(value).replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
-    return value
-
-
-def snake_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """S3Settings under the names of our options; members that we have no option for are left out."""
-    return {_OPTION_OF[member]: value for member, value in settings.items() if member in _OPTION_OF}
-
-
-def described_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of snake_settings, for settings that this collection knows."""
-    return {SETTINGS[name].member: value for name, value in options.items() if name in SETTINGS}
-
-
-def _is_set(name: str, value: Any) -> bool:
-    """Whether a suboption says something: an empty text does for CSV alone, and is an error for the timestamp column."""
-    return value is not None and (value != "" or name == "timestamp_column_name" or SETTINGS[name].data_format == "csv")
-
-
-def _split_attributes(attributes: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Attributes that are settings, as canonical options, and the rest."""
-    settings = {k: v for k, v in attributes.items() if k.lower() in _OPTION_OF_ATTRIBUTE}
-    options = {_OPTION_OF_ATTRIBUTE[k.lower()]: v for k, v in settings.items()}
-    return (
-        {name: canonical_value(name, value) for name, value in options.items()},
-        {k: v for k, v in attributes.items() if k not in settings},
-    )
-
-
-def _refuse_contradictions(given: dict[str, Any], from_attributes: dict[str, Any]) -> None:
-    _refuse(
-        [
-            f"s3_settings.{name}={given[name]} and extra_connection_attributes ({SETTINGS[name].member}={value}) disagree; give it once."
-            for name, value in from_attributes.items()
-            if name in given and fold(SETTINGS[name].member, given[name]) != fold(SETTINGS[name].member, value)
-        ]
-    )
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise DatalakeError(message=" ".join(problems))
-
-
-def _wrong_data_format(options: dict[str, Any]) -> list[tuple[str, str]]:
-    data_format = options.get("data_format", "csv")
-    return [
-        (
-            name,
-            f"s3_settings.{name} is for data_format={SETTINGS[name].data_format} only, and data_format is {data_format}",
-        )
-        for name, value in options.items()
-        if value is not False and SETTINGS[name].data_format not in (None, data_format)
-    ]
-
-
 def _not_with(name: str, other: str) -> str:
     return f"s3_settings.{name} does not go with {other}"
 
 
-def _fold_enum(value: Any) -> str:
-    return to_text(value).lower().replace("_", "-")
+# What endpoint_settings and _core/settings do for any engine, done for this one.
 
+ENGINE = Engine(TABLE, impossible, forbidden)
 
-def _as_bool(name: str, value: Any) -> bool:
-    try:
-        return bool(boolean(value))
-    except TypeError as error:
-        raise DatalakeError(message=f"s3_settings.{name}={value} must be true or false; correct it.") from error
-
-
-def _as_int(name: str, value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise DatalakeError(message=f"s3_settings.{name}={value} must be a whole number; correct it.") from error
+argument_spec = partial(tables.argument_spec, TABLE)
+desired_settings = partial(endpoint_settings.desired_settings, ENGINE)
+differences = partial(endpoint_settings.differences, TABLE)
+superfluous = partial(endpoint_settings.superfluous, TABLE)
+carried_over = partial(endpoint_settings.carried_over, TABLE)
+reasons_to_recreate = partial(tables.reasons_to_recreate, TABLE)
+refuse_changes = partial(tables.refuse_changes, TABLE)
+# Members of S3Settings -> options, and the inverse.
+snake_settings = partial(tables.to_options, TABLE)
+described_settings = partial(tables.to_members, TABLE)

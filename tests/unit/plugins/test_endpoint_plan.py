@@ -14,7 +14,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     plan_endpoint,
     resource_identifier,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import DesiredSettings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 
 DMS_ACCOUNT = "111122223333"
 REMOTE = "arn:aws:iam::444455556666:role/dms-s3-crm"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.settings import canonical_value
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
-    canonical_value,
+    TABLE,
     desired_settings,
     kms_key_problem,
 )
@@ -49,7 +50,7 @@ def refusal(attributes=None, conflicts="fail", **settings):
     ],
 )
 def test_value_is_sent_as_the_model_spells_it(name, given, canonical):
-    assert canonical_value(name, given) == canonical
+    assert canonical_value(TABLE, name, given) == canonical
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_value_is_sent_as_the_model_spells_it(name, given, canonical):
 )
 def test_value_that_is_none_of_the_settings_is_refused(name, given, expected):
     with pytest.raises(DatalakeError) as error:
-        canonical_value(name, given)
+        canonical_value(TABLE, name, given)
     assert f"s3_settings.{name}={given}" in error.value.message
     assert expected in error.value.message
     assert error.value.message.endswith("correct it.")

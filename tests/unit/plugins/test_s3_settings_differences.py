@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     SETTINGS,
-    DesiredSettings,
     desired_settings,
     differences,
     snake_settings,

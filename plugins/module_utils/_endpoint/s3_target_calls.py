@@ -1,0 +1,212 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls that read and change an S3 target endpoint, with the answers that AWS may give, and the waits after them. No decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
+from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import format_attributes
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
+    PROPAGATION,
+    DatalakeError,
+    DmsErrorHandler,
+    denial,
+)
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS, wait_for, waited_for
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import differences
+
+# Faults of CreateEndpoint after which the endpoint may exist.
+_MAY_EXIST_ALL_THE_SAME = [
+    "ResourceAlreadyExistsFault",
+    "AccessDeniedFault",
+    "AccessDeniedException",
+    "S3AccessDeniedFault",
+]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The endpoint that calls are for: the client, the module's parameters, what is wanted, and whether its role is in another account."""
+
+    client: Any
+    params: dict[str, Any]
+    desired: DesiredSettings
+    remote: bool
+
+    @property
+    def identifier(self) -> str:
+        return identifier_of(self.params)
+
+    @property
+    def waiting(self) -> dict[str, Any]:
+        """What each wait for the endpoint needs."""
+        return {"poll_interval": self.params["poll_interval"], "Filters": filters(endpoint_id=self.identifier)}
+
+
+def identifier_of(params: dict[str, Any]) -> str:
+    """The endpoint's identifier as DMS has it, which lower-cases it."""
+    return str(params["endpoint_identifier"]).lower()
+
+
+def read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
+    """The endpoint; one that is being deleted, as an interrupted run leaves it, counts as absent once it is gone."""
+    endpoint = describe_endpoint(client, identifier_of(params))
+    if endpoint and endpoint["Status"] == "deleting":
+        _wait_deleted(client, endpoint["EndpointArn"], params)
+        return None
+    if endpoint and endpoint["Status"] in ("creating", "modifying"):
+        return wait_active(client, params)
+    return endpoint
+
+
+def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """CreateEndpoint, in each of the ways in which AWS may answer it for a role in another account.
+
+    :param request: the parameters of CreateEndpoint.
+    :returns: the endpoint as it is then, with its ExternalId, and whether AWS kept it: where it answers with an id and keeps nothing, the id
+        has to be put into the role's trust and the endpoint created again.
+    :raises DatalakeError: AWS gave no ExternalId, or somebody else made an endpoint of this name meanwhile.
+    """
+    answer = _create_when_role_is_ready(target, request)
+    # Mostly one read is enough.
+    made = describe_endpoint(target.client, target.identifier)
+    if made and made["Status"] == "active" and (made.get("ExternalId") or not target.remote):
+        return made, True
+    timeout = (VISIBILITY_ATTEMPTS - 1) * target.params["poll_interval"]
+    if not waited_for(target.client, "endpoint_visible", timeout, **target.waiting):
+        if not answer.get("ExternalId"):
+            raise DatalakeError(
+                message=f"AWS answered CreateEndpoint for {target.identifier}, but shows no such endpoint and gave no ExternalId; run "
+                "again, and if that ends likewise, ask AWS Support with the request in CloudTrail."
+            )
+        return answer, False
+    if target.remote:
+        wait_external_id(target)
+    return wait_active(target.client, target.params), True
+
+
+def _create_when_role_is_ready(target: Target, request: dict[str, Any]) -> dict[str, Any]:
+    """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint isn't free yet.
+
+    Where the ARN's tail of the deleted endpoint is never free again, AWS makes up another one.
+    """
+    retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
+
+    @DmsErrorHandler.common_error_handler(f"create the endpoint {target.identifier}")
+    @retry_while(retried, target.params["iam_propagation_timeout"], min(1.0, target.params["poll_interval"]))
+    def send(**arguments: Any) -> dict[str, Any]:
+        try:
+            return dict(target.client.create_endpoint(**arguments)["Endpoint"])
+        except is_boto3_error_code(_MAY_EXIST_ALL_THE_SAME) as error:
+            made = _existing(target) if denial(error) in (None, PROPAGATION) else None
+            if made is None:
+                raise
+            return made
+
+    try:
+        return dict(send(**request))
+    except is_ansible_aws_error_code("ResourceAlreadyExistsFault"):
+        if "ResourceIdentifier" not in request:
+            raise
+        return dict(send(**{k: v for k, v in request.items() if k != "ResourceIdentifier"}))
+
+
+def _existing(target: Target) -> dict[str, Any] | None:
+    """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
+    botocore sent it again, or AWS keeps what it says it denies.
+
+    :raises DatalakeError: it is somebody else's.
+    """
+    made = describe_endpoint(target.client, target.identifier)
+    if made is None or made["Status"] == "deleting":
+        return None
+    if differences(target.desired, made):
+        raise DatalakeError(
+            message=f"The endpoint {target.identifier} was made by somebody else in this very moment, with other settings; run again to "
+            "take it over, or choose another endpoint_identifier."
+        )
+    return made
+
+
+def wait_external_id(target: Target) -> dict[str, Any]:
+    """The endpoint, once AWS shows its ExternalId.
+
+    :raises DatalakeError: it does not within wait_timeout.
+    """
+    timeout = target.params["wait_timeout"]
+    shown = waited_for(target.client, "endpoint_external_id", timeout, **target.waiting)
+    endpoint = describe_endpoint(target.client, target.identifier) if shown else None
+    if endpoint is None:
+        raise DatalakeError(
+            message=f"AWS gave the endpoint {target.identifier} no ExternalId within {timeout} seconds, though its role is in another "
+            "account; run again, or give a longer wait_timeout (seconds)."
+        )
+    return endpoint
+
+
+@DmsErrorHandler.common_error_handler("wait for the endpoint to be active")
+def wait_active(client: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint, once it is active.
+
+    :raises DatalakeError: it was deleted meanwhile. AnsibleAWSError: it is not active within wait_timeout.
+    """
+    identifier = identifier_of(params)
+    wanted = filters(endpoint_id=identifier)
+    wait_for(client, "endpoint_active", params["wait_timeout"], params["poll_interval"], Filters=wanted)
+    endpoint = describe_endpoint(client, identifier)
+    if endpoint is None:
+        raise DatalakeError(
+            message=f"The endpoint {identifier} was deleted by somebody else while this ran; run again."
+        )
+    return endpoint
+
+
+@DmsErrorHandler.common_error_handler("wait for the endpoint to be deleted")
+def _wait_deleted(client: Any, arn: str, params: dict[str, Any]) -> None:
+    wanted = filters(endpoint_arn=arn)
+    wait_for(client, "endpoint_deleted", params["wait_timeout"], params["poll_interval"], Filters=wanted)
+
+
+def delete(client: Any, arn: str, params: dict[str, Any]) -> None:
+    """DeleteEndpoint, repeated while DMS is busy with it (a connection test, say), and wait until it is gone."""
+
+    @DmsErrorHandler.deletion_error_handler("delete the endpoint")
+    @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
+    def send() -> None:
+        try:
+            client.delete_endpoint(EndpointArn=arn)
+        except is_boto3_error_code("InvalidResourceStateFault"):
+            endpoint = describe_endpoint(client, identifier_of(params))
+            # Our own first request, whose answer was lost, has done it.
+            if endpoint and endpoint["Status"] != "deleting":
+                raise
+
+    send()
+    _wait_deleted(client, arn, params)
+
+
+def modify(target: Target, arn: str) -> None:
+    """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial, unless exact: what isn't named stays."""
+    request: dict[str, Any] = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": target.desired.settings}
+    if target.params["exact"]:
+        request["ExactSettings"] = True
+    if target.desired.attributes:
+        request["ExtraConnectionAttributes"] = format_attributes(target.desired.attributes)
+    retried = [PROPAGATION, "InvalidResourceStateFault"]
+
+    @DmsErrorHandler.common_error_handler("modify the endpoint")
+    @retry_while(retried, target.params["iam_propagation_timeout"], target.params["poll_interval"])
+    def send() -> None:
+        target.client.modify_endpoint(**request)
+
+    send()
