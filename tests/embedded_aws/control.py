@@ -46,6 +46,10 @@ class Control:
         """Tag a resource of DMS, also with keys that the API reserves, such as `aws:cloudformation:stack-name`."""
         self._post("add_tags", account_id=account_id, region=region, arn=arn, tags=tags)
 
+    def fail_task(self, account_id: str, region: str, arn: str) -> None:
+        """Have a replication task fail, as DMS says of one that met an error that it can't recover from."""
+        self._post("fail_task", account_id=account_id, region=region, arn=arn)
+
     def add_fault(self, **fault: Any) -> None:
         """Inject a fault; see faults.py for the members."""
         self._post("add_fault", fault=fault)

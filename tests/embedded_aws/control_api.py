@@ -32,6 +32,7 @@ class ControlApi:
             "set_switches": self._set_switches,
             "get_switches": self._get_switches,
             "add_tags": self._add_tags,
+            "fail_task": self._fail_task,
             "add_fault": self._add_fault,
             "clear_faults": self._clear_faults,
             "journal": self._journal,
@@ -73,6 +74,10 @@ class ControlApi:
 
     def _add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         self._world.add_tags(request["account_id"], request["region"], request["arn"], request["tags"])
+        return {}
+
+    def _fail_task(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.fail_task(request["account_id"], request["region"], request["arn"])
         return {}
 
     def _add_fault(self, request: dict[str, Any]) -> dict[str, Any]:

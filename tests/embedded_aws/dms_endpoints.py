@@ -148,6 +148,8 @@ def _new_endpoint(dms: Dms, parameters: Parameters) -> Endpoint:
     identifier = _free_identifier(dms, parameters["EndpointIdentifier"])
     arn = free_arn(dms, "endpoint", parameters)
     settings = _checked_settings(parameters)
+    if settings and dms.switches["cdc_path_in_settings"] == "dropped":
+        settings = s3.without_cdc_path(settings, parameters.get("ExtraConnectionAttributes"))
     shape = {
         "SslMode": "none",
         **_without_passwords(parameters),

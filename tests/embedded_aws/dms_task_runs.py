@@ -40,6 +40,13 @@ def stop(dms: Dms, task: Task) -> None:
     transit(dms, task, "stopping", then="stopped")
 
 
+def fail(task: Task) -> None:
+    """The task gives up, as after an error that it can't recover from; its position stays."""
+    task.next_status = None
+    task.dates["StopDate"] = now()
+    task.shape.update({"Status": "failed", "StopReason": "Stop Reason FATAL_ERROR Error Level FATAL"})
+
+
 def transit(dms: Dms, task: Task, status: str, then: str) -> None:
     """Put the task into a state in between, which the switch `task_polls` keeps it in."""
     task.shape["Status"], task.next_status, task.polls = status, then, dms.switches["task_polls"]

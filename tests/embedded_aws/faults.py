@@ -60,6 +60,7 @@ class InvalidFault(ValueError):
 class Fault:
     """One fault: `skip` matching calls pass, then it hits `count` calls (None: for ever).
 
+    `after`: an operation (fnmatch pattern); the fault waits until one of that name was called in its account.
     Before or after a call takes effect, its connection is reset (reset_before, reset_after), or the process `pid` is
     killed with all that it started (kill_before, kill_after).
     """
@@ -76,6 +77,12 @@ class Fault:
     pid: int | None = None
     count: int | None = 1
     skip: int = 0
+    after: str | None = None
+
+    def see(self, call: Call, account: str | None) -> None:
+        """Wait no longer than for this call; it is itself not hit."""
+        if self.after and fnmatchcase(call.operation, self.after) and self.account in (None, account):
+            self.after = None
 
     def matches(self, call: Call, account: str | None) -> bool:
         return (
@@ -141,7 +148,10 @@ class Faults:
     def take(self, call: Call, account: str | None) -> Fault | None:
         """The fault that hits this call, if any; counts down."""
         with self._lock:
+            ready = [fault for fault in self._faults if fault.after is None]
             for fault in self._faults:
+                fault.see(call, account)
+            for fault in ready:
                 if not fault.matches(call, account):
                     continue
                 if fault.skip:

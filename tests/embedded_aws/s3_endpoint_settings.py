@@ -99,5 +99,12 @@ def extra_connection_attributes(settings: Settings, sent: str | None) -> str:
     return ";".join(serialised + ([sent.rstrip(";")] if sent else [])) + ";"
 
 
+def without_cdc_path(settings: Settings, sent: str | None) -> Settings:
+    """The settings without CdcPath, unless the extra connection attributes that were sent have it, too."""
+    if "cdcpath=" in (sent or "").lower():
+        return settings
+    return {name: value for name, value in settings.items() if name != "CdcPath"}
+
+
 def _attribute(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -45,12 +45,18 @@ SWITCHES: dict[str, Switch] = {
     ),
     "returned_spelling": Switch("aws", ("aws", "as_sent"), "the spelling of returned enum values in S3Settings"),
     "returned_kms_key": Switch("as_sent", ("as_sent", "arn", "id"), "the form of a returned KMS key"),
+    "cdc_path_in_settings": Switch(
+        "kept", ("kept", "dropped"), "CdcPath that is in S3Settings and not in ExtraConnectionAttributes (TF#28277)"
+    ),
     "resource_identifier_reuse": Switch(
         "allowed", ("allowed", "refused"), "a ResourceIdentifier that a deleted endpoint or task had"
     ),
     "creating_polls": Switch(0, "count", "describes of a new endpoint that show `creating`"),
     "deleting_polls": Switch(0, "count", "describes of a deleted endpoint that show `deleting`"),
     "test_polls": Switch(1, "count", "describes of a connection that show `testing`"),
+    "test_failure": Switch(
+        "explained", ("explained", "unexplained"), "whether LastFailureMessage of an S3 endpoint names a cause"
+    ),
     "stale_polls": Switch(0, "count", "describes after TestConnection that still show the state before it"),
     "task_polls": Switch(
         0, "count", "describes of a task that show `creating`, `starting`, `stopping`, `deleting` or `modifying`"

@@ -21,7 +21,7 @@ from . import (
 )
 from .arns import account_of, region_of
 from .authorization import Authorization
-from .dms_backend import Dms
+from .dms_backend import Dms, find
 from .faults import Faults, TokenBuckets
 from .identity import Sessions
 from .journal import Journal
@@ -95,6 +95,10 @@ class World:
         dms = self.dms_of(account, region)
         dms_responses.check_taggable(dms, arn)
         dms.tag(arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def fail_task(self, account: str, region: str, arn: str) -> None:
+        """Have a replication task fail, which nobody can ask for through the API."""
+        dms_task_runs.fail(find(self.dms_of(account, region).tasks, arn, "Replication task"))
 
     def _tags_of(self, arn: str) -> dict[str, str]:
         """The tags of a resource of DMS."""

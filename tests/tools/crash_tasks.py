@@ -37,14 +37,14 @@ SETTINGS = json.dumps({"Logging": {"EnableLogging": True}, "FullLoadSettings": {
 def make_tasks(aws: EmbeddedAWS, case: Case) -> None:
     """Two tasks on the case's endpoint: one runs past its full load, and events of it are subscribed to; one captured changes and is stopped."""
     account = case.accounts[0]
-    dms = _dms(aws, account)
+    dms = client(aws, account)
     source = dms.create_endpoint(
         EndpointIdentifier="source", EndpointType="source", EngineName="mysql", ResourceIdentifier="source"
     )["Endpoint"]["EndpointArn"]
-    ends = {"source": source, "target": _target(aws, account)}
-    _start(dms, _create(dms, account, RUNNING, "full-load-and-cdc", ends), until="running")
-    stopped = _create(dms, account, STOPPED, "cdc", ends)
-    _start(dms, stopped, until="running")
+    ends = {"source": source, "target": target_of(aws, account)}
+    start_task(dms, create_task(dms, account, RUNNING, "full-load-and-cdc", ends), until="running")
+    stopped = create_task(dms, account, STOPPED, "cdc", ends)
+    start_task(dms, stopped, until="running")
     dms.stop_replication_task(ReplicationTaskArn=stopped)
     _describe(dms, stopped, until="stopped")
     dms.create_event_subscription(
@@ -98,7 +98,7 @@ def _wrong_begin(task: dict[str, Any], position: str | None) -> str | None:
     return f"was started later with {again[0]}" if again else None
 
 
-def _dms(aws: EmbeddedAWS, account: str) -> Any:
+def client(aws: EmbeddedAWS, account: str, service: str = "dms") -> Any:
     """A client in the account, as the deployer of _shared/inventory."""
     environ = aws.environ
     automation = boto3.Session(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
@@ -106,15 +106,15 @@ def _dms(aws: EmbeddedAWS, account: str) -> Any:
         RoleArn=f"arn:aws:iam::{account}:role/deployer", RoleSessionName="crash", ExternalId="for-the-dms-side"
     )["Credentials"]
     deployer = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
-    return deployer.client("dms", endpoint_url=aws.url)
+    return deployer.client(service, endpoint_url=aws.url)
 
 
-def _target(aws: EmbeddedAWS, account: str) -> str:
+def target_of(aws: EmbeddedAWS, account: str) -> str:
     endpoints = aws.control.state(account)["endpoints"]
     return next(str(endpoint["EndpointArn"]) for endpoint in endpoints if endpoint["EngineName"] == "s3")
 
 
-def _create(dms: Any, account: str, identifier: str, migration_type: str, ends: dict[str, str]) -> str:
+def create_task(dms: Any, account: str, identifier: str, migration_type: str, ends: dict[str, str]) -> str:
     made = dms.create_replication_task(
         ReplicationTaskIdentifier=identifier,
         ResourceIdentifier=identifier,
@@ -131,7 +131,7 @@ def _create(dms: Any, account: str, identifier: str, migration_type: str, ends: 
     return arn
 
 
-def _start(dms: Any, task: str, until: str) -> None:
+def start_task(dms: Any, task: str, until: str) -> None:
     """Start the task, and look on until it has a checkpoint; a few more looks move that away from the log's beginning."""
     dms.start_replication_task(ReplicationTaskArn=task, StartReplicationTaskType="start-replication")
     _describe(dms, task, until, member="RecoveryCheckpoint")

@@ -199,6 +199,13 @@ def test_the_states_of_a_test(cloud: Any, refused: Any) -> None:
     assert [cloud.connection(arn)["Status"] for _poll in range(2)] == ["testing", "successful"]
 
 
+def test_a_failure_may_name_no_cause(cloud: Any) -> None:
+    cloud.control.set_switches(DMS, test_failure="unexplained")
+    connection = cloud.test(cloud.create_endpoint()["EndpointArn"])
+    assert connection["Status"] == "failed"
+    assert connection["LastFailureMessage"].endswith("Application-Message: Failed to connect to database.")
+
+
 def test_a_stale_state_shows_first(cloud: Any) -> None:
     arn = endpoint_with(cloud, writing(without="s3:PutObject"))
     assert cloud.test(arn)["Status"] == "failed"

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from embedded_aws.dms_responses import validate
 from embedded_aws.wire import AwsError
-from embedded_cloud import DMS, INSTANCE_ARN, KEY_ARN, LAKE, dms_trust
+from embedded_cloud import BUCKET, DMS, INSTANCE_ARN, KEY_ARN, LAKE, ROLE_ARN, dms_trust
 
 
 def delete(cloud: Any, endpoint: dict[str, Any]) -> None:
@@ -74,6 +74,19 @@ def test_what_was_sent_stands_behind_the_serialised_settings(cloud: Any) -> None
     )["Endpoint"]
     assert endpoint["ExtraConnectionAttributes"].endswith(";someAttribute=1;")
     assert "KmsKeyId" not in endpoint
+
+
+@pytest.mark.parametrize(("attributes", "kept"), [("", None), ("cdcPath=changes", "changes")])
+def test_a_cdc_path_may_not_be_kept(cloud: Any, attributes: str, kept: str | None) -> None:
+    cloud.control.set_switches(DMS, cdc_path_in_settings="dropped")
+    made = cloud.dms.create_endpoint(
+        EndpointIdentifier="orders",
+        EndpointType="target",
+        EngineName="s3",
+        S3Settings={"BucketName": BUCKET, "ServiceAccessRoleArn": ROLE_ARN, "CdcPath": "changes"},
+        ExtraConnectionAttributes=attributes,
+    )
+    assert made["Endpoint"]["S3Settings"].get("CdcPath") == kept
 
 
 def test_passwords_do_not_come_back(cloud: Any) -> None:

@@ -85,6 +85,15 @@ def test_faults_hit_what_they_name(cloud: Any, other: dict[str, Any]) -> None:
     assert caught(cloud.iam.list_roles) == ("InternalFailure", 500)
 
 
+def test_a_fault_may_wait_for_an_operation(cloud: Any) -> None:
+    cloud.control.add_fault(service="*", account=DMS, kind="throttle", after="CreateEndpoint")
+    cloud.dms.describe_endpoints()
+    cloud.create_endpoint()
+    cloud.iam.list_roles()
+    assert caught(cloud.dms.describe_endpoints)[0] == "ThrottlingException"
+    cloud.dms.describe_endpoints()
+
+
 def test_a_reset_before_the_effect(cloud: Any) -> None:
     cloud.control.add_fault(service="dms", operation="CreateEndpoint", kind="reset_before")
     with pytest.raises(HTTPClientError):

@@ -122,6 +122,14 @@ def test_a_checkpoint_that_was_read_before_the_task_had_stopped_is_stale(cloud: 
     assert sorted(set(seen)) == seen[:-1], "it moved on before"
 
 
+def test_a_task_may_fail(cloud: Any) -> None:
+    task = cloud.create_task(cloud.create_endpoint()["EndpointArn"])
+    cloud.start_task(task)
+    cloud.control.fail_task(DMS, REGION, task)
+    assert cloud.describe_task(task)["Status"] == "failed"
+    assert cloud.start_task(task, "resume-processing") == "starting"
+
+
 def test_a_full_load(cloud: Any, refused: Any) -> None:
     cloud.control.set_switches(DMS, full_load_polls=2)
     task = cloud.create_task(cloud.create_endpoint()["EndpointArn"], "full-load")

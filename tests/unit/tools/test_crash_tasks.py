@@ -73,7 +73,7 @@ def test_the_tasks_that_are_made(switches: dict[str, int]) -> None:
     }
     case: Any = SimpleNamespace(accounts=(ACCOUNT, LAKE))
     with EmbeddedAWS({"environments": [environment]}) as aws:
-        dms = crash_tasks._dms(aws, ACCOUNT)
+        dms = crash_tasks.client(aws, ACCOUNT)
         role = f"arn:aws:iam::{LAKE}:role/dms"
         s3 = {"BucketName": "lake", "ServiceAccessRoleArn": role}
         dms.create_endpoint(EndpointIdentifier="target", EndpointType="target", EngineName="s3", S3Settings=s3)
