@@ -320,7 +320,7 @@ def protect_bucket(name: str, key_arn: str | None = None) -> None:
     backend.put_public_access_block(name, dict.fromkeys(blocks, "true"))
 
 
-def create_bucket(partition: str, account: str, region: str, name: str, ownership: str) -> None:
+def create_bucket(partition: str, account: str, region: str, name: str, ownership: str | None) -> None:
     """A bucket with its object ownership."""
     backend: Any = get_backend("s3")[account][partition]
     bucket = backend.create_bucket(name, region)
@@ -423,9 +423,12 @@ def seed_network(account: str, region: str) -> list[str]:
 
 
 def dump_account(account: str) -> dict[str, list[dict[str, Any]]]:
-    """Policies, roles, buckets and keys of an account as JSON, for `restore_account`; what that can't make again is a ValueError."""
+    """Policies, roles, buckets and keys of an account as JSON, without empty members, for `restore_account`.
+
+    What that can't make again is a ValueError.
+    """
     iam = list(_existing_iam_backends(account))
-    return {
+    dumped = {
         "policies": [
             _dumped_policy(policy)
             for backend in iam
@@ -441,6 +444,12 @@ def dump_account(account: str) -> dict[str, list[dict[str, Any]]]:
             for backend in list(regions.values())
             for key in list(backend.keys.values())
         ],
+    }
+    return {
+        kind: [
+            {name: value for name, value in one.items() if value not in (None, "", [], {}, False)} for one in several
+        ]
+        for kind, several in dumped.items()
     }
 
 
@@ -478,13 +487,16 @@ def _restore_policy(account: str, dumped: dict[str, Any]) -> None:
     backend = iam_backends[account][partition_of(dumped["Arn"])]
     # One after the other, as they were created.
     first, *later = dumped["Versions"]
-    policy = backend.create_policy(dumped["Description"], f"{path}/", first["Document"], name, dumped["Tags"])
+    policy = backend.create_policy(
+        dumped.get("Description", ""), f"{path}/", first["Document"], name, dumped.get("Tags", [])
+    )
     for version in later:
         backend.create_policy_version(policy.arn, version["Document"], set_as_default=False)
     for version, described in zip(policy.versions, dumped["Versions"], strict=True):
         version.version_id = described["VersionId"]
         version.create_date = datetime.fromisoformat(described["CreateDate"])
-    policy.update_default_version(dumped["DefaultVersionId"])
+        version.is_default = version.version_id == dumped["DefaultVersionId"]
+    policy.default_version_id = dumped["DefaultVersionId"]
     policy.id, policy.next_version_num = dumped["PolicyId"], dumped["NextVersion"]
     policy.create_date = datetime.fromisoformat(dumped["CreateDate"])
     policy.update_date = datetime.fromisoformat(dumped["UpdateDate"])
@@ -508,21 +520,21 @@ def _dumped_role(role: Role) -> dict[str, Any]:
 def _restore_role(account: str, dumped: dict[str, Any]) -> None:
     path, _, name = resource_of(dumped["Arn"]).removeprefix("role").rpartition("/")
     partition = partition_of(dumped["Arn"])
-    backend = iam_backends[account][partition]
+    backend: Any = iam_backends[account][partition]
     role = backend.create_role(
         role_name=name,
         assume_role_policy_document=dumped["Trust"],
         path=f"{path}/",
-        permissions_boundary=dumped["Boundary"],
-        description=dumped["Description"],
-        tags=dumped["Tags"],
-        max_session_duration=dumped["MaxSessionDuration"],
+        permissions_boundary=dumped.get("Boundary"),
+        description=dumped.get("Description"),
+        tags=dumped.get("Tags", []),
+        max_session_duration=dumped.get("MaxSessionDuration"),
     )
     del backend.roles[role.id]
     role.id, role.create_date = dumped["RoleId"], datetime.fromisoformat(dumped["CreateDate"])
     backend.roles[role.id] = role
-    role.policies.update(dumped["Policies"])
-    for policy_arn in dumped["AttachedPolicies"]:
+    role.policies.update(dumped.get("Policies", {}))
+    for policy_arn in dumped.get("AttachedPolicies", []):
         load_aws_managed_policy(partition, account, policy_arn)
         backend.managed_policies[policy_arn].attach_to(role)
 
@@ -560,17 +572,17 @@ def _dumped_buckets(account: str) -> list[dict[str, Any]]:
 
 def _restore_bucket(account: str, dumped: dict[str, Any]) -> None:
     name = dumped["Name"]
-    create_bucket(dumped["Partition"], account, dumped["Region"], name, dumped["Ownership"])
+    create_bucket(dumped["Partition"], account, dumped["Region"], name, dumped.get("Ownership"))
     backend: Any = get_backend("s3")[account][dumped["Partition"]]
     bucket = backend.buckets[name]
     bucket.creation_date = datetime.fromisoformat(dumped["CreationDate"])
-    bucket.versioning_status, bucket.encryption = dumped["Versioning"], dumped["Encryption"]
-    bucket.policy = dumped["Policy"].encode() if dumped["Policy"] else None
-    if dumped["PublicAccessBlock"]:
+    bucket.versioning_status, bucket.encryption = dumped.get("Versioning"), dumped.get("Encryption")
+    bucket.policy = dumped["Policy"].encode() if "Policy" in dumped else None
+    if "PublicAccessBlock" in dumped:
         backend.put_public_access_block(name, dumped["PublicAccessBlock"])
-    if dumped["Tags"]:
+    if "Tags" in dumped:
         backend.put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in dumped["Tags"]})
-    for key, text in dumped["Objects"].items():
+    for key, text in dumped.get("Objects", {}).items():
         backend.put_object(name, key, text.encode())
 
 
@@ -593,9 +605,17 @@ def _restore_key(dumped: dict[str, Any]) -> None:
     create_key(arn)
     backend: Any = get_backend("kms")[account_of(arn)][region_of(arn)]
     key = backend.keys[resource_of(arn).removeprefix("key/")]
-    key.creation_date, key.description, key.policy = dumped["CreationDate"], dumped["Description"], dumped["Policy"]
-    key.enabled, key.key_state, key.key_rotation_status = dumped["Enabled"], dumped["State"], dumped["Rotates"]
-    for alias in dumped["Aliases"]:
+    key.creation_date, key.description, key.policy = (
+        dumped["CreationDate"],
+        dumped.get("Description", ""),
+        dumped["Policy"],
+    )
+    key.enabled, key.key_state, key.key_rotation_status = (
+        dumped.get("Enabled", False),
+        dumped["State"],
+        dumped.get("Rotates", False),
+    )
+    for alias in dumped.get("Aliases", []):
         backend.create_alias(key.id, alias)
-    if dumped["Tags"]:
+    if "Tags" in dumped:
         backend.tagger.tag_resource(key.id, dumped["Tags"])

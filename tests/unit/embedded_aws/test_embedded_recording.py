@@ -21,6 +21,7 @@ def fill(cloud: Any) -> str:
     """A role with policies of each kind, an endpoint that was tested, a task that captures changes, a journal; the task's ARN."""
     iam = cloud.iam
     boundary = iam.create_policy(PolicyName="bounds", Path="/ours/", PolicyDocument=writing())["Policy"]["Arn"]
+    iam.create_policy(PolicyName="one-version", PolicyDocument=OTHER)
     iam.create_policy_version(PolicyArn=boundary, PolicyDocument=OTHER, SetAsDefault=False)
     iam.create_policy_version(PolicyArn=boundary, PolicyDocument=writing(), SetAsDefault=True)
     iam.delete_policy_version(PolicyArn=boundary, VersionId="v2")
@@ -92,6 +93,8 @@ def test_a_dump_restores_all_of_an_account(cloud: Any) -> None:
     assert journals.get_bucket_versioning(Bucket=JOURNAL)["Status"] == "Enabled"
     role = cloud.iam.get_role(RoleName="dms-orders")["Role"]
     assert (role["Description"], role["MaxSessionDuration"], role["Tags"]) == ("writes", 7200, TAGS)
+    (only,) = cloud.iam.list_policy_versions(PolicyArn=f"arn:aws:iam::{LAKE}:policy/one-version")["Versions"]
+    assert only["IsDefaultVersion"]
     versions = cloud.iam.list_policy_versions(PolicyArn=f"arn:aws:iam::{LAKE}:policy/ours/bounds")["Versions"]
     assert {one["VersionId"]: one["IsDefaultVersion"] for one in versions} == {"v1": False, "v3": True}
     cloud.iam.create_policy_version(PolicyArn=f"arn:aws:iam::{LAKE}:policy/ours/bounds", PolicyDocument=OTHER)
