@@ -72,6 +72,14 @@ class Control:
         """What an account holds in DMS and IAM; see World.state."""
         return self._post("state", account_id=account_id)
 
+    def dump(self, account_id: str) -> dict[str, Any]:
+        """All of an account as JSON for `restore`; see World.dump."""
+        return self._post("dump", account_id=account_id)
+
+    def restore(self, account_id: str, dumped: dict[str, Any]) -> None:
+        """Put what `dump` gave into an account that holds nothing: every id, ARN and date is as it was."""
+        self._post("restore", account_id=account_id, dumped=dumped)
+
     def environ(self) -> dict[str, str]:
         """The automation's credentials as environment variables."""
         return dict(self._post("environ")["environ"])

@@ -39,6 +39,8 @@ class ControlApi:
             "clear_journal": self._clear_journal,
             "authorizations": self._authorizations,
             "state": self._state,
+            "dump": self._dump,
+            "restore": self._restore,
             "environ": self._environ,
             "pid": self._pid,
         }
@@ -101,6 +103,13 @@ class ControlApi:
 
     def _state(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._world.state(request["account_id"])
+
+    def _dump(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._world.dump(request["account_id"])
+
+    def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.restore(request["account_id"], request["dumped"])
+        return {}
 
     def _environ(self, _request: dict[str, Any]) -> dict[str, Any]:
         return {"environ": self._world.environ}

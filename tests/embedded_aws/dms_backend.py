@@ -144,6 +144,10 @@ class Dms:
     def next_seq(self) -> int:
         return next(self._seq)
 
+    def go_on_after(self, seq: int) -> None:
+        """Have the next resource come after that of this `seq`."""
+        self._seq = itertools.count(seq + 1)
+
     def tag(self, arn: str, tags: Iterable[Mapping[str, str]]) -> None:
         self.tags.setdefault(arn, {}).update({tag["Key"]: tag.get("Value", "") for tag in tags})
 

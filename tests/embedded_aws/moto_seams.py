@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -319,7 +320,7 @@ def protect_bucket(name: str, key_arn: str | None = None) -> None:
     backend.put_public_access_block(name, dict.fromkeys(blocks, "true"))
 
 
-def create_bucket(partition: str, account: str, region: str, name: str, ownership: str) -> None:
+def create_bucket(partition: str, account: str, region: str, name: str, ownership: str | None) -> None:
     """A bucket with its object ownership."""
     backend: Any = get_backend("s3")[account][partition]
     bucket = backend.create_bucket(name, region)
@@ -416,3 +417,205 @@ def seed_network(account: str, region: str) -> list[str]:
             route_table_ids=tables,
         )
     return sorted(name for subnets in ec2.subnets.values() for name, one in subnets.items() if one.vpc_id == vpc.id)
+
+
+# --- Recordings --------------------------------------------------------------------------------------------------
+
+
+def dump_account(account: str) -> dict[str, list[dict[str, Any]]]:
+    """Policies, roles, buckets and keys of an account as JSON, without empty members, for `restore_account`.
+
+    What that can't make again is a ValueError.
+    """
+    iam = list(_existing_iam_backends(account))
+    dumped = {
+        "policies": [
+            _dumped_policy(policy)
+            for backend in iam
+            for policy in list(backend.managed_policies.values())
+            if not isinstance(policy, AWSManagedPolicy)
+        ],
+        "roles": [_dumped_role(role) for backend in iam for role in list(backend.roles.values())],
+        "buckets": _dumped_buckets(account),
+        "keys": [
+            _dumped_key(backend, key)
+            for owner, regions in list(get_backend("kms").items())
+            if owner == account
+            for backend in list(regions.values())
+            for key in list(backend.keys.values())
+        ],
+    }
+    return {
+        kind: [
+            {name: value for name, value in one.items() if value not in (None, "", [], {}, False)} for one in several
+        ]
+        for kind, several in dumped.items()
+    }
+
+
+def restore_account(account: str, dumped: dict[str, list[dict[str, Any]]]) -> None:
+    """Make what `dump_account` gave in an account that has nothing of it, with the same ids, versions and dates."""
+    for key in dumped["keys"]:
+        _restore_key(key)
+    for policy in dumped["policies"]:
+        _restore_policy(account, policy)
+    for role in dumped["roles"]:
+        _restore_role(account, role)
+    for bucket in dumped["buckets"]:
+        _restore_bucket(account, bucket)
+
+
+def _dumped_policy(policy: ManagedPolicy) -> dict[str, Any]:
+    return {
+        "Arn": policy.arn,
+        "PolicyId": policy.id,
+        "Description": policy.description,
+        "CreateDate": policy.create_date.isoformat(),
+        "UpdateDate": policy.update_date.isoformat(),
+        "Tags": policy.get_tags(),
+        "DefaultVersionId": policy.default_version_id,
+        "NextVersion": policy.next_version_num,
+        "Versions": [
+            {"VersionId": one.version_id, "CreateDate": one.create_date.isoformat(), "Document": one.document}
+            for one in policy.versions
+        ],
+    }
+
+
+def _restore_policy(account: str, dumped: dict[str, Any]) -> None:
+    path, _, name = resource_of(dumped["Arn"]).removeprefix("policy").rpartition("/")
+    backend = iam_backends[account][partition_of(dumped["Arn"])]
+    # One after the other, as they were created.
+    first, *later = dumped["Versions"]
+    policy = backend.create_policy(
+        dumped.get("Description", ""), f"{path}/", first["Document"], name, dumped.get("Tags", [])
+    )
+    for version in later:
+        backend.create_policy_version(policy.arn, version["Document"], set_as_default=False)
+    for version, described in zip(policy.versions, dumped["Versions"], strict=True):
+        version.version_id = described["VersionId"]
+        version.create_date = datetime.fromisoformat(described["CreateDate"])
+        version.is_default = version.version_id == dumped["DefaultVersionId"]
+    policy.default_version_id = dumped["DefaultVersionId"]
+    policy.id, policy.next_version_num = dumped["PolicyId"], dumped["NextVersion"]
+    policy.create_date = datetime.fromisoformat(dumped["CreateDate"])
+    policy.update_date = datetime.fromisoformat(dumped["UpdateDate"])
+
+
+def _dumped_role(role: Role) -> dict[str, Any]:
+    return {
+        "Arn": role.arn,
+        "RoleId": role.id,
+        "Description": role.description,
+        "CreateDate": role.create_date.isoformat(),
+        "MaxSessionDuration": role.max_session_duration,
+        "Trust": role.assume_role_policy_document,
+        "Boundary": role.permissions_boundary_arn,
+        "Tags": role.tags,
+        "Policies": dict(role.policies),
+        "AttachedPolicies": list(role.managed_policies),
+    }
+
+
+def _restore_role(account: str, dumped: dict[str, Any]) -> None:
+    path, _, name = resource_of(dumped["Arn"]).removeprefix("role").rpartition("/")
+    partition = partition_of(dumped["Arn"])
+    backend: Any = iam_backends[account][partition]
+    role = backend.create_role(
+        role_name=name,
+        assume_role_policy_document=dumped["Trust"],
+        path=f"{path}/",
+        permissions_boundary=dumped.get("Boundary"),
+        description=dumped.get("Description"),
+        tags=dumped.get("Tags", []),
+        max_session_duration=dumped.get("MaxSessionDuration"),
+    )
+    del backend.roles[role.id]
+    role.id, role.create_date = dumped["RoleId"], datetime.fromisoformat(dumped["CreateDate"])
+    backend.roles[role.id] = role
+    role.policies.update(dumped.get("Policies", {}))
+    for policy_arn in dumped.get("AttachedPolicies", []):
+        load_aws_managed_policy(partition, account, policy_arn)
+        backend.managed_policies[policy_arn].attach_to(role)
+
+
+def _dumped_buckets(account: str) -> list[dict[str, Any]]:
+    backends: Any = get_backend("s3")
+    dumped = []
+    for name, (partition, owner) in list(backends.bucket_accounts.items()):
+        if owner != account:
+            continue
+        backend = backends[account][partition]
+        bucket = backend.buckets[name]
+        if bucket.rules:
+            raise ValueError(f"the lifecycle of bucket {name} can't be recorded")
+        blocks = bucket.public_access_block
+        dumped.append(
+            {
+                "Name": name,
+                "Partition": partition,
+                "Region": bucket.region_name,
+                "CreationDate": bucket.creation_date.isoformat(),
+                "Ownership": bucket.ownership_rule,
+                "Versioning": bucket.versioning_status,
+                "Encryption": bucket.encryption,
+                "PublicAccessBlock": {k[0].upper() + k[1:]: v for k, v in blocks.to_config_dict().items()}
+                if blocks
+                else None,
+                "Policy": bucket.policy.decode() if bucket.policy else None,
+                "Tags": backend.get_bucket_tagging(name)["Tags"],
+                "Objects": {key: bucket.keys[key].value.decode() for key in bucket.keys if object_etag(name, key)},
+            }
+        )
+    return dumped
+
+
+def _restore_bucket(account: str, dumped: dict[str, Any]) -> None:
+    name = dumped["Name"]
+    create_bucket(dumped["Partition"], account, dumped["Region"], name, dumped.get("Ownership"))
+    backend: Any = get_backend("s3")[account][dumped["Partition"]]
+    bucket = backend.buckets[name]
+    bucket.creation_date = datetime.fromisoformat(dumped["CreationDate"])
+    bucket.versioning_status, bucket.encryption = dumped.get("Versioning"), dumped.get("Encryption")
+    bucket.policy = dumped["Policy"].encode() if "Policy" in dumped else None
+    if "PublicAccessBlock" in dumped:
+        backend.put_public_access_block(name, dumped["PublicAccessBlock"])
+    if "Tags" in dumped:
+        backend.put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in dumped["Tags"]})
+    for key, text in dumped.get("Objects", {}).items():
+        backend.put_object(name, key, text.encode())
+
+
+def _dumped_key(backend: Any, key: Any) -> dict[str, Any]:
+    return {
+        "Arn": key.arn,
+        "CreationDate": key.creation_date,
+        "Description": key.description,
+        "Policy": key.policy,
+        "Enabled": key.enabled,
+        "State": key.key_state,
+        "Rotates": key.key_rotation_status,
+        "Aliases": list(key.aliases),
+        "Tags": backend.list_resource_tags(key.id)["Tags"],
+    }
+
+
+def _restore_key(dumped: dict[str, Any]) -> None:
+    arn = dumped["Arn"]
+    create_key(arn)
+    backend: Any = get_backend("kms")[account_of(arn)][region_of(arn)]
+    key = backend.keys[resource_of(arn).removeprefix("key/")]
+    key.creation_date, key.description, key.policy = (
+        dumped["CreationDate"],
+        dumped.get("Description", ""),
+        dumped["Policy"],
+    )
+    key.enabled, key.key_state, key.key_rotation_status = (
+        dumped.get("Enabled", False),
+        dumped["State"],
+        dumped.get("Rotates", False),
+    )
+    for alias in dumped.get("Aliases", []):
+        backend.create_alias(key.id, alias)
+    if "Tags" in dumped:
+        backend.tagger.tag_resource(key.id, dumped["Tags"])

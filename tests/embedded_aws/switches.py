@@ -100,6 +100,10 @@ class Switches:
             check_switch(name, value)
         self._values.update(values)
 
+    def as_set(self) -> dict[str, Any]:
+        """Only those that were set."""
+        return dict(self._values)
+
     def as_dict(self) -> dict[str, Any]:
         return {name: self[name] for name in SWITCHES}
 

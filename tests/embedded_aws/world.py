@@ -18,6 +18,7 @@ from . import (
     dms_task_runs,
     landscape,
     moto_seams,
+    recording,
 )
 from .arns import account_of, region_of
 from .authorization import Authorization
@@ -111,6 +112,31 @@ class World:
             view, known = moto_seams.role_view(key), self._trusts.setdefault(key[1], [])
             if view and view["Trust"] not in known:
                 known.append(view["Trust"])
+
+    def dump(self, account: str) -> dict[str, Any]:
+        """All that an account holds in DMS, IAM, S3 and KMS, and its switches, as JSON for `restore`."""
+        own_id = (
+            {"account_external_id": self._account_external_ids[account]}
+            if account in self._account_external_ids
+            else {}
+        )
+        return {
+            **own_id,
+            "switches": self.switches_of(account).as_set(),
+            "dms": {region: recording.dump_dms(dms) for (owner, region), dms in self._dms.items() if owner == account},
+            **moto_seams.dump_account(account),
+        }
+
+    def restore(self, account: str, dumped: dict[str, Any]) -> None:
+        """Put what `dump` gave into an account that holds nothing, with every id, ARN and date as it was."""
+        if any(moto_seams.dump_account(account).values()) or any(owner == account for owner, _region in self._dms):
+            raise ValueError(f"account {account} is in use")
+        self.switches_of(account).update(dumped["switches"])
+        if "account_external_id" in dumped:
+            self._account_external_ids[account] = dumped["account_external_id"]
+        moto_seams.restore_account(account, dumped)
+        for region, held in dumped["dms"].items():
+            recording.restore_dms(self.dms_of(account, region), held)
 
     @property
     def environ(self) -> dict[str, str]:

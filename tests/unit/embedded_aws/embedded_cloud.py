@@ -90,6 +90,10 @@ class Cloud:
         """A fresh environment, in which nobody has logged in."""
         self.control.reset()
         self.control.seed(landscape())
+        self.renew_sessions()
+
+    def renew_sessions(self) -> None:
+        """Log in again, where it is needed next."""
         self._logged_in.clear()
 
     def client(self, service: str, credentials: dict[str, Any] | None = None, **config: Any) -> Any:
