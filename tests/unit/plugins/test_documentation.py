@@ -16,8 +16,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 
 ROOT = Path(__file__).parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
-# Their action plugins are all there is to them: they call nothing, so they have neither ARGUMENT_SPEC nor connection options.
-ON_THE_CONTROLLER = ["dms_declarations", "dms_deployment_outcome"]
+# They call nothing, so they have no connection options.
+ON_THE_CONTROLLER = ["dms_host_result"]
 CALLING = [name for name in MODULES if name not in ON_THE_CONTROLLER]
 COLLECTIONS = "ansible_collections"
 # What goes without saying.
@@ -83,8 +83,7 @@ def test_shared_option_is_documented_as_it_is(option):
 
 def test_what_calls_nothing_has_no_connection_options():
     assert {name: list(documented_options(name)) for name in ON_THE_CONTROLLER} == {
-        "dms_declarations": ["hosts"],
-        "dms_deployment_outcome": ["outcome"],
+        "dms_host_result": ["result"],
     }
 
 
@@ -114,4 +113,4 @@ def test_module_runs_in_the_controllers_process(name):
 
 
 def test_there_are_modules():
-    assert len(MODULES) == 15
+    assert len(MODULES) == 16

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 DMS, LAKE, STRANGER = "111122223333", "444455556666", "999988887777"
@@ -21,18 +23,18 @@ ALICE = {"owner": "alice@laptop", "id": "a1", "machine": "m1", "pid": 7, "starte
 BOB = {**ALICE, "owner": "bob@desk", "id": "b1", "machine": "m2"}
 
 
-def journal(lock=None, **parts):
-    task = {
-        "identifier": "copy",
-        "arn": f"{ARN}:task:copy",
-        "request": {"SourceEndpointArn": f"{ARN}:endpoint:source", "ReplicationInstanceArn": f"{ARN}:rep:dev"},
-        "tags": {},
-        "declared_type": "cdc",
-        "running": True,
-        "has_run": True,
-        "loaded": True,
-        "checkpoint": "checkpoint:V1#1",
-    }
+def journal(lock=None):
+    task = TaskEntry(
+        identifier="copy",
+        arn=f"{ARN}:task:copy",
+        request={"SourceEndpointArn": f"{ARN}:endpoint:source", "ReplicationInstanceArn": f"{ARN}:rep:dev"},
+        tags={},
+        declared_type="cdc",
+        running=True,
+        has_run=True,
+        loaded=True,
+        checkpoint="checkpoint:V1#1",
+    )
     subscription = {
         "name": "alarms",
         "topic_arn": f"arn:aws:sns:eu-central-1:{DMS}:alarms",
@@ -45,8 +47,12 @@ def journal(lock=None, **parts):
         "s3_settings": {"service_access_role_arn": f"arn:aws:iam::{LAKE}:role/dms", "bucket_name": "lake"},
     }
     lock = lock or journals.new_lock(ALICE, NOW, 60)
-    made = journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], lock, NOW)
-    return {**made, **parts}
+    return journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], lock, NOW)
+
+
+def stored(**parts):
+    """A journal as it is stored, with parts of it changed."""
+    return {**json.loads(journal().text()), **parts}
 
 
 def read(text, scope=SCOPE):
@@ -54,7 +60,32 @@ def read(text, scope=SCOPE):
 
 
 def test_journal_is_read_as_it_was_written():
-    assert read(journal()) == journal()
+    assert read(journal().text()) == journal()
+
+
+def test_journal_is_stored_as_it_always_was():
+    """What another version has written is finished by this one."""
+    text = stored()
+    assert set(text) == {"format", *(field.name for field in dataclasses.fields(journals.Journal))}
+    assert (text["format"], text["scope"], text["began"]) == (1, dataclasses.asdict(SCOPE), "2026-11-21T14:00:00Z")
+    assert text["tasks"] == [dataclasses.asdict(journal().tasks[0])]
+    assert text["lock"] == {**ALICE, "expires": "2026-11-21T14:01:00Z"}
+
+
+def test_what_another_version_added_to_a_journal_is_not_in_the_way():
+    task = {**stored()["tasks"][0], "later": 1}
+    assert read(stored(later=1, tasks=[task])) == journal()
+
+
+def test_journal_in_a_result_names_its_tasks():
+    assert journal().as_result() == {
+        "began": "2026-11-21T14:00:00Z",
+        "owner": "alice@laptop",
+        "expires": "2026-11-21T14:01:00Z",
+        "action": "recreated",
+        "endpoint": journal().endpoint,
+        "tasks": ["copy"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -62,15 +93,15 @@ def test_journal_is_read_as_it_was_written():
     [
         ("{", "not JSON"),
         ("[]", "format"),
-        (journal(format=2), "another version"),
-        (journal(action="destroyed"), "no action"),
-        (journal(tasks=None), "no endpoint, tasks"),
-        (journal(accept=None), "accept"),
-        (journal(tasks=[{"identifier": "copy"}]), "tasks are incomplete"),
-        (journal(event_subscriptions=[{}]), "event_subscriptions are incomplete"),
-        (journal(lock={"owner": "x", "id": "y", "expires": "tomorrow"}), "no time"),
-        (journal(lock={"owner": "x"}), "lock"),
-        (journal(endpoint={}), "no endpoint_arn"),
+        (stored(format=2), "another version"),
+        (stored(action="destroyed"), "no action"),
+        (stored(tasks=None), "no endpoint, tasks"),
+        (stored(accept=None), "accept"),
+        (stored(tasks=[{"identifier": "copy"}]), "tasks are incomplete"),
+        (stored(event_subscriptions=[{}]), "event_subscriptions are incomplete"),
+        (stored(lock={"owner": "x", "id": "y", "expires": "tomorrow"}), "no time"),
+        (stored(lock={"owner": "x"}), "lock"),
+        (stored(endpoint={}), "no endpoint_arn"),
     ],
 )
 def test_what_is_no_journal_is_not_believed(text, why):
@@ -89,13 +120,13 @@ def test_what_is_no_journal_is_not_believed(text, why):
     ],
 )
 def test_journal_of_something_else_is_not_believed(name, value):
-    other = journals.Scope(**{**journal()["scope"], name: value})
+    other = dataclasses.replace(SCOPE, **{name: value})
     with pytest.raises(DatalakeError, match=f"written for another {name};"):
-        read(journal(), other)
+        read(stored(), other)
 
 
 def with_arn(place, arn):
-    changed = journal()
+    changed = stored()
     if place == "endpoint":
         changed["endpoint"]["endpoint_arn"] = arn
     elif place == "role":

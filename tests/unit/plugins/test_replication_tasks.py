@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -137,8 +138,8 @@ def test_task_that_runs_is_left_alone(status):
 
 def test_another_look_forgets_no_running_task():
     before, now = entry(), entry(Status="stopped", RecoveryCheckpoint="later")
-    assert tasks.renewed(before, now) == {**now, "running": True}
-    assert tasks.renewed(now, now)["running"] is False
+    assert tasks.renewed(before, now) == dataclasses.replace(now, running=True)
+    assert tasks.renewed(now, now).running is False
 
 
 # What could be lost
@@ -221,7 +222,7 @@ def test_drop_and_create_is_named():
         ({**FULL_AND_CDC, "Status": "stopped"}, RECREATED, "deleted, created again as cdc from its checkpoint"),
         (NEVER_RAN, RECREATED, "deleted, created again"),
         (FULL_AND_CDC, MODIFIED, "stopped, resumed"),
-        ({"Status": "stopped"}, MODIFIED, "left as it is"),
+        ({"Status": "stopped"}, MODIFIED, "unchanged"),
     ],
 )
 def test_steps(members, action, expected):

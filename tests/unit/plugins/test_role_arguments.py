@@ -14,15 +14,13 @@ ROOT = Path(__file__).parents[3]
 ENTRY_POINTS = {
     "s3_endpoint": [
         "main",
-        "look",
-        "stop",
-        "together",
+        "preflight",
         "verify",
         "remove",
         "unlock",
-        "left_over",
+        "orphans",
         "prune",
-        "preflight",
+        "step_by_step",
     ],
     "service_roles": ["main", "remove"],
     # Nothing of it is ever removed.
@@ -113,10 +111,10 @@ def test_default_is_one_of_the_choices(options, defaults):
 
 
 def test_choices_are_those_of_the_module_behind():
+    from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
     from ansible_collections.datalake.dms.plugins.modules import (
         dms_connection_test,
         dms_crossaccount_role,
-        dms_endpoint_replacement,
         dms_s3_endpoint,
     )
 
@@ -125,6 +123,6 @@ def test_choices_are_those_of_the_module_behind():
         ("s3_endpoint_settings_conflicts", dms_s3_endpoint, "settings_conflicts"),
         ("s3_endpoint_bootstrap_trust", dms_crossaccount_role, "bootstrap_trust"),
         ("s3_endpoint_test", dms_connection_test, "test"),
-        ("s3_endpoint_accept", dms_endpoint_replacement, "accept"),
+        ("s3_endpoint_accept", endpoint_replacement, "accept"),
     ):
         assert main[name]["choices"] == spec.ARGUMENT_SPEC[option]["choices"]

@@ -10,7 +10,7 @@ import copy
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan as plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Identity
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import left_over
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, orphans
 
 DMS, REDSHIFT = "dms.amazonaws.com", "redshift.amazonaws.com"
 VPC, LOGS, REDSHIFT_ROLE = plan.SERVICE_ROLES
@@ -169,14 +169,16 @@ def test_interrupted_removal_can_go_on():
     assert plan.reason_to_stay(VPC, {**planned(VPC), "attached_policies": []}) is None
 
 
-def test_no_service_role_is_left_over_by_an_inventory():
+def test_no_service_role_is_an_orphan():
     made = {**planned(VPC, deployment="lake-dev"), "policies": []}
-    declared = {
-        "deployment": "lake-dev",
-        "role_path": "/",
-        "role_name": "dms-s3-erp",
-        "dms_account_id": "111122223333",
-        "lake_account_id": "444455556666",
-    }
-    assert left_over([], [made], "lake-dev", [declared]) == []
-    assert len(left_over([], [{**made, "role_name": "dms-s3-crm"}], "lake-dev", [declared])) == 1
+    declared = Names(
+        deployment="lake-dev",
+        endpoint_identifier="dev-erp",
+        region="eu-central-1",
+        dms_account_id="111122223333",
+        lake_account_id="444455556666",
+        role_name="dms-s3-erp",
+        role_path="/",
+    )
+    assert orphans([], [made], "lake-dev", [declared]) == []
+    assert len(orphans([], [{**made, "role_name": "dms-s3-crm"}], "lake-dev", [declared])) == 1

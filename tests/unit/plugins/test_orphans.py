@@ -1,17 +1,13 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is left over: made by a deployment, and declared by no host."""
+"""Orphans: what a deployment has created, and no host declares."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.filter.left_over import FilterModule as LeftOver
-from ansible_collections.datalake.dms.plugins.filter.left_over_names import FilterModule as Names
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, orphan_names, orphans
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import Access, access_policy
-
-left_over = LeftOver().filters()["left_over"]
-left_over_names = Names().filters()["left_over_names"]
 
 DMS, LAKE, REGION = "111122223333", "444455556666", "eu-central-1"
 OURS = {"datalake.dms:deployment": "dev"}
@@ -60,26 +56,26 @@ def role(name="old", policies=({"name": "old", "tags": OURS},), tags=OURS, servi
     }
 
 
-def declaration(identifier="dev-crm", name="crm", account=DMS, region=REGION, lake=LAKE, path="/"):
-    return {
-        "deployment": "dev",
-        "endpoint_identifier": identifier,
-        "dms_account_id": account,
-        "region": region,
-        "role_name": name,
-        "role_path": path,
-        "lake_account_id": lake,
-    }
+def declared(identifier="dev-crm", name="crm", account=DMS, region=REGION, lake=LAKE, path="/", deployment="dev"):
+    return Names(
+        deployment=deployment,
+        endpoint_identifier=identifier,
+        region=region,
+        dms_account_id=account,
+        lake_account_id=lake,
+        role_name=name,
+        role_path=path,
+    )
 
 
-def found(endpoints, roles, *declared):
+def found(endpoints, roles, *names):
     """Identifier and role name of each entry."""
-    entries = left_over(endpoints, roles, "dev", list(declared) or [declaration()])
+    entries = orphans(endpoints, roles, "dev", list(names) or [declared()])
     return [(entry["endpoint_identifier"], entry["role_name"]) for entry in entries]
 
 
 def test_endpoint_with_its_role():
-    (entry,) = left_over([endpoint()], [role()], "dev", [declaration()])
+    (entry,) = orphans([endpoint()], [role()], "dev", [declared()])
     assert entry == {
         "deployment": "dev",
         "endpoint_identifier": "dev-old",
@@ -95,13 +91,13 @@ def test_endpoint_with_its_role():
 
 
 def test_role_whose_endpoint_is_gone():
-    (entry,) = left_over([], [role()], "dev", [declaration()])
+    (entry,) = orphans([], [role()], "dev", [declared()])
     assert (entry["endpoint_identifier"], entry["endpoint_arn"], entry["role_name"]) == (None, None, "old")
     assert entry["text"] == f"role old ({role_arn('old')}), whose endpoint is gone, policy old"
 
 
 def test_endpoint_whose_role_is_gone():
-    (entry,) = left_over([endpoint()], [], "dev", [declaration()])
+    (entry,) = orphans([endpoint()], [], "dev", [declared()])
     assert (entry["endpoint_identifier"], entry["role_name"], entry["path"]) == ("dev-old", None, None)
 
 
@@ -119,7 +115,7 @@ def test_endpoint_whose_role_is_gone():
     ],
     ids=str,
 )
-def test_endpoint_that_is_not_left_over(other):
+def test_endpoint_that_is_no_orphan(other):
     assert found([endpoint(**other)], []) == []
 
 
@@ -128,26 +124,26 @@ def test_endpoint_that_is_not_left_over(other):
     [{"tags": {}}, {"tags": None}, {"tags": ANOTHERS}, {"service": "ec2.amazonaws.com"}, {"path": "/elsewhere/"}],
     ids=str,
 )
-def test_role_that_is_not_left_over(other):
+def test_role_that_is_no_orphan(other):
     assert found([], [role(**other)]) == []
     assert found([endpoint()], [role(**other)]) == [("dev-old", None)]
 
 
 def test_no_deployment_owns_nothing():
-    assert left_over([endpoint(tags={"datalake.dms:deployment": ""})], [], "", [declaration()]) == []
+    assert orphans([endpoint(tags={"datalake.dms:deployment": ""})], [], "", [declared()]) == []
 
 
 def test_path_counts_for_the_deployment_that_declares_it():
-    others = {**declaration(path="/elsewhere/"), "deployment": "test"}
-    assert found([endpoint()], [role()], declaration(path="/ours/"), others) == []
+    others = declared(path="/elsewhere/", deployment="test")
+    assert found([endpoint()], [role()], declared(path="/ours/"), others) == []
     theirs = [endpoint(role="elsewhere/old")], [role(path="/elsewhere/", arn=role_arn("elsewhere/old"))]
-    assert found(*theirs, declaration(path="/ours/"), others) == []
-    assert found(*theirs, declaration(path="/elsewhere/"), declaration()) == [("dev-old", "old")]
+    assert found(*theirs, declared(path="/ours/"), others) == []
+    assert found(*theirs, declared(path="/elsewhere/"), declared()) == [("dev-old", "old")]
 
 
 @pytest.mark.parametrize("name", ["dev-crm", "DEV-CRM"])
 def test_declared_endpoint_stays(name):
-    assert found([endpoint("dev-crm", "crm")], [role("crm")], declaration(name)) == []
+    assert found([endpoint("dev-crm", "crm")], [role("crm")], declared(name)) == []
 
 
 def test_declared_role_stays_though_its_endpoint_is_not_there():
@@ -160,7 +156,7 @@ def test_identifier_that_is_declared_elsewhere_is_another_endpoint(elsewhere):
 
 
 def test_role_name_that_is_declared_in_another_account_is_another_role():
-    assert found([], [role("crm")], declaration(lake="999988887777")) == [(None, "crm")]
+    assert found([], [role("crm")], declared(lake="999988887777")) == [(None, "crm")]
 
 
 @pytest.mark.parametrize("user", [{}, {"tags": {}}, {"tags": ANOTHERS}], ids=str)
@@ -183,14 +179,14 @@ def test_what_was_read_twice_is_one():
 
 @pytest.mark.parametrize("tags", [{}, None, ANOTHERS], ids=str)
 def test_policy_without_the_tag_is_foreign(tags):
-    (entry,) = left_over([], [role(policies=[{"name": "old", "tags": tags}])], "dev", [declaration()])
+    (entry,) = orphans([], [role(policies=[{"name": "old", "tags": tags}])], "dev", [declared()])
     assert (entry["policy_names"], entry["foreign_policies"]) == ([], [policy_arn("old")])
 
 
 def test_what_others_gave_to_the_role_is_told():
     given = role(inline_policies=["by-hand"])
     given["attached_policies"].append("arn:aws:iam::aws:policy/ReadOnlyAccess")
-    (entry,) = left_over([], [given], "dev", [declaration()])
+    (entry,) = orphans([], [given], "dev", [declared()])
     assert entry["policy_names"] == ["old"]
     assert entry["foreign_policies"] == ["arn:aws:iam::aws:policy/ReadOnlyAccess", "by-hand"]
     assert "which has policies of others (arn:aws:iam::aws:policy/ReadOnlyAccess, by-hand)" in entry["text"]
@@ -200,7 +196,7 @@ KEY = f"arn:aws:kms:{REGION}:{LAKE}:key/1234abcd"
 
 
 def role_in_dms_account(key=None):
-    """A role of the other way of access, whose policy is about a bucket and perhaps a key."""
+    """A role of access mode bucket_policy, whose policy is about a bucket and perhaps a key."""
     policy = access_policy(Access("lake", "raw", key), "aws", REGION, DMS)
     made = role()
     made["policies"][0]["document"] = policy
@@ -212,7 +208,7 @@ def test_role_of_the_dms_account_comes_with_what_admits_it(key):
     settings = {"service_access_role_arn": role_arn("old", DMS)}
     admitted_by = {"bucket_name": "lake", "kms_key_arn": key, "lake_account_id": LAKE}
     for endpoints in ([endpoint(s3_settings=settings)], []):
-        (entry,) = left_over(endpoints, [role_in_dms_account(key)], "dev", [declaration()])
+        (entry,) = orphans(endpoints, [role_in_dms_account(key)], "dev", [declared()])
         assert entry["admitted_by"] == admitted_by
         assert "statements for it in the policy of bucket lake" in entry["text"]
         assert (f" and of key {KEY}" in entry["text"]) == (key is not None)
@@ -222,29 +218,29 @@ def test_endpoint_knows_the_owner_of_its_bucket_better():
     another = "999988887777"
     settings = {"service_access_role_arn": role_arn("old", DMS), "expected_bucket_owner": another}
     given = [endpoint(s3_settings=settings)], [role_in_dms_account()], "dev"
-    declared = [declaration(), declaration("dev-other", "other", account="123412341234", lake=another)]
-    assert left_over(*given, declared)[0]["admitted_by"]["lake_account_id"] == another
-    assert left_over(*given, declared[:1])[0]["admitted_by"]["lake_account_id"] == LAKE
+    names = [declared(), declared("dev-other", "other", account="123412341234", lake=another)]
+    assert orphans(*given, names)[0]["admitted_by"]["lake_account_id"] == another
+    assert orphans(*given, names[:1])[0]["admitted_by"]["lake_account_id"] == LAKE
 
 
 def test_role_that_the_bucket_s_account_has_is_admitted_by_nobody():
-    (entry,) = left_over([endpoint()], [role()], "dev", [declaration()])
+    (entry,) = orphans([endpoint()], [role()], "dev", [declared()])
     assert entry["admitted_by"] is None
-    within_one = declaration(lake=DMS)
-    (entry,) = left_over([], [role_in_dms_account()], "dev", [within_one])
+    within_one = declared(lake=DMS)
+    (entry,) = orphans([], [role_in_dms_account()], "dev", [within_one])
     assert entry["admitted_by"] is None
 
 
 def test_role_of_a_declared_name_stays_in_either_account():
-    """The way of access may have changed; the host's own run removes what it left."""
-    assert left_over([], [role_in_dms_account()], "dev", [declaration(name="old")]) == []
+    """The access mode may have changed; the host's own run removes the former role."""
+    assert orphans([], [role_in_dms_account()], "dev", [declared(name="old")]) == []
 
 
 def test_entries_are_sorted_and_named():
     account = "999988887777"
     endpoints = [endpoint("dev-b", "b"), endpoint("dev-a", "a"), endpoint("dev-b", "c", account=account)]
-    entries = left_over(endpoints, [role("dev-aa")], "dev", [declaration()])
-    assert left_over_names(entries) == [
+    entries = orphans(endpoints, [role("dev-aa")], "dev", [declared()])
+    assert orphan_names(entries) == [
         "dev-a",
         "dev-aa",
         f"arn:aws:dms:{REGION}:{DMS}:endpoint:dev-b",
