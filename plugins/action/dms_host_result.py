@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.callback import CallbackBase
 from ansible_collections.datalake.dms.plugins.modules.dms_host_result import ARGUMENT_SPEC, reported
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
@@ -20,7 +21,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(ARGUMENT_SPEC)
         report = reported(plain(args["result"]))
-        # A failure is shown with its message anyway.
+        # Ansible shows the message of a failure, and no differences.
         if not report.get("failed"):
             self._display.display(report["msg"])
+        elif self._task.diff and report.get("diff"):
+            self._display.display(CallbackBase(display=self._display)._get_diff(report["diff"]))
         return {**result, **report}

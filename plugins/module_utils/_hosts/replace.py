@@ -60,6 +60,9 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
         text = roll_back(deployment, before, replacement if journaled else None, explain(error))
         raise DatalakeError(message=text) from error
     ended = replacement.put_tasks_back() if journaled else None
+    if ended and "tasks" not in deployment.record.diffs and interrupted:
+        names = [entry.identifier for entry in interrupted.tasks]
+        deployment.record.change("tasks", {"before": {}, "after": {"put_back": names}})
     if refusals:
         raise DatalakeError(message=" ".join(refusals))
     return ended

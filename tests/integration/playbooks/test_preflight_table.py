@@ -75,7 +75,7 @@ def test_hosts_that_have_nothing_to_do_are_spared(aws, play):
     aws.control.clear_journal()
     status, said, _changed = play("dev", "deploy", *surveyed, "-e", "s3_endpoint_account_wide=true")
     assert status == 0, said
-    assert "1 of 2 are as declared: hr." in said
+    assert "1 of 2 endpoints already match the inventory: hr." in said
     assert re.search(r"hr +: ok=\d+ +changed=0 ", said)
     assert re.search(r"orders +: ok=\d+ +changed=1 ", said)
     assert calls(aws, "GetAccountAuthorizationDetails", "RemoveTagsFromResource") == {

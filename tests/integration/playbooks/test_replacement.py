@@ -9,6 +9,13 @@ import re
 
 import boto3
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
+    ARGUMENT_SPEC,
+    Replacement,
+)
 from embedded_aws import READS
 
 pytestmark = pytest.mark.once
@@ -137,35 +144,39 @@ def test_prod_goes_in_growing_batches_and_stops_at_the_first_failure(aws, play, 
     assert (len(replaced), len(aws.control.state(account)["endpoints"])) == (2, 8)
 
 
-def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, client, inventories, tmp_path):
+def begin_elsewhere(aws, side, variables):
+    """A run on another machine that takes the tasks off dev-pricing, and dies.
+
+    :param side: the DMS account, as landscape.environment_of has it. :param variables: of the host.
+    """
+    connection = {
+        "region": REGION,
+        "endpoint_url": aws.url,
+        "access_key": aws.environ["AWS_ACCESS_KEY_ID"],
+        "secret_key": aws.environ["AWS_SECRET_ACCESS_KEY"],
+        "assume_role_arn": side["assume_role_arns"][0],
+        "assume_role_external_id": side["assume_role_external_id"],
+    }
+    options = {
+        "endpoint_identifier": "dev-pricing",
+        "replace_tasks": True,
+        "source_log_retention": 86400,
+        "journal_bucket": variables["s3_endpoint_journal_bucket"],
+        "inventory_host": "pricing",
+        "trusted_account_ids": [variables["s3_endpoint_lake_account_id"]],
+        "poll_interval": 0.1,
+        "run": {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"},
+    }
+    account = Account(validated({}, connection))
+    Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).take_tasks_off(RECREATED)
+
+
+def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, client, inventories, landscape):
     one = (*QUICK, "--limit", "pricing")
     assert play("dev", "deploy", *one)[0] == 0
     instance = inventories["dev"]["pricing"]["s3_endpoint_replication_instance_arn"]
     run_a_task(client("dev"), "dev-pricing", instance)
-    # Another run, on another machine, that begins and dies.
-    begin = tmp_path / "begin.yml"
-    begin.write_text(
-        """
-- hosts: s3_endpoints
-  gather_facts: false
-  tasks:
-    - datalake.dms.dms_endpoint_replacement:
-        state: begun
-        endpoint_identifier: dev-pricing
-        replace_tasks: true
-        source_log_retention: 86400
-        journal_bucket: "{{ s3_endpoint_journal_bucket }}"
-        inventory_host: "{{ inventory_hostname }}"
-        trusted_account_ids: ["{{ s3_endpoint_lake_account_id }}"]
-        poll_interval: 0.1
-        region: "{{ s3_endpoint_region }}"
-        assume_role_arn: "{{ s3_endpoint_dms_assume_role_arn }}"
-        assume_role_external_id: "{{ s3_endpoint_dms_assume_role_external_id }}"
-        run: {owner: bob@desk, id: b1, machine: elsewhere, pid: 7, started: "99"}
-"""
-    )
-    status, said, _changed = play("dev", begin.with_suffix(""), "--limit", "pricing")
-    assert status == 0, said
+    begin_elsewhere(aws, landscape.environment_of(inventories["dev"])["dms"], inventories["dev"]["pricing"])
     status, said, _changed = play("dev", "deploy", *one)
     assert status != 0
     assert "is being replaced by bob@desk (run b1" in said

@@ -248,7 +248,7 @@ CASES: dict[str, Case] = {
     "failed_task": Case(by_hand=have_a_task_fail, changed={}, verified=True),
     "moved_and_back": Case(
         by_hand=run_a_task,
-        changed={"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 0.2},
+        changed={"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 1.0},
         faults=(TEST_FAILS,),
     ),
     "foreign_task": Case(
@@ -435,11 +435,10 @@ def check_put_back(host: Host) -> None:
     ],
 )
 def test_what_stood_is_put_back_where_the_test_of_the_new_endpoint_fails(runs: Runs, name: str) -> None:
-    assert "An injected fault" in str(failure(runs.second, runs.hosts[name]))
+    assert "An injected fault" in str(failure(runs.second, runs.hosts[name])), failure(runs.second, runs.hosts[name])
     check_put_back(runs.hosts[name])
 
 
-@expected(2, "the rescue of the rollback fails in a template of its own, and neither reason is told")
 def test_both_reasons_are_told_where_the_rollback_fails_too(runs: Runs) -> None:
     told = str(failure(runs.second, runs.hosts["rollback_refused"]))
     assert "ResourceQuotaExceededFault" in told
@@ -543,7 +542,6 @@ def test_journal_that_names_a_bucket_of_somebody_is_not_believed(runs: Runs) -> 
     assert BUCKET_OF_SOMEBODY not in buckets
 
 
-@expected(11, "after an exception for one host nothing is told of the others, which are deployed")
 def test_neighbour_of_a_host_with_an_exception_is_deployed_and_told(runs: Runs) -> None:
     host = runs.hosts["neighbour"]
     assert endpoint_in(host.state())

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""deploy.yml and verify.yml see to all hosts of a play in one process, and each host has its own outcome."""
+"""deploy.yml and verify.yml handle all hosts of a play in one process, and each host has a result of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import re
 
 import pytest
-from ansible_collections.datalake.dms.plugins.filter.told_of import FilterModule
+from ansible_collections.datalake.dms.plugins.filter.hosts_in_result import FilterModule
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import Progress
 from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import ProgressShown
 
@@ -53,12 +53,12 @@ def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, pla
     aws.control.clear_journal()
     status, said, _changed = play("dev", "deploy", *SURVEYED)
     assert (status, writers(aws)) == (0, set()), said
-    assert "3 of 3 are as declared: crm, erp, hr." in said
+    assert "3 of 3 endpoints already match the inventory: crm, erp, hr." in said
     # The one that looked for all.
     assert [outcome(said, host) for host in ("crm", "erp", "hr")] == [(0, 0), None, None]
     status, said, _changed = play("dev", "verify", *THREE)
     assert status == 0, said
-    assert said.count("as declared, connection successful") == 3
+    assert said.count("no drift, connection successful") == 3
 
 
 def test_strategy_that_knows_no_run_once(aws, play, monkeypatch, tmp_path):
@@ -73,7 +73,7 @@ def test_strategy_that_knows_no_run_once(aws, play, monkeypatch, tmp_path):
 - hosts: s3_endpoints
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: datalake.dms.s3_endpoint, tasks_from: look}
+    - ansible.builtin.import_role: {name: datalake.dms.s3_endpoint, tasks_from: survey}
 """
     )
     status, said, _changed = play("dev", own.with_suffix(""), *THREE)
@@ -96,8 +96,11 @@ def test_play_sees_what_its_hosts_would_see(aws, play, tmp_path):
       vars: {s3_endpoint_policy_name: "of-the-task-{{ s3_endpoint_identifier }}"}
 
     - ansible.builtin.debug:
-        msg: "{{ settings.bucket_folder }} {{ declared.role.role_name }} {{ declared.role.policy_name }} {{ declared.test.max_age }}"
-      vars: {declared: "{{ survey.declared[inventory_hostname] }}", settings: "{{ declared.endpoint.s3_settings }}"}
+        msg: "{{ settings.bucket_folder }} {{ role.role_name }} {{ role.policy_name }} {{ declared.test.max_age }}"
+      vars:
+        declared: "{{ survey.declared[inventory_hostname] }}"
+        settings: "{{ declared.endpoint.s3_settings }}"
+        role: "{{ declared.roles.crossaccount_role }}"
 """
     )
     status, said, _changed = play("dev", own.with_suffix(""), *THREE, "-e", "s3_endpoint_test_max_age=77")
@@ -127,17 +130,17 @@ def test_long_task_shows_how_far_it_has_come(quiet, shown):
     assert told == shown
 
 
-ONE = {"asked": ["a", "b"], "to_do": ["b"], "left": {"a": "because"}}
-OTHER = {"asked": ["c"], "to_do": ["c"], "left": {}}
+ONE = {"asked": ["a", "b"], "to_deploy": ["b"], "blocked": {"a": "because"}}
+OTHER = {"asked": ["c"], "to_deploy": ["c"], "blocked": {}}
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("key", "told"),
-    [("to_do", ["b", "c"]), ("left", ["a"]), ("no_such_key", [])],
+    ("key", "names"),
+    [("to_deploy", ["b", "c"]), ("blocked", ["a"]), ("no_such_key", [])],
 )
-def test_each_result_is_told_once(key, told):
+def test_each_result_counts_once(key, names):
     hostvars = {"a": {"survey": ONE}, "b": {"survey": ONE}, "c": {"survey": OTHER}, "d": {}}
-    told_of = FilterModule().filters()["told_of"]
-    assert told_of(["a", "b", "c", "d", "absent"], hostvars, "survey", key) == told
-    assert told_of(["a"], {}, "survey", key) == []
+    hosts_in_result = FilterModule().filters()["hosts_in_result"]
+    assert hosts_in_result(["a", "b", "c", "d", "absent"], hostvars, "survey", key) == names
+    assert hosts_in_result(["a"], {}, "survey", key) == []
