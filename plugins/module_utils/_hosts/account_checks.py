@@ -34,7 +34,7 @@ def check_accounts(hosts: list[Host], reads: SharedReads, account_checks: bool =
 
 
 def blockers(checks: list[Options]) -> dict[str, str]:
-    """What has to be put right first, by the name of the host.
+    """What has to be put right first, by the name of the host, each sentence once.
 
     :param checks: see `check_accounts`.
     """
@@ -42,7 +42,7 @@ def blockers(checks: list[Options]) -> dict[str, str]:
     for check in checks:
         for name in check["hosts"] if check.get("failed") else []:
             found.setdefault(name, []).append(check["msg"])
-    return {name: " ".join(texts) for name, texts in found.items()}
+    return {name: " ".join(dict.fromkeys(texts)) for name, texts in found.items()}
 
 
 def check_session(host: Host, reads: SharedReads) -> None:

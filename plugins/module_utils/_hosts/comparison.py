@@ -57,10 +57,19 @@ class Comparison:
             return None
         return self._run.replacement(host).journal.read()
 
+    @property
+    def _journaled(self) -> Result | None:
+        """The endpoint's definition before an interrupted replacement; None without one, and where its journal can't be read, see `interrupted`."""
+        try:
+            return self.interrupted.endpoint if self.interrupted else None
+        except CALL_ERRORS:
+            return None
+
     @functools.cached_property
     def plan(self) -> Result:
-        """The result of dms_s3_endpoint."""
-        return s3_target.ensure(self._dms, endpoint_options(self.host, in_use="ignore"), True)
+        """The result of dms_s3_endpoint; an endpoint that an interrupted replacement has deleted is compared as it will be created again."""
+        options = endpoint_options(self.host, in_use="ignore", predecessor=self._journaled)
+        return s3_target.ensure(self._dms, options, True)
 
     @functools.cached_property
     def access(self) -> Result:
@@ -84,14 +93,9 @@ class Comparison:
 
     @functools.cached_property
     def role_before(self) -> str:
-        """ARN of the endpoint's role as it is, or as an interrupted replacement has journaled it; empty for none."""
-        definition = self.plan["definition"]
-        if definition is None:
-            try:
-                definition = self.interrupted.endpoint if self.interrupted else None
-            except CALL_ERRORS:
-                definition = None
-        return str(((definition or {}).get("s3_settings") or {}).get("service_access_role_arn") or "")
+        """ARN of the endpoint's role before an interrupted replacement, which may go back to it, or as it is; empty for none."""
+        definition = self._journaled or self.plan["definition"] or {}
+        return str((definition.get("s3_settings") or {}).get("service_access_role_arn") or "")
 
     @functools.cached_property
     def former_role(self) -> Result | None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -50,7 +51,13 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     ready = [host for host in hosts if host.name not in problems]
     results = failures(problems)
     results |= side_by_side(ready, each_by_itself(lambda host: verify(host, run)), params["parallel"])
-    return hosts_result(results)
+    return hosts_result({name: _with_finding(result) for name, result in results.items()})
+
+
+def _with_finding(result: EndpointResult) -> EndpointResult:
+    """A host that could not be compared has its failure as a finding."""
+    is_found = result.findings or not result.failed
+    return result if is_found else dataclasses.replace(result, findings=(result.msg,))
 
 
 def verify(host: Host, run: Run) -> EndpointResult:

@@ -148,7 +148,8 @@ class Lab:
             **QUICK,
         }
         caller = {"assume_role_arn": self.deployers["dms"], "assume_role_external_id": EXTERNAL_ID}
-        account = Account(validated({}, caller))
+        connection = {name: options.pop(name) for name in list(options) if name in CONNECTION_SPEC}
+        account = Account(validated({}, {**caller, **connection}))
         return Replacement(account, validated(endpoint_replacement.ARGUMENT_SPEC, {**usual, **options}), check)
 
     def preflight(self, side: str, **options: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dms_endpoint_replacement: tasks are taken off an endpoint and put back at the position that they had reached."""
+"""A replacement: tasks are taken off an endpoint and put back at the position that they had reached."""
 
 from __future__ import annotations
 
@@ -34,8 +34,23 @@ def task(lab, endpoint_arn):
     return arn
 
 
+def begin(lab, action="recreated", check=False, **options):
+    """Take the tasks off; what was foreseen for them."""
+    return lab.replacement(check, **options).take_tasks_off(action)
+
+
+def finish(lab, check=False, **options):
+    """Put the tasks back; how the replacement ended."""
+    return lab.replacement(check, **options).put_tasks_back()
+
+
+def resume(lab, check=False, **options):
+    """Take over what another run left; its journal."""
+    return lab.replacement(check, **options).journal.take_over()
+
+
 def recreate(lab, **settings):
-    """The endpoint, made again, with its new id in the trust."""
+    """The endpoint, created again, with its new id in the trust."""
     made = lab.endpoint(recreate=True, **settings)
     lab.role(external_ids=[made["external_id"]])
     return made
@@ -52,12 +67,11 @@ def journals_left(lab):
 
 def test_task_goes_on_where_it_was_stopped(lab, task):
     lab.switch(task_polls=2)
-    begun = lab.replacement("begun")
-    assert begun["steps"] == ["task copy: stopped, deleted, created again as cdc from its checkpoint, started"]
+    begun = begin(lab)
+    assert begun.steps == ["task copy: stopped, deleted, created again as cdc from its checkpoint, started"]
     assert lab.tasks() == {}
     recreate(lab, compression_type="gzip")
-    finished = lab.replacement("finished")
-    assert (finished["changed"], finished["outcome"]) == (True, "finished")
+    assert finish(lab) == "finished"
     made = lab.tasks()["copy"]
     assert made["ReplicationTaskArn"] == task
     assert (made["Status"], made["MigrationType"]) == ("running", "cdc")
@@ -69,9 +83,9 @@ def test_task_goes_on_where_it_was_stopped(lab, task):
 
 def test_second_replacement_keeps_what_the_owner_declared(lab, task):
     for _ in range(2):
-        lab.replacement("begun")
+        begin(lab)
         recreate(lab)
-        lab.replacement("finished")
+        finish(lab)
     made = lab.tasks()["copy"]
     assert made["Tags"]["datalake.dms:migration-type"] == "full-load-and-cdc"
     assert made["Starts"] == [["start-replication", final_checkpoint(lab)]]
@@ -82,9 +96,9 @@ def test_only_tasks_that_ran_are_started(lab, endpoint_arn, task):
     lab.start(stopped)
     lab.client("dms", "dms").stop_replication_task(ReplicationTaskArn=stopped)
     assert never
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
-    lab.replacement("finished")
+    finish(lab)
     made = lab.tasks()
     assert {name: t["Status"] for name, t in made.items()} == {"copy": "running", "stopped": "ready", "never": "ready"}
     assert made["stopped"]["CdcStartPosition"] == final_checkpoint(lab, "stopped")
@@ -92,9 +106,9 @@ def test_only_tasks_that_ran_are_started(lab, endpoint_arn, task):
 
 
 def test_modification_needs_them_stopped_only(lab, task):
-    lab.replacement("begun", action="modified")
+    begin(lab, "modified")
     assert lab.tasks()["copy"]["Status"] == "stopped"
-    lab.replacement("finished")
+    finish(lab)
     made = lab.tasks()["copy"]
     assert (made["Status"], made["MigrationType"]) == ("running", "full-load-and-cdc")
     assert [kind for kind, _position in made["Starts"]] == ["start-replication", "resume-processing"]
@@ -102,9 +116,9 @@ def test_modification_needs_them_stopped_only(lab, task):
 
 def test_arns_that_are_not_free_again_change(lab, task):
     lab.switch(resource_identifier_reuse="refused")
-    lab.replacement("begun")
+    begin(lab)
     arn = recreate(lab)["endpoint"]["endpoint_arn"]
-    lab.replacement("finished")
+    finish(lab)
     made = lab.tasks()["copy"]
     assert made["ReplicationTaskArn"] != task
     assert made["TargetEndpointArn"] == arn
@@ -125,9 +139,9 @@ def test_event_subscriptions_name_the_task_again(lab, endpoint_arn, task, way):
         Tags=[{"Key": "team", "Value": "data"}],
     )
     before = lab.control.state(lab.dms_account)["event_subscriptions"]
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
-    lab.replacement("finished")
+    finish(lab)
     told = lab.control.state(lab.dms_account)["event_subscriptions"]
     assert [(s["SourceIdsList"], s["SnsTopicArn"], s["Tags"]) for s in told] == [(["copy"], topic, {"team": "data"})]
     assert len(before) == 1
@@ -145,32 +159,32 @@ def test_event_subscription_that_a_dead_run_deleted_names_the_tasks_of_others_to
         EventCategories=["failure"],
         SourceIds=["copy", "other"],
     )
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
     lab.fault("dms", "CreateEventSubscription", "error", code="AccessDeniedException")
     with pytest.raises(AnsibleAWSError):
-        lab.replacement("finished")
+        finish(lab)
     assert lab.control.state(lab.dms_account)["event_subscriptions"] == []
-    lab.replacement("finished")
+    finish(lab)
     (told,) = lab.control.state(lab.dms_account)["event_subscriptions"]
     assert sorted(told["SourceIdsList"]) == ["copy", "other"]
 
 
 def test_connection_is_tested_where_dms_wants_it_before_a_start(lab, task):
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
     lab.switch(start_needs_connection=True)
-    lab.replacement("finished")
+    finish(lab)
     assert lab.tasks()["copy"]["Status"] == "running"
 
 
 def test_tasks_wait_where_the_connection_fails(lab, task):
-    lab.replacement("begun")
+    begin(lab)
     lab.endpoint(recreate=True)
     with pytest.raises(DatalakeError) as error:
-        lab.replacement("finished", iam_propagation_timeout=0)
+        finish(lab, iam_propagation_timeout=0)
     assert "not started, because its connection test from" in error.value.message
-    assert "the journal waits" in error.value.message
+    assert "the journal keeps them" in error.value.message
     assert lab.tasks()["copy"]["Status"] == "ready"
     assert len(journals_left(lab)) == 1
 
@@ -179,17 +193,19 @@ def test_tasks_wait_where_the_connection_fails(lab, task):
 
 
 def test_check_mode_shows_all_and_writes_nothing(lab, task, predicted):
-    shown = predicted(lab.replacement, "begun")
-    assert shown["refusal"] is None
-    before, after = shown["diff"]["before"]["tasks"]["copy"], shown["diff"]["after"]["tasks"]["copy"]
+    shown = predicted(begin, lab)
+    assert shown.refusals == []
+    before, after = shown.diff["before"]["tasks"]["copy"], shown.diff["after"]["tasks"]["copy"]
     assert (before["migration_type"], after["migration_type"]) == ("full-load-and-cdc", "cdc")
-    assert lab.replacement("begun")["steps"] == shown["steps"]
+    assert lab.replacement().foresee("recreated") == shown
+    assert journals_left(lab) == []
+    assert begin(lab) == shown
 
 
 def test_without_consent_the_tasks_are_listed(lab, task, refused, predicted):
     for sentence in (
-        refused(lab.replacement, "begun", replace_tasks=False),
-        predicted(lab.replacement, "begun", replace_tasks=False)["refusal"],
+        refused(begin, lab, replace_tasks=False),
+        *predicted(begin, lab, replace_tasks=False).refusals,
     ):
         assert "task copy: stopped, deleted, created again as cdc" in sentence
         assert "replace_tasks=true" in sentence
@@ -199,7 +215,7 @@ def test_without_consent_the_tasks_are_listed(lab, task, refused, predicted):
 def test_cloudformation_is_refused_whatever_is_accepted(lab, task, refused):
     lab.control.add_tags(lab.dms_account, lab.region, task, {"aws:cloudformation:stack-name": "prod"})
     accept = ["no_checkpoint", "full_load", "postgresql_slot", "source_logs"]
-    assert "belongs to CloudFormation (prod)" in refused(lab.replacement, "begun", accept=accept)
+    assert "belongs to CloudFormation (prod)" in refused(begin, lab, accept=accept)
 
 
 def no_checkpoint(lab):
@@ -226,12 +242,13 @@ def test_each_loss_has_a_consent_of_its_own(lab, endpoint_arn, refused, prepare)
     lab.start(lab.task(endpoint_arn, **FULL, **prepare(lab)))
     retention = 0 if consent == "source_logs" else 86400
     others = [c for c in ("no_checkpoint", "full_load", "postgresql_slot", "source_logs") if c != consent]
-    sentence = refused(lab.replacement, "begun", accept=others, source_log_retention=retention)
+    sentence = refused(begin, lab, accept=others, source_log_retention=retention)
     assert f"task copy: {'its' if consent in ('source_logs', 'postgresql_slot') else 'it'} " in sentence
     assert f"(accept={consent} takes that)" in sentence
-    assert lab.replacement("begun", accept=[consent], source_log_retention=retention)["changed"] is True
+    begin(lab, accept=[consent], source_log_retention=retention)
+    assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
     recreate(lab)
-    lab.replacement("finished")
+    finish(lab)
     kept = consent in ("postgresql_slot", "source_logs")
     assert lab.tasks()["copy"]["MigrationType"] == ("cdc" if kept else "full-load-and-cdc")
     assert lab.tasks()["copy"]["Status"] == "running"
@@ -248,30 +265,37 @@ def test_position_that_is_gone_once_the_task_is_stopped_keeps_the_task(lab, task
     meanwhile = threading.Thread(target=lose_it_meanwhile)
     meanwhile.start()
     with pytest.raises(DatalakeError) as error:
-        lab.replacement("begun")
+        begin(lab)
     meanwhile.join()
     assert "Task copy showed no RecoveryCheckpoint once it was stopped" in error.value.message
     lab.switch(recovery_checkpoint="shown")
-    lab.replacement("finished")
+    finish(lab)
     assert lab.tasks()["copy"]["Starts"][-1][0] == "resume-processing"
 
 
 def test_serverless_replications_are_named(lab, endpoint_arn, task, refused):
     lab.serverless(endpoint_arn)
-    assert "serverless replication without-servers" in refused(lab.replacement, "begun")
+    assert "serverless replication without-servers" in refused(begin, lab)
 
 
 def test_absent_endpoint_is_named(lab, refused):
-    assert "does not exist" in refused(lab.replacement, "begun")
+    assert "The endpoint dev-crm was deleted while this ran; run again." in refused(begin, lab)
+
+
+def test_tasks_wait_for_an_endpoint_that_does_not_exist(lab, endpoint_arn, refused):
+    begin(lab)
+    lab.endpoint(state="absent")
+    sentence = refused(finish, lab)
+    assert "The endpoint dev-crm does not exist, so its tasks can't be put back; its journal keeps them" in sentence
+    assert finish(lab, check=True) is None
+    assert len(journals_left(lab)) == 1
 
 
 # The journal
 
 
 def test_without_a_journal_nothing_is_replaced(lab, task, refused):
-    assert "name a bucket of the DMS account in journal_bucket" in refused(
-        lab.replacement, "begun", journal_bucket=None
-    )
+    assert "name a bucket of the DMS account in journal_bucket" in refused(begin, lab, journal_bucket=None)
 
 
 @pytest.mark.parametrize(
@@ -287,37 +311,35 @@ def test_without_a_journal_nothing_is_replaced(lab, task, refused):
 )
 def test_bucket_that_is_not_fit_is_refused(lab, task, refused, spoil, what):
     spoil(lab.client("dms", "s3"), lab.journals)
-    assert what in refused(lab.replacement, "begun")
-    assert what in refused(lab.replacement, "begun", check=True)
+    assert what in refused(begin, lab)
+    assert what in refused(begin, lab, check=True)
 
 
 def test_bucket_of_another_account_is_refused(lab, task, refused):
-    sentence = refused(lab.replacement, "begun", journal_bucket=lab.bucket)
+    sentence = refused(begin, lab, journal_bucket=lab.bucket)
     assert f"journal_bucket={lab.bucket} can't be read" in sentence
     assert f"it must belong to account {lab.dms_account}" in sentence
 
 
 def test_missing_bucket_is_named(lab, task, refused):
-    assert "journal_bucket=no-such-bucket does not exist" in refused(
-        lab.replacement, "begun", journal_bucket="no-such-bucket"
-    )
+    assert "journal_bucket=no-such-bucket does not exist" in refused(begin, lab, journal_bucket="no-such-bucket")
 
 
 def test_local_journal_does_where_everything_is_local(lab, task, tmp_path):
     here = {"journal_bucket": None, "journal_path": str(tmp_path / "journals")}
-    lab.replacement("begun", **here)
+    begin(lab, **here)
     (kept,) = (path for path in (tmp_path / "journals").rglob("*.json"))
     assert kept.stat().st_mode & 0o077 == 0
     recreate(lab)
-    lab.replacement("finished", **here)
+    finish(lab, **here)
     assert list((tmp_path / "journals").rglob("*.json")) == []
     assert lab.tasks()["copy"]["Status"] == "running"
 
 
 def test_local_journal_is_refused_where_calls_go_to_aws(lab, refused, tmp_path):
     sentence = refused(
-        lab.replacement,
-        "begun",
+        begin,
+        lab,
         journal_bucket=None,
         journal_path=str(tmp_path),
         endpoint_url="https://dms.eu-central-1.amazonaws.com",
@@ -345,7 +367,7 @@ def test_loopback(host, expected):
 def test_journal_holds_no_secret(lab):
     made = lab.endpoint(extra_connection_attributes="apiToken=very-secret-text;someFlag=true")
     lab.task(made["endpoint"]["endpoint_arn"])
-    lab.replacement("begun")
+    begin(lab)
     (key,) = journals_left(lab)
     text = lab.client("dms", "s3").get_object(Bucket=lab.journals, Key=key)["Body"].read().decode()
     assert "someFlag=true" in text
@@ -353,49 +375,54 @@ def test_journal_holds_no_secret(lab):
 
 
 def test_another_run_is_refused_with_the_holders_name(lab, task, refused):
-    lab.replacement("begun", run=BOB)
-    for state in ("resumed", "begun", "finished"):
-        assert "is being replaced by bob@desk (run b1" in refused(lab.replacement, state)
-        assert "bob@desk" in refused(lab.replacement, state, check=True)
+    begin(lab, run=BOB)
+    for step in (resume, begin, finish):
+        assert "is being replaced by bob@desk (run b1" in refused(step, lab)
+        assert "bob@desk" in refused(step, lab, check=True)
 
 
 def test_lock_that_expired_or_was_freed_is_taken_over(lab, task):
-    lab.replacement("begun", run=BOB)
-    assert lab.replacement("released")["changed"] is False
-    assert lab.replacement("unlocked", check=True)["changed"] is True
-    freed = lab.replacement("unlocked")
-    assert (freed["changed"], freed["replacement"]["owner"]) == (True, "bob@desk")
-    assert lab.replacement("unlocked")["changed"] is False
-    taken = lab.replacement("resumed")
-    assert (taken["changed"], taken["replacement"]["tasks"]) == (True, ["copy"])
-    assert lab.replacement("resumed")["changed"] is False
-    assert lab.replacement("released")["changed"] is True
+    begin(lab, run=BOB)
+    assert lab.replacement().journal.release() is False
+    assert lab.replacement(check=True).journal.unlock() is True
+    freed = lab.replacement().journal
+    assert (freed.unlock(), freed.current.lock["owner"]) == (True, "bob@desk")
+    assert lab.replacement().journal.unlock() is False
+    lab.forget_calls()
+    assert [entry.identifier for entry in resume(lab).tasks] == ["copy"]
+    assert lab.writes() == ["PutObject"]
+    lab.forget_calls()
+    assert [entry.identifier for entry in resume(lab).tasks] == ["copy"]
+    assert lab.writes() == []
+    assert lab.replacement().journal.release() is True
 
 
 def test_lock_of_a_dead_run_of_this_machine_is_taken_over(lab, task):
-    lab.replacement("begun", run={**current_run(), "id": "dead", "started": "1"})
+    begin(lab, run={**current_run(), "id": "dead", "started": "1"})
     recreate(lab)
-    assert lab.replacement("finished")["changed"] is True
+    assert finish(lab) == "rolled_back"
+    assert (lab.tasks()["copy"]["Status"], journals_left(lab)) == ("running", [])
 
 
 def test_nothing_is_resumed_where_nothing_was_begun(lab, task):
-    for state in ("resumed", "finished", "released", "unlocked"):
-        result = lab.replacement(state)
-        assert (result["changed"], result["replacement"]) == (False, None)
+    lab.forget_calls()
+    assert (resume(lab), finish(lab), finish(lab, check=True)) == (None, None, None)
+    assert (lab.replacement().journal.release(), lab.replacement().journal.unlock()) == (False, False)
+    assert lab.writes() == []
 
 
 def test_journal_that_somebody_wrote_is_not_believed(lab, task, refused):
-    lab.replacement("begun")
+    begin(lab)
     s3 = lab.client("dms", "s3")
     (key,) = journals_left(lab)
     journal = json.loads(s3.get_object(Bucket=lab.journals, Key=key)["Body"].read())
     journal["endpoint"]["s3_settings"]["service_access_role_arn"] = "arn:aws:iam::999988887777:role/theirs"
     s3.put_object(Bucket=lab.journals, Key=key, Body=json.dumps(journal).encode())
-    assert "it names arn:aws:iam::999988887777:role/theirs" in refused(lab.replacement, "finished")
+    assert "it names arn:aws:iam::999988887777:role/theirs" in refused(finish, lab)
 
 
 def test_endpoint_whose_role_is_of_a_third_account_cannot_be_journaled(lab, task, refused):
-    sentence = refused(lab.replacement, "begun", trusted_account_ids=[])
+    sentence = refused(begin, lab, trusted_account_ids=[])
     assert f"it names {lab.role_arn}, which is of none of the accounts in trusted_account_ids" in sentence
 
 
@@ -403,9 +430,9 @@ def test_endpoint_whose_role_is_of_a_third_account_cannot_be_journaled(lab, task
 @pytest.mark.parametrize("operation", ["PutObject", "DeleteObject"])
 def test_lost_answers_of_s3_do_no_harm(lab, task, operation, kind):
     lab.fault("s3", operation, kind)
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
-    lab.replacement("finished")
+    finish(lab)
     assert journals_left(lab) == []
 
 
@@ -415,15 +442,15 @@ def test_lost_answers_of_s3_do_no_harm(lab, task, operation, kind):
 def test_lost_answers_of_dms_do_no_harm(lab, task, operation):
     lab.switch(task_polls=1)
     lab.fault("dms", operation, "reset_after")
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
-    lab.replacement("finished")
+    finish(lab)
     made = lab.tasks()["copy"]
     assert made["Starts"] == [["start-replication", final_checkpoint(lab)]]
 
 
 def test_task_that_somebody_made_meanwhile_is_left_alone(lab, task):
-    lab.replacement("begun")
+    begin(lab)
     other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"]
     recreate(lab)
     dms = lab.client("dms", "dms")
@@ -436,14 +463,15 @@ def test_task_that_somebody_made_meanwhile_is_left_alone(lab, task):
         TableMappings="{}",
     )
     with pytest.raises(DatalakeError) as error:
-        lab.replacement("finished")
-    assert f"copy was made by somebody else for {other}" in error.value.message
+        finish(lab)
+    assert f"copy was created by somebody else for {other}" in error.value.message
 
 
 def test_rolled_back_is_told(lab, task):
-    lab.replacement("begun")
+    begin(lab)
     recreate(lab)
-    assert lab.replacement("finished")["outcome"] == "rolled_back"
+    assert finish(lab, check=True) == "rolled_back"
+    assert finish(lab) == "rolled_back"
 
 
 @pytest.mark.parametrize(
@@ -457,4 +485,4 @@ def test_rolled_back_is_told(lab, task):
     ],
 )
 def test_wrong_options_are_named(lab, refused, options, sentence):
-    assert sentence in refused(lab.replacement, "begun", **options)
+    assert sentence in refused(begin, lab, **options)

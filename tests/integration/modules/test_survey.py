@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.once
 
-# What is asked of each account, of the bucket in it, and of the replication instance, to see whether something is in the way.
-LOOK = [
+# What is asked of each account, of the bucket in it, and of the replication instance, to see whether something blocks a host.
+CHECK = [
     *("GetCallerIdentity", "GetCallerIdentity", "HeadBucket", "GetBucketOwnershipControls", "GetBucketEncryption"),
     *("GetAccountSummary", "ListRoles", "DescribeReplicationInstances", "DescribeReplicationInstances"),
     *("DescribeEndpoints", "DescribeAccountAttributes", "DescribeConnections"),
@@ -35,14 +35,14 @@ def deployed(lab):
 
 @pytest.fixture
 def reason(lab):
-    """Survey one host; why it isn't settled, None where it is."""
+    """Survey one host; why it is deployed, None where nothing differs."""
 
     def run(**variables):
         result = lab.survey([lab.host(**variables)])
-        assert (result["changed"], lab.writes(), result["stopped"]) == (False, [], {})
-        assert set(result["settled"]) | set(result["unsettled"]) == {"crm"}
-        assert result["to_do"] == list(result["unsettled"])
-        return result["unsettled"].get("crm")
+        assert (result["changed"], lab.writes(), result["blocked"]) == (False, [], {})
+        assert set(result["unchanged"]) | set(result["reasons"]) == {"crm"}
+        assert result["to_deploy"] == list(result["reasons"])
+        return result["reasons"].get("crm")
 
     return run
 
@@ -54,7 +54,7 @@ def calls(lab):
 
 def test_host_that_is_as_declared(lab, deployed, reason):
     assert reason() is None
-    assert calls(lab) == sorted(LOOK + COMPARISON)
+    assert calls(lab) == sorted(CHECK + COMPARISON)
 
 
 def test_roles_are_read_one_by_one_where_nothing_else_was_granted(lab, deployed, reason):
@@ -66,46 +66,61 @@ def test_roles_are_read_one_by_one_where_nothing_else_was_granted(lab, deployed,
 def test_many_hosts_cost_no_more_calls(lab, deployed):
     hosts = [lab.host(), *(lab.host(f"host-{n}") for n in range(20))]
     result = lab.survey(hosts)
-    assert result["settled"] == ["crm"]
-    assert set(result["unsettled"].values()) == {"the endpoint does not exist"}
-    assert result["to_do"] == [f"host-{n}" for n in range(20)] == list(result["declared"])
-    assert calls(lab) == sorted(LOOK + COMPARISON)
+    assert result["unchanged"] == ["crm"]
+    assert set(result["reasons"].values()) == {"the endpoint does not exist"}
+    assert result["to_deploy"] == [f"host-{n}" for n in range(20)] == list(result["declared"])
+    assert calls(lab) == sorted(CHECK + COMPARISON)
 
 
 @pytest.mark.parametrize(("compare_from", "compared"), [(0, False), (1, True), (2, True), (3, False)])
 def test_hosts_are_compared_from_a_number_of_them_on(lab, deployed, compare_from, compared):
     result = lab.survey([lab.host(), lab.host("erp")], compare_from=compare_from)
     assert result["hosts"] == ["crm", "erp"]
-    assert (result["settled"], result["to_do"]) == ((["crm"], ["erp"]) if compared else ([], ["crm", "erp"]))
-    assert list(result["unsettled"]) == (["erp"] if compared else [])
-    assert calls(lab) == sorted(LOOK + COMPARISON if compared else LOOK)
+    assert (result["unchanged"], result["to_deploy"]) == ((["crm"], ["erp"]) if compared else ([], ["crm", "erp"]))
+    assert list(result["reasons"]) == (["erp"] if compared else [])
+    assert calls(lab) == sorted(CHECK + COMPARISON if compared else CHECK)
 
 
-def test_host_with_something_in_the_way_is_not_compared(lab, deployed):
+def test_blocked_host_is_not_compared(lab, deployed):
     wrong = lab.host("erp", bucket_name="no-such-bucket")
     other = lab.host(
         "web", replication_instance_arn=lab.instance_arn.replace("rep:dev", "rep:none"), bucket_name="nowhere"
     )
     result = lab.survey([wrong, lab.host(), other], problems={"hr": "The variables are not right."}, compare_from=1)
-    assert (result["hosts"], result["settled"], result["to_do"]) == (["crm"], ["crm"], [])
-    assert list(result["stopped"]) == ["hr", "erp", "web"]
-    assert result["stopped"]["hr"] == "The variables are not right."
-    assert result["stopped"]["erp"].startswith("Bucket no-such-bucket does not exist in account")
-    # All that is in the way of it, on both sides.
-    assert "rep:none does not exist" in result["stopped"]["web"]
-    assert "Bucket nowhere does not exist" in result["stopped"]["web"]
-    assert result["unsettled"] == {}
+    assert (result["hosts"], result["unchanged"], result["to_deploy"]) == (["crm"], ["crm"], [])
+    assert list(result["blocked"]) == ["hr", "erp", "web"]
+    assert result["blocked"]["hr"] == "The variables are not right."
+    assert result["blocked"]["erp"].startswith("Bucket no-such-bucket does not exist in account")
+    # All that blocks it, on both sides.
+    assert "rep:none does not exist" in result["blocked"]["web"]
+    assert "Bucket nowhere does not exist" in result["blocked"]["web"]
+    assert result["reasons"] == {}
+    # A play of blocked hosts alone would end the playbook for all others.
+    assert result["to_stop"] == ["hr", "erp", "web", "crm"]
+    assert sorted(result["asked"]) == ["crm", "erp", "hr", "web"]
     assert lab.writes() == []
 
 
-def test_enough_hosts_to_compare_are_those_that_nothing_is_in_the_way_of(lab, deployed):
+def test_nothing_is_to_be_stopped_where_nothing_blocks(lab, deployed):
+    result = lab.survey([lab.host(), lab.host("erp")])
+    assert (result["to_stop"], result["asked"]) == ([], ["crm", "erp"])
+
+
+def test_what_is_wrong_on_both_sides_is_said_once(lab):
+    (why,) = lab.survey([lab.host(environment="test")])["blocked"].values()
+    assert why == (
+        "environment=test is not in the map of environments (known: dev): add it there, or correct the inventory."
+    )
+
+
+def test_enough_hosts_to_compare_are_those_that_nothing_blocks(lab, deployed):
     result = lab.survey([lab.host(), lab.host("erp", bucket_name="no-such-bucket")], compare_from=2)
-    assert (result["settled"], result["to_do"], result["unsettled"]) == ([], ["crm"], {})
+    assert (result["unchanged"], result["to_deploy"], result["reasons"]) == ([], ["crm"], {})
 
 
-def test_account_is_looked_at_once_and_told_in_one_table(lab, deployed):
+def test_account_is_checked_once_and_shown_in_one_table(lab, deployed):
     result = lab.survey([lab.host(), lab.host("erp"), lab.host("web", bucket_name="no-such-bucket")])
-    assert [(look["side"], look["account_id"], look["hosts"]) for look in result["looks"]] == [
+    assert [(check["side"], check["account_id"], check["hosts"]) for check in result["accounts"]] == [
         ("dms", lab.dms_account, ["crm", "erp", "web"]),
         ("lake", lab.lake_account, ["crm", "erp"]),
         ("lake", lab.lake_account, ["web"]),
@@ -130,7 +145,7 @@ def test_no_text_for_support_where_one_has(lab, deployed):
 def test_declaration_with_a_secret_is_not_told(lab):
     secret = lab.host("erp", extra_connection_attributes="password=very-hidden-thing;")
     result = lab.survey([lab.host(), secret])
-    assert result["to_do"] == ["crm", "erp"]
+    assert result["to_deploy"] == ["crm", "erp"]
     assert result["declared"] == {"crm": lab.host()}
     assert "very-hidden-thing" not in json.dumps(result)
 
@@ -154,6 +169,14 @@ def interrupted(lab, _arn):
     lab.client("dms", "s3").put_object(Bucket=lab.journals, Key=key, Body=b"{}")
 
 
+def former_role(lab, deployment):
+    """A role of the access mode bucket_policy."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    tags = [{"Key": "datalake.dms:deployment", "Value": deployment}]
+    lab.client("dms", "iam").create_role(RoleName="dms-s3-crm", AssumeRolePolicyDocument=trust, Tags=tags)
+
+
 OTHER_TEAM = [{"Key": "team", "Value": "other"}]
 OTHER_OWNER = {"datalake.dms:deployment": "test"}
 TESTED = ["datalake.dms:connection-tested"]
@@ -174,7 +197,7 @@ DIFFERENCES = {
     ),
     "test": lambda lab, arn: lab.client("dms", "dms").remove_tags_from_resource(ResourceArn=arn, TagKeys=TESTED),
     "journal": interrupted,
-    "role of the other way": lambda lab, _arn: lab.local_role("dms-s3-crm"),
+    "role of the other mode": lambda lab, _arn: former_role(lab, "dev"),
 }
 
 
@@ -192,7 +215,7 @@ DIFFERENCES = {
         ("connection", "the connection is to be tested"),
         ("test", "the connection is to be tested"),
         ("journal", "a replacement was interrupted"),
-        ("role of the other way", "the DMS account has a role of this name, too"),
+        ("role of the other mode", "the role of the former access mode exists"),
     ],
 )
 def test_every_difference_is_seen(lab, deployed, reason, what, told):
@@ -202,6 +225,13 @@ def test_every_difference_is_seen(lab, deployed, reason, what, told):
         seen = reason(account_wide=account_wide)
         assert seen is not None
         assert told in seen
+
+
+@pytest.mark.parametrize("deployment", ["test", ""])
+def test_role_of_somebody_else_in_the_other_account_is_no_difference(lab, deployed, reason, deployment):
+    former_role(lab, deployment)
+    lab.forget_calls()
+    assert reason() is None
 
 
 @pytest.mark.parametrize(
@@ -227,20 +257,20 @@ def test_every_wish_is_seen(deployed, reason, wanted):
 
 def test_what_a_module_would_refuse_stops_the_host(lab, deployed):
     result = lab.survey([lab.host("erp", settings={"colour": "blue"}), lab.host()])
-    assert (list(result["stopped"]), result["settled"], result["warnings"]) == (["erp"], ["crm"], [])
-    assert result["stopped"]["erp"].startswith("Unsupported parameters: s3_settings.colour.")
+    assert (list(result["blocked"]), result["unchanged"], result["warnings"]) == (["erp"], ["crm"], [])
+    assert result["blocked"]["erp"].startswith("Unsupported parameters: s3_settings.colour.")
 
 
 @pytest.mark.parametrize(
-    ("side", "service", "operation", "in_the_look"),
+    ("side", "service", "operation", "in_the_check"),
     [
         ("dms", "dms", "DescribeEndpoints", 1),
         ("dms", "s3", "ListObjectsV2", 0),
         ("lake", "iam", "GetAccountAuthorizationDetails", 0),
     ],
 )
-def test_read_that_fails_is_told_once_and_each_host_looks_for_itself(
-    lab, deployed, side, service, operation, in_the_look
+def test_read_that_fails_is_said_once_and_each_host_is_read_by_itself(
+    lab, deployed, side, service, operation, in_the_check
 ):
     lab.fault(
         service,
@@ -249,26 +279,26 @@ def test_read_that_fails_is_told_once_and_each_host_looks_for_itself(
         side,
         code="AccessDeniedException",
         message="User: x is not authorized to perform it",
-        skip=in_the_look,
+        skip=in_the_check,
     )
     # Both declare what stands there.
     result = lab.survey([lab.host(), lab.host("again", identifier="dev-crm", role_name="dms-s3-crm")])
-    assert (result["settled"], result["to_do"]) == ([], ["crm", "again"])
+    assert (result["unchanged"], result["to_deploy"]) == ([], ["crm", "again"])
     (warning,) = result["warnings"]
-    assert warning.startswith("The survey failed, so that each host looks for itself: ")
-    assert lab.calls().count(operation) == 1 + in_the_look
+    assert warning.startswith("The survey failed, so that each host is read by itself: ")
+    assert lab.calls().count(operation) == 1 + in_the_check
 
 
 @pytest.mark.parametrize("compare_from", [0, 1])
 def test_what_stops_a_host_is_no_failure_of_the_survey(lab, deployed, compare_from):
     wrong = lab.host("erp", lake_assume_role_arn="deployer")
     result = lab.survey([wrong, lab.host()], compare_from=compare_from)
-    assert (list(result["stopped"]), result["hosts"]) == (["erp"], ["crm"])
+    assert (list(result["blocked"]), result["hosts"]) == (["erp"], ["crm"])
     assert result["warnings"] == []
 
 
 def test_failure_of_one_account_is_none_of_the_others(lab, deployed):
     elsewhere = lab.host("elsewhere", dms_assume_role_external_id="not-the-one")
     result = lab.survey([elsewhere, lab.host()])
-    assert (result["settled"], result["hosts"]) == (["crm"], ["crm"])
-    assert "could not be assumed" in result["stopped"]["elsewhere"]
+    assert (result["unchanged"], result["hosts"]) == (["crm"], ["crm"])
+    assert "could not be assumed" in result["blocked"]["elsewhere"]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the datalake.dms project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dms_verification: each thing that is off is told in a sentence, for each host by itself, and nothing is written."""
+"""dms_verification: each thing that drifted is said in a sentence, for each host by itself, and nothing is written."""
 
 from __future__ import annotations
 
@@ -24,9 +24,16 @@ def deployed(lab):
 
 
 def deploy(lab, name="crm", **variables):
-    told = lab.deployment([lab.host(name, **variables)], replace=True)["hosts"][name]
+    told = lab.deployment([lab.host(name, **variables)])["hosts"][name]
     assert not told["failed"], told["msg"]
-    return told["endpoint"]["endpoint_arn"]
+    return told["endpoint_arn"]
+
+
+def begin(lab, **options):
+    """Begin a replacement, which is then interrupted; when it began."""
+    replacement = lab.replacement(**options)
+    replacement.take_tasks_off("recreated")
+    return replacement.journal.current.began
 
 
 @pytest.fixture
@@ -47,12 +54,12 @@ def verify(lab):
 
 @pytest.fixture
 def finding(verify):
-    """Verify one host that one thing is off with; the sentence."""
+    """Verify one host that drifted in one thing; the sentence."""
 
     def run(**variables):
         told = verify(**variables)
         (found,) = told["findings"]
-        assert told["msg"].startswith(f"dev-crm: {found}. Run deploy.yml to put it right.")
+        assert told["msg"].startswith(f"dev-crm: {found}. Run deploy.yml to correct it.")
         return found
 
     return run
@@ -67,19 +74,19 @@ def statements(lab, name="dms-s3-crm"):
     return list(lab.iam_role(name)["Trust"]["Statement"])
 
 
-# Nothing off
+# No drift
 
 
 def test_endpoint_as_declared(lab, deployed, verify):
     told = verify()
-    assert told["msg"] == "dev-crm: as declared, connection successful."
+    assert told["msg"] == "dev-crm: no drift, connection successful."
     assert (told["findings"], told["foreign"], told["connection_status"]) == ([], [], "successful")
 
 
 def test_endpoint_that_bucket_and_key_admit(lab, verify):
     given = {"access": "bucket_policy", "kms_key_arn": lab.key_arn}
     deploy(lab, **given)
-    assert verify(**given)["msg"] == "dev-crm: as declared, connection successful."
+    assert verify(**given)["msg"] == "dev-crm: no drift, connection successful."
 
 
 def test_endpoint_within_one_account(lab, verify):
@@ -90,13 +97,16 @@ def test_endpoint_within_one_account(lab, verify):
         "environments": {"dev": {"dms_account_id": lab.dms_account, "lake_account_id": lab.dms_account}},
     }
     deploy(lab, **given)
-    assert verify(**given)["msg"] == "dev-crm: as declared, connection successful."
+    assert verify(**given)["msg"] == "dev-crm: no drift, connection successful."
 
 
-def test_endpoint_without_a_replication_instance_is_unverified_and_not_off(lab, verify):
+def test_endpoint_without_a_replication_instance_is_not_tested_and_no_drift(lab, verify):
     given = {"replication_instance_arn": ""}
     deploy(lab, **given)
-    assert verify(**given)["msg"] == "dev-crm: as declared, connection unverified."
+    assert (
+        verify(**given)["msg"]
+        == "dev-crm: no drift, connection not tested: s3_endpoint_replication_instance_arn is not set."
+    )
 
 
 def test_dms_is_read_once_for_all(lab):
@@ -169,7 +179,7 @@ def test_trust_that_is_open(lab, deployed, verify):
     told = verify()
     text = "the trust's statement Open lets dms.amazonaws.com assume the role without sts:ExternalId, for any customer of DMS"
     assert told["findings"][0] == text
-    # And what a deploy would do about it.
+    # And what a deployment would do about it.
     assert told["findings"][1].startswith("role or policy differs: ")
     assert len(told["findings"]) == 2
 
@@ -183,7 +193,7 @@ def test_trust_without_the_id(lab, deployed, finding):
 
 
 @pytest.mark.parametrize("tested", [True, False])
-def test_old_id_is_off_only_where_a_deploy_would_take_it_away(lab, deployed, verify, tested):
+def test_old_id_is_drift_only_where_a_deployment_would_remove_it(lab, deployed, verify, tested):
     ids = [*statements(lab)[0]["Condition"]["StringEquals"]["sts:ExternalId"], "the-one-before"]
     lab.role(external_ids=ids, deployment="dev", tags={"team": "data"})
     found = verify(**({} if tested else {"replication_instance_arn": ""}))["findings"]
@@ -214,7 +224,7 @@ def test_tags_of_the_role(lab, deployed, finding):
 def test_tags_of_the_policy(lab, deployed, finding):
     """A survey takes them to be those of the role."""
     lab.client("lake", "iam").tag_policy(PolicyArn=lab.policy_arn, Tags=OTHER_TEAM)
-    assert lab.survey([lab.host()])["settled"] == ["crm"]
+    assert lab.survey([lab.host()])["unchanged"] == ["crm"]
     assert finding() == "role or policy differs: policy.tags.team is other, declared data"
 
 
@@ -231,7 +241,7 @@ def test_bucket_and_key_that_do_not_admit_the_role(lab, verify):
     assert found.startswith("what the policies of bucket and key admit differs: bucket is not set, declared ")
 
 
-# The other way of access
+# The former access mode
 
 
 def own_role(lab, side, path="/", deployment="dev", name="dms-s3-crm"):
@@ -241,16 +251,16 @@ def own_role(lab, side, path="/", deployment="dev", name="dms-s3-crm"):
     return iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Path=path, Tags=tags)["Role"]["Arn"]
 
 
-def test_role_of_the_other_way(lab, deployed, finding):
+def test_role_of_the_former_access_mode(lab, deployed, finding):
     arn = own_role(lab, "dms")
-    assert finding() == f"the access role of the other way of access still stands: {arn}"
+    assert finding() == f"the role of the former access mode still exists: {arn}"
 
 
-def test_role_of_the_other_way_in_the_data_lake_account(lab, finding):
+def test_role_of_the_former_access_mode_in_the_data_lake_account(lab, finding):
     given = {"access": "bucket_policy"}
     deploy(lab, **given)
     arn = own_role(lab, "lake")
-    assert finding(**given) == f"the access role of the other way of access still stands: {arn}"
+    assert finding(**given) == f"the role of the former access mode still exists: {arn}"
 
 
 @pytest.mark.parametrize(
@@ -258,18 +268,18 @@ def test_role_of_the_other_way_in_the_data_lake_account(lab, finding):
     [{"deployment": "other"}, {"path": "/elsewhere/"}, {"name": "dms-s3-erp"}],
     ids=str,
 )
-def test_role_of_somebody_else_is_not_left_over(lab, deployed, verify, somebody_elses):
+def test_role_of_somebody_else_is_no_drift(lab, deployed, verify, somebody_elses):
     own_role(lab, "dms", **somebody_elses)
     assert verify()["findings"] == []
 
 
-def test_role_of_the_other_way_that_does_not_trust_dms_is_no_access_role(lab, deployed, verify):
+def test_role_of_the_other_mode_that_does_not_trust_dms_is_no_access_role(lab, deployed, verify):
     own_role(lab, "dms")
     put_trust(lab, {**DMS_TRUST, "Principal": {"Service": "ec2.amazonaws.com"}}, side="dms")
     assert verify()["findings"] == []
 
 
-def test_role_of_the_other_way_stays_where_nothing_is_tested(lab, verify):
+def test_role_of_the_former_access_mode_stays_where_nothing_is_tested(lab, verify):
     given = {"replication_instance_arn": ""}
     deploy(lab, **given)
     own_role(lab, "dms")
@@ -280,7 +290,7 @@ def test_role_that_the_endpoint_still_uses_is_told_with_the_endpoint(lab, verify
     deploy(lab, access="bucket_policy")
     found = verify()["findings"]
     assert "service_access_role_arn" in found[0]
-    assert not any("other way of access" in text for text in found)
+    assert not any("former access mode" in text for text in found)
 
 
 # The connection
@@ -310,13 +320,13 @@ def test_connection_that_failed_last(lab, deployed, finding):
 
 
 def test_interrupted_replacement(lab, deployed, finding):
-    began = lab.replacement("begun")["replacement"]["began"]
+    began = begin(lab)
     assert finding() == f"its replacement, begun {began}, was interrupted"
 
 
 def test_interrupted_replacement_whose_endpoint_is_gone(lab, deployed, verify):
     """It is compared with what it was to take over."""
-    lab.replacement("begun")
+    begin(lab)
     lab.client("dms", "dms").delete_endpoint(EndpointArn=deployed)
     found = verify()["findings"]
     assert found[0].startswith("its replacement, begun ")
@@ -324,25 +334,39 @@ def test_interrupted_replacement_whose_endpoint_is_gone(lab, deployed, verify):
 
 
 def test_tags_that_an_endpoint_takes_over_count_as_its_own(lab, verify):
-    """As of an endpoint that stands: what was there before stays without purge_tags, and is not asked for again."""
+    """As of an endpoint that exists: what was there before stays without purge_tags, and is not asked for again."""
     declared = {"purge_tags": False, "required_tags": ["owner"]}
     arn = deploy(lab, tags={"team": "data", "owner": "jane"}, **declared)
-    lab.replacement("begun")
+    begin(lab)
     lab.client("dms", "dms").delete_endpoint(EndpointArn=arn)
     assert verify(**declared)["findings"][1] == "the endpoint does not exist"
 
 
-def test_role_that_an_interrupted_replacement_goes_back_to_is_not_left_over(lab, verify):
+def test_role_that_an_interrupted_replacement_goes_back_to_is_no_drift(lab, verify):
     arn = deploy(lab, access="bucket_policy")
-    lab.replacement("begun", trusted_account_ids=[lab.lake_account])
+    begin(lab, trusted_account_ids=[lab.lake_account])
     lab.client("dms", "dms").delete_endpoint(EndpointArn=arn)
     found = verify()["findings"]
     assert found[0].startswith("its replacement, begun ")
-    assert not any("other way of access" in text for text in found)
+    assert not any("former access mode" in text for text in found)
+
+
+def test_role_before_is_no_drift_while_the_replacement_may_go_back_to_it(lab, verify):
+    """The endpoint exists again, with the role of the new access mode."""
+    deploy(lab, access="bucket_policy")
+    begin(lab, trusted_account_ids=[lab.lake_account])
+    lab.role(deployment="dev", tags={"team": "data"})
+    lab.endpoint(
+        recreate=True, deployment="dev", tags={"team": "data"}, exact=True, expected_bucket_owner=lab.lake_account
+    )
+    assert lab.endpoints()[0]["S3Settings"]["ServiceAccessRoleArn"] == lab.role_arn
+    found = verify()["findings"]
+    assert found[0].startswith("its replacement, begun ")
+    assert not any("former access mode" in text for text in found)
 
 
 def test_replacement_of_another_run(lab, deployed, finding):
-    lab.replacement("begun", run=BOB)
+    begin(lab, run=BOB)
     text = finding()
     assert "bob@desk" in text
     assert "its replacement" not in text
@@ -374,7 +398,7 @@ def test_no_journals_are_nothing_to_read(lab, deployed, verify):
 # What somebody else added
 
 
-def test_foreign_things_are_listed_and_nothing_is_off(lab, deployed, verify):
+def test_foreign_things_are_listed_and_are_no_drift(lab, deployed, verify):
     iam = lab.client("lake", "iam")
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
     policy = iam.create_policy(PolicyName="of-the-auditors", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
@@ -389,19 +413,17 @@ def test_foreign_things_are_listed_and_nothing_is_off(lab, deployed, verify):
         "somebody else put the inline policy inline",
         f"somebody else trusts {json.dumps(auditor)}",
     ]
-    assert told["msg"] == f"dev-crm: as declared, connection successful. dms-s3-crm: {'; '.join(told['foreign'])}."
+    assert told["msg"] == f"dev-crm: no drift, connection successful. dms-s3-crm: {'; '.join(told['foreign'])}."
 
 
-def test_foreign_things_are_listed_beside_what_is_off(lab, deployed, verify):
+def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
     iam = lab.client("lake", "iam")
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
     iam.put_role_policy(RoleName="dms-s3-crm", PolicyName="inline", PolicyDocument=json.dumps(document))
     iam.tag_role(RoleName="dms-s3-crm", Tags=OTHER_TEAM)
     told = verify()
     assert told["failed"] is True
-    assert told["msg"].endswith(
-        "Run deploy.yml to put it right. dms-s3-crm: somebody else put the inline policy inline."
-    )
+    assert told["msg"].endswith("Run deploy.yml to correct it. dms-s3-crm: somebody else put the inline policy inline.")
 
 
 # Whose failure it is
@@ -427,7 +449,7 @@ def test_wrong_host_fails_alone(lab, deployed, wrong, sentence):
     assert (told["erp"]["failed"], told["erp"]["connection_status"]) == (True, None)
     assert sentence in told["erp"]["msg"]
     assert told["erp"]["findings"] == [told["erp"]["msg"]]
-    assert told["crm"]["msg"] == "dev-crm: as declared, connection successful."
+    assert told["crm"]["msg"] == "dev-crm: no drift, connection successful."
     assert lab.writes() == []
 
 
@@ -476,13 +498,13 @@ def test_secret_that_differs_is_told_to_differ(lab, verify):
 def test_many_hosts_side_by_side(lab):
     names = [f"host-{number}" for number in range(12)]
     lab.deployment([lab.host(name) for name in names])
-    off = names[::3]
-    for name in off:
+    drifted = names[::3]
+    for name in drifted:
         lab.client("lake", "iam").tag_role(RoleName=f"dms-s3-{name}", Tags=OTHER_TEAM)
     for parallel in (1, 4):
         lab.forget_calls()
         told = lab.verification([lab.host(name) for name in names], parallel=parallel)["hosts"]
         assert list(told) == names
-        assert [name for name in names if told[name]["failed"]] == off
+        assert [name for name in names if told[name]["failed"]] == drifted
         assert len([one for one in lab.control.journal() if one["operation"] == "AssumeRole"]) == 2
         assert lab.writes() == []
