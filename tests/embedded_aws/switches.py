@@ -51,6 +51,7 @@ SWITCHES: dict[str, Switch] = {
     "creating_polls": Switch(0, "count", "describes of a new endpoint that show `creating`"),
     "deleting_polls": Switch(0, "count", "describes of a deleted endpoint that show `deleting`"),
     "test_polls": Switch(1, "count", "describes of a connection that show `testing`"),
+    "test_seconds": Switch(0, "seconds", "seconds in which describes show `testing`, however many there are"),
     "stale_polls": Switch(0, "count", "describes after TestConnection that still show the state before it"),
     "task_polls": Switch(
         0, "count", "describes of a task that show `creating`, `starting`, `stopping`, `deleting` or `modifying`"
