@@ -29,7 +29,9 @@ options:
     type: dict
     default: {}
   parallel:
-    description: How many hosts are handled at once.
+    description:
+      - How many hosts are handled at once. Those that only wait for AWS, such as for a connection test, are not counted; up to 100 are begun then.
+      - With V(1), or less, one after another.
     type: int
     default: 5
 notes:

@@ -12,6 +12,7 @@ import itertools
 import re
 import secrets
 import string
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,15 +67,23 @@ class Endpoint(Resource):
 
 @dataclass
 class Connection(Resource):
-    """A connection. `shape` is the state before the test while `stale_polls` last, `result` the one after it."""
+    """A connection. `shape` is the state before the test while `stale_polls` last, `result` the one after it.
+
+    `testing_until` is a time of time.monotonic.
+    """
 
     stale_polls: int = 0
     testing_polls: int = 0
+    testing_until: float = 0.0
     result: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_shown_testing(self) -> bool:
+        return not self.stale_polls and (bool(self.testing_polls) or time.monotonic() < self.testing_until)
+
+    @property
     def is_testing(self) -> bool:
-        return bool(self.stale_polls or self.testing_polls)
+        return bool(self.stale_polls) or self.is_shown_testing
 
 
 @dataclass

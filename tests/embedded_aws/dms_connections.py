@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from . import connection_check, moto_seams
@@ -75,7 +76,7 @@ def shape_of(connection: Connection) -> dict[str, Any]:
     """The connection as the API returns it now."""
     if connection.stale_polls:
         return connection.shape
-    if connection.testing_polls:
+    if connection.is_shown_testing:
         return {**connection.result, "Status": "testing", "LastFailureMessage": ""}
     return connection.result
 
@@ -101,6 +102,7 @@ def _start_test(dms: Dms, instance: Resource, endpoint: Endpoint) -> None:
         shape=before.result if before else base,
         stale_polls=dms.switches["stale_polls"] if before else 0,
         testing_polls=dms.switches["test_polls"],
+        testing_until=time.monotonic() + dms.switches["test_seconds"],
         result=result,
     )
 

@@ -57,6 +57,7 @@ SWITCHES: dict[str, Switch] = {
     "test_failure": Switch(
         "explained", ("explained", "unexplained"), "whether LastFailureMessage of an S3 endpoint names a cause"
     ),
+    "test_seconds": Switch(0, "seconds", "seconds in which describes show `testing`, however many there are"),
     "stale_polls": Switch(0, "count", "describes after TestConnection that still show the state before it"),
     "task_polls": Switch(
         0, "count", "describes of a task that show `creating`, `starting`, `stopping`, `deleting` or `modifying`"

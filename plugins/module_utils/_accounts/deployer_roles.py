@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import ACCESS_MODES, DMS, LAKE
+from ansible_collections.datalake.dms.plugins.module_utils._access.modes import ACCESS_MODES, DMS, LAKE, SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_scope import (
     ACCESS_BOUNDARY,
     ACCESS_PATH,
@@ -23,7 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_sc
     deployer_role_name,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import (
-    BOTH,
+    HOME_AND_LAKE,
     HOME,
     KINDS,
     PROFILE_SIDES,
@@ -192,7 +192,8 @@ def _statements(deployment: DeployerScope, side: str, needs: dict[str, tuple[str
 
 def sides_of(deployment: DeployerScope, kind: str) -> list[str]:
     """The sides that have resources of a kind."""
-    return {HOME: deployment.homes, BOTH: [DMS, LAKE]}.get(KINDS[kind][0], [KINDS[kind][0]])
+    with_lake = [side for side in SIDES if side == LAKE or side in deployment.homes]
+    return {HOME: deployment.homes, HOME_AND_LAKE: with_lake}.get(KINDS[kind][0], [KINDS[kind][0]])
 
 
 def _conditions_of(kind: str, action: str) -> tuple[str, ...]:

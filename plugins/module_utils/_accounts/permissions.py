@@ -26,8 +26,9 @@ USES = (READ, WRITE, REMOVE)
 # What options of a module add: checks of the account, and everything of an account in one go, for those who grant that explicitly.
 ACCOUNT_CHECKS, ACCOUNT_WIDE = "account_checks", "account_wide"
 
-# Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account. And where one may be asked for.
-HOME, BOTH = "home", "both"
+# Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account. And where one that may not exist is read by name:
+# there, and in the data-lake account, where a move to `bucket_policy` leaves one (in the DMS account a list says which exist).
+HOME, HOME_AND_LAKE = "home", "home_and_lake"
 
 # The kinds of resources: the side that has them, and what they are. deployer_roles.py knows their ARNs and conditions.
 KINDS = {
@@ -44,7 +45,7 @@ KINDS = {
     "journal_key": (DMS, "its key"),
     "service_role": (DMS, "the service roles of DMS"),
     "role_account": (HOME, "everything in the access roles' account"),
-    "absent_role": (BOTH, "names of access roles that do not exist, yet or any more"),
+    "absent_role": (HOME_AND_LAKE, "names of access roles that do not exist, yet or any more"),
     "access_role": (HOME, "the access roles"),
     "access_policy": (HOME, "the access roles' policies"),
     "lake_account": (LAKE, "everything in the data-lake account's region"),
@@ -421,7 +422,7 @@ def _listed(actions: list[str]) -> str:
 
 def table(profile: str) -> list[tuple[str, str, str]]:
     """What a profile may do, for people: (side, resources, actions)."""
-    sides = {DMS: "DMS", LAKE: "data lake", HOME: "data lake", BOTH: "both"}
+    sides = {DMS: "DMS", LAKE: "data lake", HOME: "data lake", HOME_AND_LAKE: "data lake"}
     return [
         (sides[KINDS[kind][0]], KINDS[kind][1], ", ".join(f"`{action}`" for action in actions))
         for kind, actions in needs_of_profile(profile).items()

@@ -14,6 +14,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
+from ansible_collections.datalake.dms.plugins.module_utils._core import slots
+from ansible_collections.datalake.dms.plugins.module_utils._dms.shared_polling import SharedPolling
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 
 # DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
@@ -114,15 +116,52 @@ class _WaiterFactory(BaseWaiterFactory):
 _WAITERS = _WaiterFactory()
 
 
-def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> None:
-    """Wait with one of the waiters above.
+class _Watched:
+    """A client that remembers the last answer of its operations; empty where that was an error."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.answer: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not name.startswith("describe_"):
+            return found
+
+        def call(**request: Any) -> dict[str, Any]:
+            self.answer = {}
+            self.answer = found(**request)
+            return self.answer
+
+        return call
+
+
+def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
+    """Wait with one of the waiters above. Another thread has this one's slot meanwhile, see slots.py.
 
     :param timeout: the longest wait, in seconds; at least one look is taken.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks, which threads that share the client take together.
+    :returns: the answer that ended the wait; empty where that was ResourceNotFoundFault.
     :raises botocore.exceptions.WaiterError: time is over, or the state can't be reached any more.
     """
-    looks = 1 + int(timeout / poll_interval)
-    _WAITERS.get_waiter(client, waiter).wait(**request, WaiterConfig={"Delay": poll_interval, "MaxAttempts": looks})
+    is_shared = isinstance(client, SharedPolling)
+    watched = _Watched(client.polling(poll_interval) if is_shared else client)
+    attempts = 1 + int(timeout / poll_interval)
+    # A shared client answers no sooner than after the interval.
+    config = {"Delay": 0 if is_shared else poll_interval, "MaxAttempts": attempts}
+    with slots.given_back():
+        _WAITERS.get_waiter(watched, waiter).wait(**request, WaiterConfig=config)
+    return watched.answer
+
+
+def last_look(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
+    """Like wait_for, with the last answer where time is over; a call that fails is raised as ever."""
+    try:
+        return wait_for(client, waiter, timeout, poll_interval, **request)
+    except WaiterError as error:
+        if not _is_over(error):
+            raise
+        return {} if "Error" in error.last_response else dict(error.last_response)
 
 
 def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> bool:
@@ -130,7 +169,11 @@ def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, *
     try:
         wait_for(client, waiter, timeout, poll_interval, **request)
     except WaiterError as error:
-        if not error.kwargs["reason"].startswith("Max attempts exceeded"):
+        if not _is_over(error):
             raise
         return False
     return True
+
+
+def _is_over(error: WaiterError) -> bool:
+    return bool(error.kwargs["reason"].startswith("Max attempts exceeded"))

@@ -37,7 +37,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RES
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags
-from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for, waited_for
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import last_look, wait_for
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_hints import (
     failed_to_assume_role,
     failure_hint,
@@ -60,8 +60,10 @@ TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 # What DMS says of a connection, and what we say where nothing was tested.
 SUCCESSFUL, FAILED, UNVERIFIED = "successful", "failed", "unverified"
 
-# How many looks DMS gets to show a new test as `testing`; until then it may show the result of the one before.
+# How many more looks DMS gets to show a new test as `testing`; until then it may show the result of the one before. That of a new endpoint can
+# only be the result of one that had its ARN before.
 _START_LOOKS = 4
+_START_LOOKS_OF_NEW = 1
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -74,10 +76,11 @@ class Tested:
     fingerprint: str
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def ensure(account: Account, params: dict[str, Any], check_mode: bool, is_new: bool = False) -> dict[str, Any]:
     """Test the connection where that is asked for or needed, and wait for the result.
 
     :param params: the options of dms_connection_test.
+    :param is_new: whether the caller has just created the endpoint, so that no test of it is known; else that is read.
     :returns: the module's result: changed, diff, status, tested, test_needed, endpoint_arn, last_failure_message, hint,
         failed_to_assume_role; `failure` where a test failed.
     :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
@@ -90,13 +93,12 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
         hint = "the endpoint does not exist yet"
         return _result(params, UNVERIFIED, needed=True, tag_after=KNOWN_AFTER_CREATION, hint=hint)
     client = account.client("dms")
-    connection = describe_connection(client, params["endpoint_arn"], params["replication_instance_arn"])
-    tag = list_tags(client, params["endpoint_arn"]).get(TESTED_TAG)
+    connection, tag = (None, None) if is_new else _last_test(client, params)
     if not test_needed(connection, parse_tested(tag), params, datetime.now(UTC)):
         return _result(params, SUCCESSFUL, tag_before=tag, tag_after=tag)
     if check_mode:
         return _result(params, UNVERIFIED, connection, needed=True, tag_before=tag, tag_after=KNOWN_AFTER_CREATION)
-    connection = test_until_seen(client, params)
+    connection = test_until_seen(client, params, is_new)
     tag_after = tag
     if connection["Status"] == SUCCESSFUL:
         tag_after = format_tested(datetime.now(UTC), params["change_token"])
@@ -104,6 +106,12 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     return _result(
         params, connection["Status"], connection, tested=True, needed=True, tag_before=tag, tag_after=tag_after
     )
+
+
+def _last_test(client: Any, params: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+    """The connection as DMS shows it, and the tag that tells of the last successful test."""
+    connection = describe_connection(client, params["endpoint_arn"], params["replication_instance_arn"])
+    return connection, list_tags(client, params["endpoint_arn"]).get(TESTED_TAG)
 
 
 def change_token(
@@ -175,15 +183,21 @@ def check_options(params: dict[str, Any]) -> None:
         )
 
 
-def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds."""
+def test_until_seen(client: Any, params: dict[str, Any], is_new: bool) -> dict[str, Any]:
+    """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds.
+
+    :param is_new: whether the endpoint was never tested. :returns: the connection.
+    """
     pause = min(1.0, params["poll_interval"])
     tries = tries_within(params["iam_propagation_timeout"], pause)
     deadline = time.monotonic() + params["iam_propagation_timeout"]
+    start_looks = _START_LOOKS_OF_NEW if is_new else _START_LOOKS
 
     @retry_until(tries, pause)
     def test() -> dict[str, Any]:
-        connection = _test(client, params)
+        nonlocal start_looks
+        connection = _test(client, params, start_looks)
+        start_looks = _START_LOOKS
         denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
         if denied and time.monotonic() < deadline:
             raise NotYet(connection)
@@ -195,42 +209,51 @@ def test_until_seen(client: Any, params: dict[str, Any]) -> dict[str, Any]:
         return dict(last.args[0])
 
 
-def _test(client: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Start a test and wait for its result."""
+def _test(client: Any, params: dict[str, Any], start_looks: int) -> dict[str, Any]:
+    """Start a test and wait for its result.
+
+    :param start_looks: how many more looks DMS gets to show the test, see _START_LOOKS.
+    """
     arns = {"endpoint_arn": params["endpoint_arn"], "replication_instance_arn": params["replication_instance_arn"]}
     looks = {"poll_interval": params["poll_interval"], "Filters": filters(**arns)}
-    _start(client, params, looks)
+    if _start(client, params, looks):
+        start_looks = _START_LOOKS
     # Where `testing` is never seen, the test was over before the first look: what stands there then is its result.
-    waited_for(client, "connection_test_started", _START_LOOKS * params["poll_interval"], **looks)
-    _finish(client, params, looks)
-    connection = describe_connection(client, **arns)
-    if connection is None:
-        raise DatalakeError(
-            message=f"The endpoint {params['endpoint_arn']} was deleted while it was tested; run again."
-        )
-    return connection
+    shown = last_look(client, "connection_test_started", start_looks * params["poll_interval"], **looks)
+    connections = shown.get("Connections") or []
+    if connections and connections[0]["Status"] in (SUCCESSFUL, FAILED):
+        return dict(connections[0])
+    return _finish(client, params, looks)
 
 
-def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
-    """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust."""
+def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> bool:
+    """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust.
+
+    :returns: whether there was another test, whose result DMS may show for a while.
+    """
+    others = False
 
     @DmsErrorHandler.common_error_handler("test the connection")
     @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def start() -> None:
+        nonlocal others
         try:
             client.test_connection(
                 EndpointArn=params["endpoint_arn"], ReplicationInstanceArn=params["replication_instance_arn"]
             )
         except is_boto3_error_code("InvalidResourceStateFault"):
+            others = True
             _finish(client, params, looks)
             raise
 
     start()
+    return others
 
 
 @DmsErrorHandler.common_error_handler("wait for the connection test")
-def _finish(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> None:
-    wait_for(client, "connection_test_finished", params["wait_timeout"], **looks)
+def _finish(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> dict[str, Any]:
+    """The connection, once no test is under way."""
+    return dict(wait_for(client, "connection_test_finished", params["wait_timeout"], **looks)["Connections"][0])
 
 
 def _result(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._core import slots
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -98,7 +99,9 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     if is_replaced(planned) or interrupted:
         if run.postpone and host.protected and not interrupted and not run.check_mode:
             return EndpointResult(f"{host.identifier}: replaced in a later batch.", postponed=True)
-        ended = replace(deployment, replacement, interrupted)
+        # Tasks are off meanwhile: of no more endpoints at once than the user allows.
+        with slots.kept():
+            ended = replace(deployment, replacement, interrupted)
     else:
         deployment.apply()
     if deployment.is_tested or (run.check_mode and host.is_tested):

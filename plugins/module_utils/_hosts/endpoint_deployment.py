@@ -195,7 +195,10 @@ class EndpointDeployment:
         # IAM gets its time where something changed, in this run or in one that was interrupted before the test.
         if not (touched or untested):
             options["iam_propagation_timeout"] = 0
-        self.test = self.record.add("connection", connection_tests.ensure(self.dms, options, self.check_mode))
+        # Created by this very run, and nothing that was interrupted had it before.
+        is_new = self.planned["action"] == CREATED and not self.planned["definition"] and not self.test
+        result = connection_tests.ensure(self.dms, options, self.check_mode, is_new)
+        self.test = self.record.add("connection", result)
 
 
 def is_replaced(planned: Result) -> bool:

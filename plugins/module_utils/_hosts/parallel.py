@@ -12,8 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.slots import Slots
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
+
+# How many hosts may be begun at once, of which those that only wait for AWS need no slot: as many as DMS shows on a page.
+_BEGUN_AT_MOST = 100
 
 # Who shows it to people is not for us to say.
 LOGGER = "datalake.dms"
@@ -33,15 +37,19 @@ class Progress:
 def side_by_side(
     hosts: list[Host], handle: Callable[[Host], EndpointResult], parallel: int
 ) -> dict[str, EndpointResult]:
-    """What became of each host by its name, in their order, handled in so many threads; each one's `msg` goes to the log when it is done."""
-    progress = Progress(len(hosts))
+    """What became of each host by its name, in their order; each one's `msg` goes to the log when it is done.
+
+    :param parallel: how many hosts are handled at once, those that only wait for AWS not counted; 1 or less: one after another.
+    """
+    progress, slots = Progress(len(hosts)), Slots(max(1, parallel))
 
     def handled(host: Host) -> EndpointResult:
-        result = handle(host)
+        with slots.taken():
+            result = handle(host)
         progress.tell(result.msg)
         return result
 
-    with ThreadPoolExecutor(max(1, parallel)) as pool:
+    with ThreadPoolExecutor(max(parallel, _BEGUN_AT_MOST) if parallel > 1 else 1) as pool:
         return dict(zip((host.name for host in hosts), pool.map(handled, hosts), strict=True))
 
 

@@ -18,6 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_account import SharedAccount
 
 
 class SharedReads:
@@ -74,7 +75,7 @@ def _account(connection: Connection) -> Account:
     problem = assume_role_problem(params)
     if problem:
         raise DatalakeError(message=problem)
-    return Account(params)
+    return SharedAccount(params)
 
 
 def _role_names(account: Account, path: str) -> set[str]:

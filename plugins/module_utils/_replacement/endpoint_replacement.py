@@ -351,7 +351,7 @@ class Replacement:
             connection = describe_connection(self._client, endpoint_arn, instance_arn)
             if not connection or connection["Status"] != connection_tests.SUCCESSFUL:
                 arns = {"endpoint_arn": endpoint_arn, "replication_instance_arn": instance_arn}
-                connection = connection_tests.test_until_seen(self._client, {**self._params, **arns})
+                connection = connection_tests.test_until_seen(self._client, {**self._params, **arns}, False)
             if connection["Status"] != connection_tests.SUCCESSFUL:
                 said = connection.get("LastFailureMessage") or "AWS gives no reason"
                 raise DatalakeError(

@@ -206,6 +206,14 @@ def test_a_failure_may_name_no_cause(cloud: Any) -> None:
     assert connection["LastFailureMessage"].endswith("Application-Message: Failed to connect to database.")
 
 
+def test_a_test_may_take_seconds(cloud: Any, refused: Any) -> None:
+    cloud.control.set_switches(DMS, test_polls=0, test_seconds=3600)
+    arn = endpoint_with(cloud, writing())
+    cloud.start_test(arn)
+    assert [cloud.connection(arn)["Status"] for _poll in range(5)] == ["testing"] * 5
+    assert "already being tested" in refused(cloud.start_test, endpoint_arn=arn)
+
+
 def test_a_stale_state_shows_first(cloud: Any) -> None:
     arn = endpoint_with(cloud, writing(without="s3:PutObject"))
     assert cloud.test(arn)["Status"] == "failed"

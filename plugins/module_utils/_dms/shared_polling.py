@@ -1,0 +1,234 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One wait for all: what many threads poll of one account is asked together, once in each interval, in pages of 100.
+
+DMS grants an account 8 calls a second for everything. Only waits go together (see waiters.py): any other call goes straight to AWS.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+try:
+    from botocore.exceptions import ClientError
+except ImportError:
+    pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
+
+Answer = dict[str, Any]
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A Describe operation that can be asked for many at once.
+
+    :ivar items: the member of the answer that has the resources.
+    :ivar members: the filters of which one request may have many values -> the member of a resource that the filter compares.
+    """
+
+    items: str
+    members: dict[str, str]
+
+
+KINDS = {
+    "describe_connections": Kind("Connections", {"endpoint-arn": "EndpointArn"}),
+    "describe_endpoints": Kind("Endpoints", {"endpoint-id": "EndpointIdentifier", "endpoint-arn": "EndpointArn"}),
+    "describe_replication_tasks": Kind(
+        "ReplicationTasks",
+        {"replication-task-id": "ReplicationTaskIdentifier", "replication-task-arn": "ReplicationTaskArn"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request taken apart. Those with the same `name` and `rest` can be one.
+
+    :ivar name: of the filter by which resources are chosen. :ivar values: its values. :ivar rest: the request without these values.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    rest: Request
+
+    @property
+    def group(self) -> str:
+        """The same for requests that can be one."""
+        return json.dumps([self.name, self.rest], sort_keys=True)
+
+
+def wanted(kind: Kind, request: Request) -> Wanted | None:
+    """A request taken apart; None where it does not choose resources by exactly one of the kind's filters. Pure."""
+    given = request.get("Filters", [])
+    choosing = [one for one in given if one["Name"] in kind.members]
+    if len(choosing) != 1 or "Marker" in request:
+        return None
+    name, values = choosing[0]["Name"], choosing[0]["Values"]
+    others = [{"Name": one["Name"], "Values": [] if one is choosing[0] else list(one["Values"])} for one in given]
+    return Wanted(name, tuple(values), {**request, "Filters": others})
+
+
+def merged(group: list[Wanted]) -> list[Request]:
+    """The requests that ask for what all of a group want, each with as many values as a page has resources. Pure."""
+    name, rest = group[0].name, group[0].rest
+    values = sorted({value for one in group for value in one.values})
+    return [
+        {
+            "MaxRecords": PAGE_SIZE,
+            **rest,
+            "Filters": [
+                {**one, "Values": values[start : start + PAGE_SIZE]} if one["Name"] == name else one
+                for one in rest["Filters"]
+            ],
+        }
+        for start in range(0, len(values), PAGE_SIZE)
+    ]
+
+
+def part(kind: Kind, one: Wanted, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the resources that a group was answered, those that one of it wants. Pure."""
+    # DMS writes identifiers in lower case, however they were given.
+    spelled = str.lower if one.name.endswith("-id") else str
+    values = {spelled(value) for value in one.values}
+    return [item for item in items if spelled(item[kind.members[one.name]]) in values]
+
+
+@dataclass
+class _Ask:
+    """What a thread asks, and what it is told."""
+
+    request: Request
+    wanted: Wanted
+    is_taken: bool = False
+    answer: Answer = field(default_factory=dict)
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class _Line:
+    """Those who wait for the next request of one group, and when the last one began."""
+
+    asks: list[_Ask] = field(default_factory=list)
+    begun: float = -math.inf
+
+
+class SharedPolling:
+    """A client of DMS for many threads: like the one that it is made of, and `polling` besides.
+
+    :param clock: tells the time, in seconds.
+    """
+
+    def __init__(self, client: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._lines: dict[tuple[str, float, str], _Line] = {}
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def polling(self, interval: float) -> Any:
+        """A client for one wait, to be asked again as soon as it has answered, as each answer takes its time.
+
+        Requests of one group begin at least `interval` seconds apart; the first one after a pause goes at once. An answer is never older than its
+        question. A resource that is not there is answered with ResourceNotFoundFault.
+        """
+        return _Polling(self, interval)
+
+    def ask(self, operation: str, interval: float, **request: Any) -> Answer:
+        """The answer to one request, which may be asked together with those of other threads.
+
+        :raises ClientError, BotoCoreError: as the operation does.
+        """
+        one = wanted(KINDS[operation], request)
+        if one is None:
+            return dict(getattr(self._client, operation)(**request))
+        ask = _Ask(request, one)
+        line = self._line(operation, interval, one)
+        with self._lock:
+            line.asks.append(ask)
+        pause: float | None = 0
+        while not ask.done.wait(pause):
+            asks, pause = self._due(line, ask, interval)
+            if asks:
+                self._answer(operation, asks)
+        if ask.error:
+            raise ask.error
+        return ask.answer
+
+    def _line(self, operation: str, interval: float, one: Wanted) -> _Line:
+        with self._lock:
+            return self._lines.setdefault((operation, interval, one.group), _Line())
+
+    def _due(self, line: _Line, ask: _Ask, interval: float) -> tuple[list[_Ask], float | None]:
+        """What this thread has to ask now for all who wait, else for how long (seconds) it waits; None while another one asks for it, too."""
+        with self._lock:
+            if ask.is_taken:
+                return [], None
+            now = self._clock()
+            if now < line.begun + interval:
+                return [], line.begun + interval - now
+            asks, line.asks, line.begun = line.asks, [], now
+            for each in asks:
+                each.is_taken = True
+            return asks, None
+
+    def _answer(self, operation: str, asks: list[_Ask]) -> None:
+        """Ask AWS, and tell each one its part, or what went wrong."""
+        call, kind = getattr(self._client, operation), KINDS[operation]
+        try:
+            if len(asks) == 1:
+                asks[0].answer = call(**asks[0].request)
+                return
+            pages = [page for request in merged([each.wanted for each in asks]) for page in _pages(call, request)]
+            items = [item for page in pages for item in page[kind.items]]
+            for each in asks:
+                each.answer = {**pages[-1], kind.items: part(kind, each.wanted, items)}
+                if not each.answer[kind.items]:
+                    each.error = _not_found(operation, each.wanted)
+        except BaseException as error:
+            for each in asks:
+                each.error = error
+        finally:
+            for each in asks:
+                each.done.set()
+
+
+class _Polling:
+    """The client of one wait, see SharedPolling.polling."""
+
+    def __init__(self, shared: SharedPolling, interval: float) -> None:
+        self._shared, self._interval = shared, interval
+
+    def __getattr__(self, name: str) -> Any:
+        if name in KINDS:
+            return functools.partial(self._shared.ask, name, self._interval)
+        return getattr(self._shared, name)
+
+
+def _pages(call: Any, request: Request) -> list[Answer]:
+    """All pages of an answer, without their markers."""
+    pages: list[Answer] = []
+    marker = None
+    while not pages or marker:
+        page = dict(call(**request, **({"Marker": marker} if marker else {})))
+        marker = page.pop("Marker", None)
+        pages.append(page)
+    return pages
+
+
+def _not_found(operation: str, one: Wanted) -> ClientError:
+    """What AWS answers where no resource passes the filters."""
+    message = f"Nothing found with {one.name} {', '.join(one.values)}"
+    name = "".join(word.capitalize() for word in operation.split("_"))
+    return ClientError({"Error": {"Code": "ResourceNotFoundFault", "Message": message}}, name)
