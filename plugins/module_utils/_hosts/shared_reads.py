@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -17,11 +18,27 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import role_i
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
+from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
+    Held,
+    Item,
+    Operation,
+    SnapshotAccount,
+    held_connections,
+    held_endpoints,
+    held_roles,
+    held_tags,
+)
+
+# Reads side by side; more are not worth the connections.
+_THREADS = 8
 
 
 class SharedReads:
-    """What was read, each once, by whichever thread came first; a read that failed fails for each host that needs it, and for no other."""
+    """A cache of reads, shared by all hosts and threads; an error is raised again for every host that asks, and for no other."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Any] = {}
@@ -67,6 +84,68 @@ class SharedReads:
             ["journals", asdict(dms), bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
         )
         return keys
+
+    # Snapshots
+
+    def read_snapshots(self, hosts: list[Host]) -> None:
+        """Read side by side what many hosts will ask for; whatever fails fails again when they do."""
+
+        def read(one: tuple[Callable[[Host], Any], Host]) -> None:
+            what, host = one
+            try:
+                what(host)
+            except CALL_ERRORS:
+                return
+
+        tested = [host for host in hosts if host.is_tested]
+        wanted = (
+            (self._endpoints, hosts),
+            (self._connections, tested),
+            (self.iam_snapshot, hosts),
+            (self._role_names_of, hosts),
+        )
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
+
+    def dms_snapshot(self, host: Host) -> Account:
+        """The DMS account with all S3 target endpoints, their tags, and the connections, which are read when they are first asked for."""
+
+        def describe_connections(**request: Any) -> Item:
+            return self._connections(host)(**request)
+
+        operations = {**self._endpoints(host), "describe_connections": describe_connections}
+        return SnapshotAccount(self.account(host.dms), {"dms": operations})
+
+    def iam_snapshot(self, host: Host) -> Account:
+        """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role."""
+        account = self.account(host.home)
+        return SnapshotAccount(account, {"iam": self._roles(host)}) if host.account_wide else account
+
+    def _endpoints(self, host: Host) -> dict[str, Operation]:
+        client = self.account(host.dms).client("dms")
+        held: dict[str, Operation] = self.read_once(["endpoints", asdict(host.dms)], lambda: _endpoints(client))
+        return held
+
+    def _connections(self, host: Host) -> Held:
+        client = self.account(host.dms).client("dms")
+        key = ["connections", asdict(host.dms)]
+        held: Held = self.read_once(key, lambda: held_connections(list_connections(client)))
+        return held
+
+    def _roles(self, host: Host) -> dict[str, Operation]:
+        client = self.account(host.home).client("iam")
+        key = ["iam", asdict(host.home)]
+        held: dict[str, Operation] = self.read_once(key, lambda: held_roles(role_info.account_details(client)))
+        return held
+
+    def _role_names_of(self, host: Host) -> set[str]:
+        return self.role_names(host.dms, host.role["path"])
+
+
+def _endpoints(client: Any) -> dict[str, Operation]:
+    endpoints: list[Item] = list_endpoints(client, engine_name="s3", endpoint_type="target")
+    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints])
+    return {"describe_endpoints": held_endpoints(endpoints), "list_tags_for_resource": held_tags(tags)}
 
 
 def _account(connection: Connection) -> Account:

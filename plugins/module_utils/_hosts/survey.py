@@ -10,37 +10,20 @@ is then deployed as any other. Nothing is ever written because of a survey.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
-from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
-from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
-from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
-    DmsSnapshot,
-    IamSnapshot,
-    NotInSnapshot,
-    SnapshotAccount,
-    SnapshotDms,
-    SnapshotIam,
-)
-
-# Reads side by side; more are not worth the connections.
-_THREADS = 8
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -105,7 +88,7 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
 
 def compare(hosts: list[Host], run: Run) -> dict[str, str | None]:
     """Why each host is deployed; None where everything is as it declares."""
-    _read_side_by_side(hosts, run.reads)
+    run.reads.read_snapshots(hosts)
     return {host.name: reason_to_deploy(host, run) for host in hosts}
 
 
@@ -126,7 +109,7 @@ def _difference(host: Host, run: Run) -> str | None:
         raise NotInSnapshot("what the policies of bucket and key admit")
     if host.replacement["journal_path"]:
         raise NotInSnapshot("a journal in a folder")
-    compared = Comparison(host, run, dms_snapshot(host, run.reads), iam_snapshot(host, run.reads))
+    compared = Comparison(host, run, run.reads.dms_snapshot(host), run.reads.iam_snapshot(host))
     plan = compared.plan
     # The journals are listed after the endpoints: a replacement has an endpoint or a journal at any moment.
     if host.journal_key in run.reads.journals(host):
@@ -140,52 +123,3 @@ def _difference(host: Host, run: Run) -> str | None:
     if host.test["test"] == "always" or compared.test["test_needed"]:
         return "the connection is to be tested"
     return None
-
-
-# What is read
-
-
-def _read_side_by_side(hosts: list[Host], reads: SharedReads) -> None:
-    """Read what many hosts will ask for; whatever fails fails again when they do."""
-
-    def read(one: tuple[Any, Host]) -> None:
-        what, host = one
-        try:
-            what(host, reads)
-        except CALL_ERRORS:
-            return
-
-    wanted = (dms_snapshot, iam_snapshot, lambda host, reads: reads.role_names(host.dms, host.role["path"]))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(read, [(what, host) for what in wanted for host in hosts]))
-
-
-def dms_snapshot(host: Host, reads: SharedReads) -> Account:
-    """The DMS account with all endpoints, their tags and connections as they were read."""
-    account, key = reads.account(host.dms), asdict(host.dms)
-    endpoints, tags = reads.read_once(["endpoints", key], lambda: _read_endpoints(account.client("dms")))
-    connections = reads.read_once(["connections", key], lambda: list_connections(account.client("dms")))
-    return SnapshotAccount(account, {"dms": SnapshotDms(DmsSnapshot(endpoints, tags, connections))})
-
-
-def _read_endpoints(client: Any) -> tuple[dict[str, Options], dict[str, dict[str, str]]]:
-    endpoints = list_endpoints(client, engine_name="s3", endpoint_type="target")
-    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints])
-    return {endpoint["EndpointIdentifier"]: endpoint for endpoint in endpoints}, tags
-
-
-def iam_snapshot(host: Host, reads: SharedReads) -> Account:
-    """IAM of the access role's account in one go where that was granted; else role by role, as the module reads it."""
-    account = reads.account(host.home)
-    if not host.account_wide:
-        return account
-    iam = reads.read_once(["iam", asdict(host.home)], lambda: SnapshotIam(_read_iam(account.client("iam"))))
-    return SnapshotAccount(account, {"iam": iam})
-
-
-def _read_iam(client: Any) -> IamSnapshot:
-    details = role_info.account_details(client)
-    return IamSnapshot(
-        roles={role["RoleName"]: role for role in details["RoleDetailList"]},
-        policies={policy["Arn"]: policy for policy in details["Policies"]},
-    )

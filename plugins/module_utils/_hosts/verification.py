@@ -33,7 +33,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import
     Result,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.survey import dms_snapshot
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
@@ -61,7 +60,7 @@ def verify(host: Host, run: Run) -> EndpointResult:
     host = host.in_partition(run.reads.account(host.lake).identity.partition)
     home = run.reads.account(host.home)
     try:
-        return _verified(Comparison(host, run, dms_snapshot(host, run.reads), home))
+        return _verified(Comparison(host, run, run.reads.dms_snapshot(host), home))
     except NotInSnapshot:
         return _verified(Comparison(host, run, run.reads.account(host.dms), home))
 
