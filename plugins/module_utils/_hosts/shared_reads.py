@@ -108,13 +108,9 @@ class SharedReads:
             list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
 
     def dms_snapshot(self, host: Host) -> Account:
-        """The DMS account with all S3 target endpoints, their tags, and the connections, which are read when they are first asked for."""
-
-        def describe_connections(**request: Any) -> Item:
-            return self._connections(host)(**request)
-
-        operations = {**self._endpoints(host), "describe_connections": describe_connections}
-        return SnapshotAccount(self.account(host.dms), {"dms": operations})
+        """The DMS account with all S3 target endpoints, their tags, and, where the host is tested, the connections."""
+        tested = {"describe_connections": self._connections(host)} if host.is_tested else {}
+        return SnapshotAccount(self.account(host.dms), {"dms": {**self._endpoints(host), **tested}})
 
     def iam_snapshot(self, host: Host) -> Account:
         """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role."""
