@@ -363,11 +363,13 @@ def _existing(job: _Job) -> dict[str, Any] | None:
     """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
     botocore sent it again, or AWS keeps what it says it denies.
 
-    :raises DatalakeError: it is somebody else's.
+    :raises DatalakeError: it is somebody else's, or another kind of endpoint.
     """
     made = describe_endpoint(job.client, job.identifier)
+    endpoint_plan.check_kind(made)
     if made is None or made["Status"] == "deleting":
         return None
+    _owned_tags(job.client, made, job.params)
     if differences(job.desired, made):
         raise DatalakeError(
             message=f"The endpoint {job.identifier} was made by somebody else in this very moment, with other settings; run again to "

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
@@ -21,6 +21,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import v
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import is_s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
     Held,
@@ -108,14 +109,22 @@ class SharedReads:
             list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
 
     def dms_snapshot(self, host: Host) -> Account:
-        """The DMS account with all S3 target endpoints, their tags, and, where the host is tested, the connections."""
+        """The DMS account with all endpoints, the tags of S3 targets, and, where the host is tested, the connections."""
         tested = {"describe_connections": self._connections(host)} if host.is_tested else {}
         return SnapshotAccount(self.account(host.dms), {"dms": {**self._endpoints(host), **tested}})
 
     def iam_snapshot(self, host: Host) -> Account:
         """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role."""
         account = self.account(host.home)
-        return SnapshotAccount(account, {"iam": self._roles(host)}) if host.account_wide else account
+        return SnapshotAccount(account, {"iam": self._roles(host).held}) if host.account_wide else account
+
+    def access_is_absent(self, host: Host) -> bool:
+        """Whether the snapshot of IAM has neither the host's access role nor its policy; False where there is no such snapshot."""
+        if not host.account_wide:
+            return False
+        roles, account_id = self._roles(host), self.account(host.home).identity.account_id
+        policy = f"arn:{host.partition}:iam::{account_id}:policy{host.role['path']}{host.role['policy_name'] or host.role_name}"
+        return host.role_name not in roles.names and policy not in roles.policy_arns
 
     def _endpoints(self, host: Host) -> dict[str, Operation]:
         client = self.account(host.dms).client("dms")
@@ -128,19 +137,37 @@ class SharedReads:
         held: Held = self.read_once(key, lambda: held_connections(list_connections(client)))
         return held
 
-    def _roles(self, host: Host) -> dict[str, Operation]:
+    def _roles(self, host: Host) -> _Roles:
         client = self.account(host.home).client("iam")
-        key = ["iam", asdict(host.home)]
-        held: dict[str, Operation] = self.read_once(key, lambda: held_roles(role_info.account_details(client)))
-        return held
+        roles: _Roles = self.read_once(["iam", asdict(host.home)], lambda: _all_roles(client))
+        return roles
 
     def _role_names_of(self, host: Host) -> set[str]:
         return self.role_names(host.dms, host.role["path"])
 
 
+@dataclass(frozen=True)
+class _Roles:
+    """All roles and policies of an account, as a snapshot holds them.
+
+    :ivar names: of the roles. :ivar policy_arns: of the account's own policies, whether a role has them or not.
+    """
+
+    held: Mapping[str, Operation]
+    names: set[str]
+    policy_arns: set[str]
+
+
+def _all_roles(client: Any) -> _Roles:
+    details = role_info.account_details(client)
+    names = {role["RoleName"] for role in details["RoleDetailList"]}
+    return _Roles(held_roles(details), names, {policy["Arn"] for policy in details["Policies"]})
+
+
 def _endpoints(client: Any) -> dict[str, Operation]:
-    endpoints: list[Item] = list_endpoints(client, engine_name="s3", endpoint_type="target")
-    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints])
+    # Of each kind: identifiers are unique among all of them.
+    endpoints: list[Item] = list_endpoints(client)
+    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints if is_s3_target(endpoint)])
     return {"describe_endpoints": held_endpoints(endpoints), "list_tags_for_resource": held_tags(tags)}
 
 

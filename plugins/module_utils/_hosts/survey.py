@@ -10,6 +10,8 @@ is then deployed as any other. Nothing is ever written because of a survey.
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
@@ -18,10 +20,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
@@ -45,9 +48,10 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     blocked |= blockers(checks)
     ready = [host for host in hosts if host.name not in blocked]
     compared = ready if 0 < params["compare_from"] <= len(ready) else []
-    reasons = compare(compared, run)
-    unchanged = [name for name, reason in reasons.items() if reason is None]
+    found = compare(compared, run)
+    unchanged = [name for name, difference in found.items() if difference is None]
     to_deploy = [host for host in ready if host.name not in set(unchanged)]
+    differences = {name: difference for name, difference in found.items() if difference is not None}
     return {
         "changed": False,
         "asked": [*(host.name for host in hosts), *params["problems"]],
@@ -61,8 +65,12 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         "unchanged": unchanged,
         "to_deploy": [host.name for host in to_deploy],
         # A result shows no secret, so that a host with one is read again by its deployment.
-        "declared": {host.name: host.declared() for host in to_deploy if not secrets_in(host.endpoint)},
-        "reasons": {name: reason for name, reason in reasons.items() if reason is not None},
+        "declared": {
+            host.name: _with_absent(host, differences.get(host.name)).declared()
+            for host in to_deploy
+            if not secrets_in(host.endpoint)
+        },
+        "reasons": {name: difference.reason for name, difference in differences.items()},
         "warnings": [
             f"The survey failed, so that each host is read by itself: {failure}"
             for failure in (run.reads.failures() if compared else [])
@@ -86,25 +94,36 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
 # Which hosts have nothing to do
 
 
-def compare(hosts: list[Host], run: Run) -> dict[str, str | None]:
+@dataclass(frozen=True)
+class Difference:
+    """Why a host is deployed.
+
+    :ivar known_absent: see host.Host.
+    """
+
+    reason: str
+    known_absent: tuple[str, ...] = ()
+
+
+def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
     """Why each host is deployed; None where everything is as it declares."""
     run.reads.read_snapshots(hosts)
-    return {host.name: reason_to_deploy(host, run) for host in hosts}
+    return {host.name: difference_of(host, run) for host in hosts}
 
 
-def reason_to_deploy(host: Host, run: Run) -> str | None:
+def difference_of(host: Host, run: Run) -> Difference | None:
     """Why a host is deployed; None where everything is as it declares."""
     try:
         # ARNs that the inventory does not name are of the account's partition.
         host = host.in_partition(run.reads.account(host.lake).identity.partition)
         return _difference(host, run)
     except NotInSnapshot as unknown:
-        return f"{unknown} was not read"
+        return Difference(f"{unknown} was not read")
     except CALL_ERRORS as error:
-        return explain(error)
+        return Difference(explain(error))
 
 
-def _difference(host: Host, run: Run) -> str | None:
+def _difference(host: Host, run: Run) -> Difference | None:
     if host.access_mode == BUCKET_POLICY:
         raise NotInSnapshot("what the policies of bucket and key admit")
     if host.replacement["journal_path"]:
@@ -113,13 +132,21 @@ def _difference(host: Host, run: Run) -> str | None:
     plan = compared.plan
     # The journals are listed after the endpoints: a replacement has an endpoint or a journal at any moment.
     if host.journal_key in run.reads.journals(host):
-        return "a replacement was interrupted"
+        return Difference("a replacement was interrupted")
+    if plan["action"] == CREATED:
+        absent = (ENDPOINT, ACCESS) if run.reads.access_is_absent(host) else (ENDPOINT,)
+        return Difference("the endpoint does not exist", absent)
     if plan["changed"]:
-        return "the endpoint does not exist" if plan["action"] == "created" else "the endpoint differs"
+        return Difference("the endpoint differs")
     if compared.former_role:
-        return "the role of the former access mode exists"
+        return Difference("the role of the former access mode exists")
     if compared.access["changed"] or compared.access["findings"]:
-        return "role or policy differs"
+        return Difference("role or policy differs")
     if host.test["test"] == "always" or compared.test["test_needed"]:
-        return "the connection is to be tested"
+        return Difference("the connection is to be tested")
     return None
+
+
+def _with_absent(host: Host, difference: Difference | None) -> Host:
+    """The host with what the survey found absent, so that its deployment need not read it again."""
+    return dataclasses.replace(host, known_absent=list(difference.known_absent)) if difference else host

@@ -1,0 +1,186 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls for each endpoint: what a survey has found absent is created without a read, and AWS refuses a second one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+# Asked for each run, or not counted: signing in, and Access Analyzer.
+ASIDE = {"AssumeRole", "GetCallerIdentity", "ValidatePolicy"}
+NEW = ["CreatePolicy", "CreateRole", "AttachRolePolicy", "CreateEndpoint", "UpdateAssumeRolePolicy"]
+POLLING = ["DescribeEndpoints"]
+OTHER_POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+)
+UNTESTED = {"replication_instance_arn": ""}
+
+
+@pytest.fixture
+def calls(lab):
+    """The calls since they were forgotten, of each endpoint."""
+
+    def made():
+        return [call for call in lab.calls() if call not in ASIDE]
+
+    return made
+
+
+@pytest.fixture
+def surveyed(lab):
+    """What a survey declares of hosts, as it comes through a task's result."""
+
+    def run(*hosts):
+        declared = json.loads(json.dumps(lab.survey(list(hosts))["declared"]))
+        lab.forget_calls()
+        return list(declared.values())
+
+    return run
+
+
+def deployed(lab, hosts):
+    results = lab.deployment(hosts)["hosts"]
+    assert [result["msg"] for result in results.values() if result["failed"]] == []
+    return results
+
+
+def test_new_endpoint_is_created_without_reads(lab, surveyed, calls):
+    deployed(lab, surveyed(lab.host(**UNTESTED)))
+    assert sorted(calls()) == sorted([*NEW, *POLLING])
+
+
+def test_new_endpoint_with_a_test(lab, surveyed, calls):
+    assert deployed(lab, surveyed(lab.host()))["crm"]["connection_status"] == "successful"
+    polling = ("DescribeEndpoints", "DescribeConnections")
+    made = [call for call in calls() if call not in polling]
+    # The roles of the other access mode are listed once for all hosts.
+    assert sorted(made) == sorted([*NEW, "ListTagsForResource", "TestConnection", "AddTagsToResource", "ListRoles"])
+
+
+def test_without_account_wide_reading_role_and_policy_are_read(lab, surveyed, calls):
+    deployed(lab, surveyed(lab.host(account_wide=False, **UNTESTED)))
+    assert sorted(calls()) == sorted([*NEW, *POLLING, "GetRole", "GetPolicy"])
+
+
+def test_without_a_survey_everything_is_read(lab, calls):
+    lab.forget_calls()
+    deployed(lab, [lab.host(**UNTESTED)])
+    assert sorted(calls()) == sorted([*NEW, *POLLING, "GetRole", "GetPolicy", "GetObject", "DescribeEndpoints"])
+
+
+def test_seven_calls_for_each_of_many(lab, surveyed, calls):
+    hosts = [lab.host(f"host-{number}", **UNTESTED) for number in range(20)]
+    deployed(lab, surveyed(*hosts))
+    assert len([call for call in calls() if call not in POLLING]) / 20 <= 7
+
+
+def test_check_mode_after_a_survey_writes_nothing(lab, surveyed):
+    (host,) = surveyed(lab.host())
+    result = lab.deployment([host], check=True)["hosts"]["crm"]
+    assert "would create the endpoint, create role and policy" in result["msg"]
+    assert lab.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("arrange", "known"),
+    [
+        (lambda lab: lab.role(), ["endpoint"]),
+        (lambda lab: lab.client("dms", "dms").create_endpoint(
+            EndpointIdentifier="dev-crm", EndpointType="source", EngineName="mysql"
+        ), []),
+        (lambda lab: lab.client("dms", "s3").put_object(
+            Bucket=lab.journals, Key=f"datalake-dms/{lab.region}/dev-crm.json", Body=b"{}"
+        ), []),
+        (lambda lab: lab.working_endpoint(), []),
+        (lambda lab: lab.client("lake", "iam").create_policy(
+            PolicyName="dms-s3-crm", PolicyDocument=OTHER_POLICY
+        ), ["endpoint"]),
+    ],
+    ids=["role", "source endpoint", "journal", "endpoint", "policy"],
+)  # fmt: skip
+def test_what_exists_is_not_known_absent(lab, surveyed, arrange, known):
+    arrange(lab)
+    (host,) = surveyed(lab.host())
+    assert host["known_absent"] == known
+
+
+@pytest.mark.parametrize("variables", [{"access": "bucket_policy"}, {"journal_bucket": "", "journal_path": "/tmp/j"}])
+def test_what_was_not_read_is_not_known_absent(lab, surveyed, variables):
+    (host,) = surveyed(lab.host(**variables))
+    assert host["known_absent"] == []
+
+
+# Somebody else was faster than the deployment
+
+
+MADE_BY_OTHERS = "was made by somebody else in this very moment"
+
+
+def other_trust():
+    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize(
+    ("arrange", "sentence"),
+    [
+        (
+            lambda lab: lab.client("lake", "iam").create_role(
+                RoleName="dms-s3-crm", AssumeRolePolicyDocument=other_trust()
+            ),
+            f"The role dms-s3-crm {MADE_BY_OTHERS}",
+        ),
+        (
+            lambda lab: lab.client("lake", "iam").create_policy(PolicyName="dms-s3-crm", PolicyDocument=OTHER_POLICY),
+            f"The policy dms-s3-crm {MADE_BY_OTHERS}",
+        ),
+        (
+            lambda lab: lab.endpoint(bucket_folder="elsewhere", deployment="dev"),
+            f"The endpoint dev-crm {MADE_BY_OTHERS}",
+        ),
+        (lambda lab: lab.endpoint(deployment="test"), "The endpoint dev-crm belongs to the deployment test"),
+        (
+            lambda lab: lab.client("dms", "dms").create_endpoint(
+                EndpointIdentifier="dev-crm", EndpointType="source", EngineName="mysql"
+            ),
+            "The endpoint dev-crm exists as source of engine mysql",
+        ),
+    ],
+    ids=["role", "policy", "endpoint", "endpoint of another deployment", "source endpoint"],
+)
+def test_stranger_that_was_faster_is_left_alone(lab, surveyed, arrange, sentence):
+    (host,) = surveyed(lab.host())
+    arrange(lab)
+    before = (lab.iam_role(), lab.endpoints())
+    result = lab.deployment([host])["hosts"]["crm"]
+    assert result["failed"]
+    assert sentence in result["msg"]
+    assert lab.endpoints() == before[1]
+    assert before[0] in (None, lab.iam_role())
+
+
+def test_of_two_runs_at_once_one_is_refused(lab, surveyed):
+    (first,) = surveyed(lab.host())
+    (second,) = surveyed(lab.host(bucket_folder="elsewhere"))
+    deployed(lab, [first])
+    before = (lab.iam_role(), lab.policies(), lab.endpoints())
+    result = lab.deployment([second])["hosts"]["crm"]
+    assert result["failed"]
+    assert MADE_BY_OTHERS in result["msg"]
+    assert (lab.iam_role(), lab.policies(), lab.endpoints()) == before
+    # The next run reads it.
+    (again,) = surveyed(lab.host(bucket_folder="elsewhere"))
+    assert again["known_absent"] == []
+    deployed(lab, [again])
+
+
+@pytest.mark.parametrize("operation", ["CreatePolicy", "CreateRole", "CreateEndpoint"])
+def test_own_first_request_whose_answer_was_lost_is_no_stranger(lab, surveyed, operation):
+    service, side = ("dms", "dms") if operation == "CreateEndpoint" else ("iam", "lake")
+    lab.fault(service, operation, "reset_after", side)
+    assert deployed(lab, surveyed(lab.host()))["crm"]["connection_status"] == "successful"
