@@ -113,10 +113,16 @@ class SharedReads:
         tested = {"describe_connections": self._connections(host)} if host.is_tested else {}
         return SnapshotAccount(self.account(host.dms), {"dms": {**self._endpoints(host), **tested}})
 
-    def iam_snapshot(self, host: Host) -> Account:
-        """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role."""
+    def iam_snapshot(self, host: Host, policy_tags: bool = False) -> Account:
+        """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role.
+
+        :param policy_tags: whether the tags of a policy are read, with a call for each; else they are taken to be those of its role.
+        """
         account = self.account(host.home)
-        return SnapshotAccount(account, {"iam": self._roles(host).held}) if host.account_wide else account
+        if not host.account_wide:
+            return account
+        tagged = {"get_policy": account.client("iam").get_policy} if policy_tags else {}
+        return SnapshotAccount(account, {"iam": {**self._roles(host).held, **tagged}})
 
     def access_is_absent(self, host: Host) -> bool:
         """Whether the snapshot of IAM has neither the host's access role nor its policy; False where there is no such snapshot."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -32,11 +33,16 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import
     EndpointResult,
     Result,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot, SnapshotAccount
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"}}
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    **HOSTS_SPEC,
+    "run": {"type": "dict"},
+    "compare_policy_tags": {"type": "bool", "default": True},
+}
 
 
 def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
@@ -47,22 +53,40 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     run, hosts = Run(check_mode=True, identity=params["run"] or current_run()), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
     ready = [host for host in hosts if host.name not in problems]
+    run.reads.read_snapshots(ready)
     results = failures(problems)
-    results |= side_by_side(ready, each_by_itself(lambda host: verify(host, run)), params["parallel"])
+    compared = each_by_itself(lambda host: verify(host, run, params["compare_policy_tags"]))
+    results |= side_by_side(ready, compared, params["parallel"])
     return hosts_result(results)
 
 
-def verify(host: Host, run: Run) -> EndpointResult:
-    """Compare one endpoint, with the snapshot of its DMS account where that is enough.
+def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
+    """Compare one endpoint with the snapshots of its accounts, or with the accounts themselves where that is not enough.
 
+    :param policy_tags: whether the tags of its policy are compared where they have to be read for that alone.
     :raises AnsibleAWSError: a call failed, or an option can't be.
     """
-    host = host.in_partition(run.reads.account(host.lake).identity.partition)
-    home = run.reads.account(host.home)
+    reads = run.reads
+    host = host.in_partition(reads.account(host.lake).identity.partition)
+    home, warnings = _home(host, reads, policy_tags)
     try:
-        return _verified(Comparison(host, run, run.reads.dms_snapshot(host), home))
+        result = _verified(Comparison(host, run, reads.dms_snapshot(host), home))
     except NotInSnapshot:
-        return _verified(Comparison(host, run, run.reads.account(host.dms), home))
+        home = reads.account(host.home)
+        result = _verified(Comparison(host, run, reads.account(host.dms), home))
+    compared = policy_tags or not isinstance(home, SnapshotAccount)
+    left_out = "" if compared else " The tags of its policy were not compared."
+    return dataclasses.replace(result, msg=f"{result.msg}{left_out}", warnings=warnings)
+
+
+def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, tuple[str, ...]]:
+    """The account of the access role, as a snapshot where there is one, and warnings."""
+    try:
+        return reads.iam_snapshot(host, policy_tags), ()
+    except CALL_ERRORS as error:
+        return reads.account(host.home), (
+            f"All roles can't be read at once, so each is read by itself: {explain(error)}",
+        )
 
 
 def _verified(compared: Comparison) -> EndpointResult:

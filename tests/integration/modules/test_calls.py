@@ -184,3 +184,93 @@ def test_own_first_request_whose_answer_was_lost_is_no_stranger(lab, surveyed, o
     service, side = ("dms", "dms") if operation == "CreateEndpoint" else ("iam", "lake")
     lab.fault(service, operation, "reset_after", side)
     assert deployed(lab, surveyed(lab.host()))["crm"]["connection_status"] == "successful"
+
+
+# Verification
+
+
+VERIFIED_ONCE = [
+    *("HeadBucket", "DescribeReplicationInstances"),
+    *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections"),
+    *("GetAccountAuthorizationDetails", "ListRoles", "ListObjectsV2"),
+]
+
+
+@pytest.fixture
+def twelve(lab, surveyed):
+    hosts = [lab.host(f"host-{number}") for number in range(12)]
+    deployed(lab, surveyed(*hosts))
+    lab.forget_calls()
+    return hosts
+
+
+def messages(result):
+    return {one["msg"].partition(": ")[2] for one in result["hosts"].values()}
+
+
+def test_verification_reads_once_for_all_and_each_policy_for_its_tags(lab, twelve, calls):
+    assert messages(lab.verification(twelve)) == {"no drift, connection successful."}
+    assert sorted(calls()) == sorted([*VERIFIED_ONCE, *["GetPolicy"] * 12])
+    assert len(VERIFIED_ONCE) <= 10
+
+
+def test_verification_without_the_tags_of_policies_says_so(lab, twelve, calls):
+    result = lab.verification(twelve, compare_policy_tags=False)
+    assert messages(result) == {"no drift, connection successful. The tags of its policy were not compared."}
+    assert sorted(calls()) == sorted(VERIFIED_ONCE)
+
+
+def test_verification_role_by_role_compares_the_tags_of_policies_anyway(lab, surveyed):
+    host = lab.host(account_wide=False)
+    deployed(lab, surveyed(host))
+    lab.client("lake", "iam").tag_policy(PolicyArn=lab.policy_arn, Tags=[{"Key": "team", "Value": "other"}])
+    (result,) = lab.verification([host], compare_policy_tags=False)["hosts"].values()
+    assert "policy.tags" in result["msg"]
+    assert "not compared" not in result["msg"]
+
+
+@pytest.mark.parametrize(("compare_policy_tags", "drifted"), [(True, True), (False, False)])
+def test_tags_of_policies_are_compared_where_that_is_wanted(lab, surveyed, compare_policy_tags, drifted):
+    deployed(lab, surveyed(lab.host()))
+    lab.client("lake", "iam").tag_policy(PolicyArn=lab.policy_arn, Tags=[{"Key": "team", "Value": "other"}])
+    (result,) = lab.verification([lab.host()], compare_policy_tags=compare_policy_tags)["hosts"].values()
+    assert bool(result["findings"]) is drifted
+
+
+@pytest.mark.parametrize(
+    ("arrange", "finding"),
+    [
+        (lambda lab: lab.role(state="absent"), "role or policy differs"),
+        (
+            lambda lab: lab.client("lake", "iam").detach_role_policy(
+                RoleName="dms-s3-crm", PolicyArn=lab.policy_arn
+            ),
+            "role or policy differs",
+        ),
+        (
+            lambda lab: lab.client("lake", "iam").create_policy_version(
+                PolicyArn=lab.policy_arn, PolicyDocument=OTHER_POLICY, SetAsDefault=True
+            ),
+            "role or policy differs",
+        ),
+    ],
+    ids=["role", "attachment", "policy"],
+)  # fmt: skip
+def test_what_a_snapshot_does_not_hold_is_read_for_that_host_alone(lab, surveyed, arrange, finding):
+    deployed(lab, surveyed(lab.host(), lab.host("erp")))
+    arrange(lab)
+    lab.forget_calls()
+    results = lab.verification([lab.host(), lab.host("erp")])["hosts"]
+    assert finding in results["crm"]["msg"]
+    assert results["erp"]["findings"] == []
+    assert lab.calls("GetRole") in ([], ["GetRole"])
+
+
+def test_where_all_roles_cannot_be_read_at_once_each_is_read_by_itself(lab, twelve):
+    message = "User: x is not authorized to perform: iam:GetAccountAuthorizationDetails"
+    lab.fault("iam", "GetAccountAuthorizationDetails", "error", "lake", code="AccessDenied", message=message)
+    result = lab.verification(twelve)
+    assert messages(result) == {"no drift, connection successful."}
+    (warning,) = result["warnings"]
+    assert warning.startswith("All roles can't be read at once, so each is read by itself: ")
+    assert len(lab.calls("GetAccountAuthorizationDetails")) == 1
