@@ -57,6 +57,15 @@ asked:
   returned: success
   type: list
   elements: str
+declared:
+  description: What the hosts declare, by name, for O(declared) of M(datalake.dms.dms_orphans). Those with a secret are left out.
+  returned: success
+  type: dict
+to_report:
+  description: Hosts that fail or drifted, plus one without drift so that the playbook continues; empty where none fails.
+  returned: success
+  type: list
+  elements: str
 hosts:
   description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
   returned: success

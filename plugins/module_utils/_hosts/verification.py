@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
@@ -48,7 +49,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     """Compare the endpoints of all hosts.
 
-    :param params: the options of dms_verification. :returns: the module's result, see parallel.hosts_result.
+    :param params: the options of dms_verification.
+    :returns: the module's result, see parallel.hosts_result, and with it declared (name -> declaration) and to_report (names).
     """
     run, hosts = Run(check_mode=True, identity=params["run"] or current_run()), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
@@ -57,7 +59,15 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     results = failures(problems)
     compared = each_by_itself(lambda host: verify(host, run, params["compare_policy_tags"]))
     results |= side_by_side(ready, compared, params["parallel"])
-    return hosts_result(results)
+    failed = [name for name, result in results.items() if result.failed]
+    healthy = [name for name, result in results.items() if not result.failed]
+    return {
+        **hosts_result(results),
+        # A result shows no secret.
+        "declared": {host.name: host.declared() for host in hosts if not secrets_in(host.endpoint)},
+        # A play in which every host fails would end the playbook for all others.
+        "to_report": [*failed, *healthy[:1]] if failed else [],
+    }
 
 
 def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
