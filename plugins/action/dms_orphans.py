@@ -23,7 +23,9 @@ class ActionModule(InProcessAction):
         hosts, variables = args.get("hosts") or [], task_vars or {}
         args.setdefault("partial", partial_inventory(variables))
         if all(isinstance(host, str) for host in hosts) and not args["partial"]:
-            args |= declarations(self, hosts)
+            known = args.pop("declared", None) or {}
+            read = declarations(self, [host for host in hosts if host not in known])
+            args |= {**read, "hosts": [*read["hosts"], *(known[host] for host in hosts if host in known)]}
         elif args["partial"]:
             args["hosts"] = []
         self._task.args = args

@@ -26,6 +26,11 @@ options:
     type: list
     elements: raw
     default: []
+  declared:
+    description:
+      - What some of these hosts declare, by their names, as M(datalake.dms.dms_verification) returns it, so that it is not read again.
+    type: dict
+    default: {}
   state:
     description: V(listed) changes nothing. V(absent) removes the orphans in O(names).
     type: str

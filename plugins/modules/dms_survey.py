@@ -90,7 +90,10 @@ to_deploy:
   type: list
   elements: str
 declared:
-  description: What the hosts to deploy declare, by name, for O(declared) of M(datalake.dms.dms_deployment). Those with a secret are left out.
+  description:
+    - What the hosts to deploy declare, by name, for O(declared) of M(datalake.dms.dms_deployment). Those with a secret are left out.
+    - With it goes C(known_absent), what the survey found absent. The deployment then creates it without reading it first, and fails where somebody
+      else was faster. So it is for one deployment in the same play.
   returned: success
   type: dict
 reasons:

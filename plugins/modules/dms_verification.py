@@ -13,10 +13,18 @@ description:
     M(datalake.dms.dms_s3_endpoint), M(datalake.dms.dms_crossaccount_role), M(datalake.dms.dms_bucket_access) and
     M(datalake.dms.dms_connection_test) decide, in check mode.
   - Finds a replacement that was interrupted, too, and an access role of the former access mode.
+  - Endpoints, tags and connections are read 100 at a time, and all roles at once where C(iam:GetAccountAuthorizationDetails) was granted. Without it
+    each role is read by itself.
   - Never changes anything. A host that drifted does not fail the task. M(datalake.dms.dms_host_result) fails for it.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
+  compare_policy_tags:
+    description:
+      - Whether the tags of policies are compared where all roles of the account are read at once, which does not give them. It costs one call for
+        each endpoint. Without it a policy's tags are taken to be those of its role, and the message of each host says that they were not compared.
+    type: bool
+    default: true
   run:
     description:
       - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
@@ -46,6 +54,15 @@ EXAMPLES = r"""
 RETURN = r"""
 asked:
   description: The names of all hosts that the task is for.
+  returned: success
+  type: list
+  elements: str
+declared:
+  description: What the hosts declare, by name, for O(declared) of M(datalake.dms.dms_orphans). Those with a secret are left out.
+  returned: success
+  type: dict
+to_report:
+  description: Hosts that fail or drifted, plus one without drift so that the playbook continues; empty where none fails.
   returned: success
   type: list
   elements: str

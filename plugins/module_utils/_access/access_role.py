@@ -54,6 +54,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **access_analyzer.VALIDATION_SPEC,
 }
 
+# Role and policy, where neither exists.
+ABSENT: State = {"role": None, "policy": None}
+
 # IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
 # request that botocore therefore sends twice.
 _VERSIONS_KEPT = 3
@@ -63,7 +66,8 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing:
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
-    :param existing: role and policy as they stand, where the caller has just made them; else they are read.
+    :param existing: role and policy where the caller knows them, having just written them or found them ABSENT; else they are read. Should one
+        exist by now, AWS refuses a second one of its name.
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
         policy_findings, foreign, warnings.
     :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
@@ -235,7 +239,7 @@ def _update_policy(client: Any, before: dict[str, Any], after: dict[str, Any]) -
 
 @IAMErrorHandler.common_error_handler("create the access role")
 def _create_role(client: Any, role: dict[str, Any]) -> None:
-    """CreateRole; a role that is there by now is ours only if it carries the very trust that was sent."""
+    """CreateRole; a role that exists by now is ours only if it is the very role that was sent, with its trust and tags."""
     boundary = {"PermissionsBoundary": role["permissions_boundary"]} if role["permissions_boundary"] else {}
     trust = role["assume_role_policy_document"]
     try:
@@ -247,13 +251,17 @@ def _create_role(client: Any, role: dict[str, Any]) -> None:
             **boundary,
         )
     except is_boto3_error_code("EntityAlreadyExists"):
-        made = iam.get_iam_role(client, role["role_name"])
-        _refuse_somebody_elses(f"role {role['role_name']}", made and made["AssumeRolePolicyDocument"], trust)
+        found = iam.get_iam_role(client, role["role_name"])
+        made = found and role_plan.role_view(found, [], [])
+        names = ("path", "permissions_boundary", "tags")
+        is_ours = bool(made) and all(made[name] == role[name] for name in names)
+        trusted = made["assume_role_policy_document"] if is_ours else None
+        _refuse_somebody_elses(f"role {role['role_name']}", trusted, trust)
 
 
 @IAMErrorHandler.common_error_handler("create the access policy")
 def _create_policy(client: Any, policy: dict[str, Any]) -> None:
-    """CreatePolicy; a policy that is there by now is ours only if it is the very document that was sent."""
+    """CreatePolicy; a policy that exists by now is ours only if it is the very policy that was sent, with its document and tags."""
     name, path = policy["policy_name"], policy["arn"].split(":policy", 1)[1].rsplit("/", 1)[0] + "/"
     try:
         client.create_policy(
@@ -264,7 +272,8 @@ def _create_policy(client: Any, policy: dict[str, Any]) -> None:
         )
     except is_boto3_error_code("EntityAlreadyExists"):
         made = read_policy(client, policy["arn"])
-        _refuse_somebody_elses(f"policy {name}", made and made["document"], policy["document"])
+        document = made["document"] if made and made["tags"] == policy["tags"] else None
+        _refuse_somebody_elses(f"policy {name}", document, policy["document"])
 
 
 def _refuse_somebody_elses(what: str, made: dict[str, Any] | None, sent: dict[str, Any]) -> None:

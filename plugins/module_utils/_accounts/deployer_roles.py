@@ -23,8 +23,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_sc
     deployer_role_name,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import (
-    HOME_AND_LAKE,
     HOME,
+    HOME_AND_LAKE,
     KINDS,
     PROFILE_SIDES,
     PROFILES,

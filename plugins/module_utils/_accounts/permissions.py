@@ -217,6 +217,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
             "endpoint": ("dms:ListTagsForResource",),
             "journal_bucket": _READ_JOURNAL["journal_bucket"],
         },
+        ACCOUNT_WIDE: {"role_account": ("iam:GetAccountAuthorizationDetails",)},
     },
     "dms_connection_test": {
         READ: {"dms_account": ("dms:DescribeConnections",), "endpoint": ("dms:ListTagsForResource",)},

@@ -18,10 +18,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     DmsErrorHandler,
     denial,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_owner
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS, wait_for, waited_for
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import differences
 
@@ -125,11 +128,13 @@ def _existing(target: Target) -> dict[str, Any] | None:
     """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
     botocore sent it again, or AWS keeps what it says it denies.
 
-    :raises DatalakeError: it is somebody else's.
+    :raises DatalakeError: it is somebody else's, or another kind of endpoint.
     """
     made = describe_endpoint(target.client, target.identifier)
+    endpoint_plan.check_kind(made)
     if made is None or made["Status"] == "deleting":
         return None
+    check_owner(f"endpoint {target.identifier}", list_tags(target.client, made["EndpointArn"]), target.params)
     if differences(target.desired, made):
         raise DatalakeError(
             message=f"The endpoint {target.identifier} was made by somebody else in this very moment, with other settings; run again to "

@@ -25,7 +25,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     is_replaced,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import remove_former_access
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
@@ -92,7 +92,8 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     """Resume → plan → (replace | apply) → remove the former access."""
     host = deployment.host
     replacement = run.replacement(host)
-    interrupted = replacement.journal.take_over()
+    # A replacement has an endpoint or a journal at any moment.
+    interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over()
     _note_interrupted(deployment.record, host, interrupted)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)
     ended = None

@@ -27,7 +27,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     NONE,
     RECREATED,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
     bucket_access_options,
     connection_options,
@@ -75,7 +75,8 @@ class EndpointDeployment:
         :raises DatalakeError: an option that can't be. AnsibleAWSError: a call failed.
         """
         options = endpoint_options(self.host, in_use="ignore", predecessor=predecessor)
-        self.planned = self.endpoint = s3_target.ensure(self.dms, options, True)
+        known_absent = ENDPOINT in self.host.known_absent
+        self.planned = self.endpoint = s3_target.ensure(self.dms, options, True, known_absent)
         # What the endpoint had is needed again where AWS keeps nothing of the first CreateEndpoint.
         endpoint = {**self.host.endpoint, "predecessor": self.planned["definition"]}
         self.host = dataclasses.replace(self.host, endpoint=endpoint)
@@ -176,7 +177,8 @@ class EndpointDeployment:
         more = {"validate_policies": "off"} if is_validated else {}
         options = role_options(self.host, self.endpoint["settings"], external_ids, purge, **more)
         home = self.reads.account(self.host.home)
-        self.access = access_role.ensure(home, options, self.check_mode, self._existing)
+        existing = self._existing or (access_role.ABSENT if ACCESS in self.host.known_absent else None)
+        self.access = access_role.ensure(home, options, self.check_mode, existing)
         if not self.check_mode and (self._existing or not self.access["diff"]["before"]["role"]):
             self._existing = self.access["diff"]["after"]
         self.record.add("role", self.access)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
@@ -16,6 +16,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_
 
 Options = dict[str, Any]
 """Options of a module, by their names."""
+
+# What a survey may have found absent: the endpoint, and with it any replacement; the access role and its policy.
+ENDPOINT, ACCESS = "endpoint", "access"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Host:
     :ivar bucket_access: options of dms_bucket_access, without those that depend on the planned endpoint.
     :ivar test: options of dms_connection_test, likewise.
     :ivar replacement: options of the replacement: consents, journal, lock.
+    :ivar known_absent: which of ENDPOINT and ACCESS a survey of this very play has found absent. They are created without being read before, so AWS
+        has to refuse a second one.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Host:
     bucket_access: Options
     test: Options
     replacement: Options
+    known_absent: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, declared: Options) -> Host:

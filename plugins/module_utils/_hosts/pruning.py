@@ -31,6 +31,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads i
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "raw", "default": []},
+    "declared": HOSTS_SPEC["declared"],
     "problems": HOSTS_SPEC["problems"],
     "partial": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["listed", "absent"], "default": "listed"},

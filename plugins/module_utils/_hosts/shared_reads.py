@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
@@ -17,12 +18,29 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import role_i
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
+from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import is_s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_account import SharedAccount
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
+    Held,
+    Item,
+    Operation,
+    SnapshotAccount,
+    held_connections,
+    held_endpoints,
+    held_roles,
+    held_tags,
+)
+
+# Reads side by side; more are not worth the connections.
+_THREADS = 8
 
 
 class SharedReads:
-    """What was read, each once, by whichever thread came first; a read that failed fails for each host that needs it, and for no other."""
+    """A cache of reads, shared by all hosts and threads; an error is raised again for every host that asks, and for no other."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Any] = {}
@@ -68,6 +86,96 @@ class SharedReads:
             ["journals", asdict(dms), bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
         )
         return keys
+
+    # Snapshots
+
+    def read_snapshots(self, hosts: list[Host]) -> None:
+        """Read side by side what many hosts will ask for; whatever fails fails again when they do."""
+
+        def read(one: tuple[Callable[[Host], Any], Host]) -> None:
+            what, host = one
+            try:
+                what(host)
+            except CALL_ERRORS:
+                return
+
+        tested = [host for host in hosts if host.is_tested]
+        wanted = (
+            (self._endpoints, hosts),
+            (self._connections, tested),
+            (self.iam_snapshot, hosts),
+            (self._role_names_of, hosts),
+        )
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
+
+    def dms_snapshot(self, host: Host) -> Account:
+        """The DMS account with all endpoints, the tags of S3 targets, and, where the host is tested, the connections."""
+        tested = {"describe_connections": self._connections(host)} if host.is_tested else {}
+        return SnapshotAccount(self.account(host.dms), {"dms": {**self._endpoints(host), **tested}})
+
+    def iam_snapshot(self, host: Host, policy_tags: bool = False) -> Account:
+        """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role.
+
+        :param policy_tags: whether the tags of a policy are read, with a call for each; else they are taken to be those of its role.
+        """
+        account = self.account(host.home)
+        if not host.account_wide:
+            return account
+        tagged = {"get_policy": account.client("iam").get_policy} if policy_tags else {}
+        return SnapshotAccount(account, {"iam": {**self._roles(host).held, **tagged}})
+
+    def access_is_absent(self, host: Host) -> bool:
+        """Whether the snapshot of IAM has neither the host's access role nor its policy; False where there is no such snapshot."""
+        if not host.account_wide:
+            return False
+        roles, account_id = self._roles(host), self.account(host.home).identity.account_id
+        policy = f"arn:{host.partition}:iam::{account_id}:policy{host.role['path']}{host.role['policy_name'] or host.role_name}"
+        return host.role_name not in roles.names and policy not in roles.policy_arns
+
+    def _endpoints(self, host: Host) -> dict[str, Operation]:
+        client = self.account(host.dms).client("dms")
+        held: dict[str, Operation] = self.read_once(["endpoints", asdict(host.dms)], lambda: _endpoints(client))
+        return held
+
+    def _connections(self, host: Host) -> Held:
+        client = self.account(host.dms).client("dms")
+        key = ["connections", asdict(host.dms)]
+        held: Held = self.read_once(key, lambda: held_connections(list_connections(client)))
+        return held
+
+    def _roles(self, host: Host) -> _Roles:
+        client = self.account(host.home).client("iam")
+        roles: _Roles = self.read_once(["iam", asdict(host.home)], lambda: _all_roles(client))
+        return roles
+
+    def _role_names_of(self, host: Host) -> set[str]:
+        return self.role_names(host.dms, host.role["path"])
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """All roles and policies of an account, as a snapshot holds them.
+
+    :ivar names: of the roles. :ivar policy_arns: of the account's own policies, whether a role has them or not.
+    """
+
+    held: Mapping[str, Operation]
+    names: set[str]
+    policy_arns: set[str]
+
+
+def _all_roles(client: Any) -> _Roles:
+    details = role_info.account_details(client)
+    names = {role["RoleName"] for role in details["RoleDetailList"]}
+    return _Roles(held_roles(details), names, {policy["Arn"] for policy in details["Policies"]})
+
+
+def _endpoints(client: Any) -> dict[str, Operation]:
+    # Of each kind: identifiers are unique among all of them.
+    endpoints: list[Item] = list_endpoints(client)
+    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints if is_s3_target(endpoint)])
+    return {"describe_endpoints": held_endpoints(endpoints), "list_tags_for_resource": held_tags(tags)}
 
 
 def _account(connection: Connection) -> Account:

@@ -2,21 +2,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clients that answer from what a survey has read, and refuse everything else: with them a module decides in check mode without a call.
+"""Snapshots: what was read of an account, as data, and one client for any service that answers from it.
 
-A request that a client here does not know raises NotInSnapshot; so does whatever would be written.
+With such a client a module decides in check mode without a call. What a snapshot does not hold the client refuses with NotInSnapshot, so that no
+module decides on something that was not read; so does whatever would be written. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 
 Item = dict[str, Any]
+Operation = Callable[..., Item]
+"""Answers a request, given as keywords."""
 
 
 class NotInSnapshot(Exception):
@@ -24,32 +29,107 @@ class NotInSnapshot(Exception):
 
 
 @dataclass(frozen=True)
-class DmsSnapshot:
-    """What was read of DMS: items of its answers by identifier, tags by ARN."""
+class Held:
+    """What a snapshot holds for one operation.
 
-    endpoints: dict[str, Item]
-    tags: dict[str, dict[str, str]]
-    connections: list[Item]
+    :ivar answer: the member of the answer, such as "Endpoints". :ivar items: what was read, as AWS answers it.
+    :ivar by: filter or parameter of a request -> member of an item. A request must have each of them, and nothing else.
+    :ivar one: whether the answer is one item; one that was not read is refused.
+    :ivar of: values of the first of `by` that were read; None for all, so that what is not among the items does not exist.
+    :ivar unknown: values of the first of `by` of which nothing can be said -> what was not read.
+    :ivar member: what of each item is in the answer; all of it where this is empty.
+    """
+
+    answer: str
+    items: list[Item]
+    by: Mapping[str, str]
+    one: bool = False
+    of: frozenset[str] | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    member: str = ""
+
+    def __call__(self, **request: Any) -> Item:
+        """The answer to a request.
+
+        :raises NotInSnapshot: it asks for what was not read.
+        """
+        wanted = _wanted(request)
+        if set(wanted) != set(self.by):
+            raise NotInSnapshot(f"{self.answer} by {', '.join(sorted(wanted)) or 'nothing'}")
+        values = [wanted[name] for name in self.by]
+        for value in values[0]:
+            if value in self.unknown:
+                raise NotInSnapshot(self.unknown[value])
+            if self.of is not None and value not in self.of:
+                raise NotInSnapshot(f"{self.answer} of {value}")
+        found = [item for key in itertools.product(*values) for item in self._index.get(key, [])]
+        if not self.one:
+            return {self.answer: [item[self.member] if self.member else item for item in found]}
+        if not found:
+            raise NotInSnapshot(f"{self.answer} {' '.join(value for each in values for value in each)}")
+        return {self.answer: found[0]}
+
+    @functools.cached_property
+    def _index(self) -> dict[tuple[str, ...], list[Item]]:
+        index: dict[tuple[str, ...], list[Item]] = {}
+        for item in self.items:
+            index.setdefault(tuple(item[member] for member in self.by.values()), []).append(item)
+        return index
 
 
-@dataclass(frozen=True)
-class IamSnapshot:
-    """What GetAccountAuthorizationDetails told: roles by name, policies by ARN."""
+def _wanted(request: Item) -> dict[str, list[str]]:
+    """What a request asks by: its filters, name -> values, and its other parameters."""
+    filters = {one["Name"]: list(one["Values"]) for one in request.get("Filters", [])}
+    return {**filters, **{name: [value] for name, value in request.items() if name != "Filters"}}
 
-    roles: dict[str, Item]
-    policies: dict[str, Item]
+
+class SnapshotClient:
+    """A client of any service that knows some operations.
+
+    :param operations: by their names as methods of botocore's client. Mostly they are Held; one of the real client's asks AWS all the same.
+    """
+
+    def __init__(self, operations: Mapping[str, Operation]):
+        self._operations = operations
+
+    def __getattr__(self, name: str) -> Operation:
+        return self._operation(name)
+
+    def get_paginator(self, name: str) -> _Pages:
+        """A paginator with one page of all."""
+        return _Pages(self._operation(name))
+
+    def _operation(self, name: str) -> Operation:
+        if name not in self._operations:
+            raise NotInSnapshot(name)
+        return self._operations[name]
+
+
+class _Pages:
+    def __init__(self, operation: Operation, request: Item | None = None):
+        self._operation, self._request = operation, request or {}
+
+    def paginate(self, **request: Any) -> _Pages:
+        return _Pages(self._operation, request)
+
+    def build_full_result(self) -> Item:
+        return self._operation(**self._request)
 
 
 class SnapshotAccount(Account):
     """An account whose clients know what was read, and nothing else."""
 
-    def __init__(self, real: Account, clients: dict[str, Any]):
-        self.region, self.answers, self._clients = real.region, real.answers, clients
+    def __init__(self, real: Account, clients: Mapping[str, Mapping[str, Operation]]):
+        """
+        :param clients: service -> its operations, see SnapshotClient.
+        """
+        self.region, self.answers = real.region, real.answers
+        self._clients = {service: SnapshotClient(operations) for service, operations in clients.items()}
         # Where it is not given away by the role to assume, STS was asked once for all hosts.
         self.__dict__["identity"] = real.identity
 
     def client(self, service: str) -> Any:
-        """The client of a service that was surveyed.
+        """The client of a service that was read.
 
         :raises NotInSnapshot: another service.
         """
@@ -58,89 +138,57 @@ class SnapshotAccount(Account):
         return self._clients[service]
 
 
-class _Client:
-    def __getattr__(self, operation: str) -> Any:
-        raise NotInSnapshot(operation)
+# Operations as data
 
 
-class SnapshotDms(_Client):
-    """DMS as it was read."""
-
-    def __init__(self, snapshot: DmsSnapshot):
-        self._snapshot = snapshot
-
-    def describe_endpoints(self, **request: Any) -> Item:
-        (identifier,) = _values(request, "endpoint-id")
-        found = self._snapshot.endpoints.get(identifier)
-        if found and found["Status"] != "active":
-            raise NotInSnapshot(f"what becomes of an endpoint that is {found['Status']}")
-        return {"Endpoints": [found] if found else []}
-
-    def describe_connections(self, **request: Any) -> Item:
-        endpoints, instances = _values(request, "endpoint-arn"), _values(request, "replication-instance-arn")
-        connections = self._snapshot.connections
-        of_endpoint = [one for one in connections if one["EndpointArn"] in endpoints]
-        return {"Connections": [one for one in of_endpoint if one["ReplicationInstanceArn"] in instances]}
-
-    def list_tags_for_resource(self, **request: Any) -> Item:
-        return {"TagList": ansible_dict_to_boto3_tag_list(self._snapshot.tags[request["ResourceArn"]])}
+def held_endpoints(endpoints: list[Item]) -> Held:
+    """describe_endpoints, of all endpoints; of one on its way from one state to another nothing can be said."""
+    unknown = {
+        one["EndpointIdentifier"]: f"what becomes of an endpoint that is {one['Status']}"
+        for one in endpoints
+        if one["Status"] != "active"
+    }
+    return Held("Endpoints", endpoints, {"endpoint-id": "EndpointIdentifier"}, unknown=unknown)
 
 
-class SnapshotIam(_Client):
-    """IAM as it was read: all but the tags of policies, which are taken to be those of the role that has the policy."""
-
-    def __init__(self, snapshot: IamSnapshot):
-        self._snapshot = snapshot
-        self._role_of = {
-            policy["PolicyArn"]: role
-            for role in snapshot.roles.values()
-            for policy in role.get("AttachedManagedPolicies", [])
-        }
-
-    def get_role(self, **request: Any) -> Item:
-        return {"Role": self._role(request["RoleName"])}
-
-    def get_paginator(self, operation: str) -> Any:
-        lists = {"list_attached_role_policies": self._attached_policies, "list_role_policies": self._policy_names}
-        if operation not in lists:
-            raise NotInSnapshot(operation)
-        return _Pages(lists[operation])
-
-    def get_policy(self, **request: Any) -> Item:
-        arn = request["PolicyArn"]
-        if arn not in self._snapshot.policies or arn not in self._role_of:
-            raise NotInSnapshot(f"policy {arn}")
-        return {"Policy": {**self._snapshot.policies[arn], "Tags": self._role_of[arn].get("Tags", [])}}
-
-    def get_policy_version(self, **request: Any) -> Item:
-        versions = self._snapshot.policies[request["PolicyArn"]]["PolicyVersionList"]
-        return {"PolicyVersion": next(one for one in versions if one["VersionId"] == request["VersionId"])}
-
-    def _role(self, name: str) -> Item:
-        if name not in self._snapshot.roles:
-            raise NotInSnapshot(f"role {name}")
-        return self._snapshot.roles[name]
-
-    def _attached_policies(self, request: Item) -> Item:
-        return {"AttachedPolicies": self._role(request["RoleName"]).get("AttachedManagedPolicies", [])}
-
-    def _policy_names(self, request: Item) -> Item:
-        policies = self._role(request["RoleName"]).get("RolePolicyList", [])
-        return {"PolicyNames": [policy["PolicyName"] for policy in policies]}
+def held_tags(tags: dict[str, dict[str, str]]) -> Held:
+    """list_tags_for_resource, of the resources whose tags were read. :param tags: ARN -> its tags."""
+    items = [
+        {"ResourceArn": arn, **tag} for arn, of_one in tags.items() for tag in ansible_dict_to_boto3_tag_list(of_one)
+    ]
+    return Held("TagList", items, {"ResourceArn": "ResourceArn"}, of=frozenset(tags))
 
 
-class _Pages:
-    """A paginator with one page of all."""
-
-    def __init__(self, answer: Callable[[Item], Item], request: Item | None = None):
-        self._answer, self._request = answer, request or {}
-
-    def paginate(self, **request: Any) -> _Pages:
-        return _Pages(self._answer, request)
-
-    def build_full_result(self) -> Item:
-        return self._answer(self._request)
+def held_connections(connections: list[Item]) -> Held:
+    """describe_connections, of all connections."""
+    by = {"endpoint-arn": "EndpointArn", "replication-instance-arn": "ReplicationInstanceArn"}
+    return Held("Connections", connections, by)
 
 
-def _values(request: Item, name: str) -> list[str]:
-    return [value for one in request["Filters"] if one["Name"] == name for value in one["Values"]]
+def held_roles(details: Item) -> dict[str, Held]:
+    """The operations that read an access role, of GetAccountAuthorizationDetails.
+
+    That has no tags of policies: they are taken to be those of the role that has the policy. A policy that no role has is not held.
+
+    :param details: RoleDetailList and Policies.
+    """
+    roles, policies = details["RoleDetailList"], details["Policies"]
+    names = frozenset(role["RoleName"] for role in roles)
+    attached = [{"RoleName": role["RoleName"], **policy} for role, policy in _each(roles, "AttachedManagedPolicies")]
+    inline = [{"RoleName": role["RoleName"], **policy} for role, policy in _each(roles, "RolePolicyList")]
+    versions = [{"PolicyArn": policy["Arn"], **version} for policy, version in _each(policies, "PolicyVersionList")]
+    tags_of = {policy["PolicyArn"]: role.get("Tags", []) for role, policy in _each(roles, "AttachedManagedPolicies")}
+    tagged = [{**policy, "Tags": tags_of[policy["Arn"]]} for policy in policies if policy["Arn"] in tags_of]
+    of_role, of_policy = {"RoleName": "RoleName"}, {"PolicyArn": "PolicyArn"}
+    return {
+        "get_role": Held("Role", roles, of_role, one=True),
+        "list_attached_role_policies": Held("AttachedPolicies", attached, of_role, of=names),
+        "list_role_policies": Held("PolicyNames", inline, of_role, of=names, member="PolicyName"),
+        "get_policy": Held("Policy", tagged, {"PolicyArn": "Arn"}, one=True),
+        "get_policy_version": Held("PolicyVersion", versions, {**of_policy, "VersionId": "VersionId"}, one=True),
+    }
+
+
+def _each(items: Iterable[Item], member: str) -> list[tuple[Item, Item]]:
+    """Each item with each of what it has in a list."""
+    return [(item, inner) for item in items for inner in item.get(member, [])]

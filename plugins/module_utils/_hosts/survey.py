@@ -10,37 +10,23 @@ is then deployed as any other. Nothing is ever written because of a survey.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
-from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
-from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
-from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
-    DmsSnapshot,
-    IamSnapshot,
-    NotInSnapshot,
-    SnapshotAccount,
-    SnapshotDms,
-    SnapshotIam,
-)
-
-# Reads side by side; more are not worth the connections.
-_THREADS = 8
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -63,9 +49,10 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     blocked |= blockers(checks)
     ready = [host for host in hosts if host.name not in blocked]
     compared = ready if 0 < params["compare_from"] <= len(ready) else []
-    reasons = compare(compared, run)
-    unchanged = [name for name, reason in reasons.items() if reason is None]
+    found = compare(compared, run)
+    unchanged = [name for name, difference in found.items() if difference is None]
     to_deploy = [host for host in ready if host.name not in set(unchanged)]
+    differences = {name: difference for name, difference in found.items() if difference is not None}
     return {
         "changed": False,
         "asked": [*(host.name for host in hosts), *params["problems"]],
@@ -79,8 +66,12 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         "unchanged": unchanged,
         "to_deploy": [host.name for host in to_deploy],
         # A result shows no secret, so that a host with one is read again by its deployment.
-        "declared": {host.name: host.declared() for host in to_deploy if not secrets_in(host.endpoint)},
-        "reasons": {name: reason for name, reason in reasons.items() if reason is not None},
+        "declared": {
+            host.name: _with_absent(host, differences.get(host.name)).declared()
+            for host in to_deploy
+            if not secrets_in(host.endpoint)
+        },
+        "reasons": {name: difference.reason for name, difference in differences.items()},
         "warnings": [
             f"The survey failed, so that each host is read by itself: {failure}"
             for failure in (run.reads.failures() if compared else [])
@@ -104,89 +95,59 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
 # Which hosts have nothing to do
 
 
-def compare(hosts: list[Host], run: Run) -> dict[str, str | None]:
+@dataclass(frozen=True)
+class Difference:
+    """Why a host is deployed.
+
+    :ivar known_absent: see host.Host.
+    """
+
+    reason: str
+    known_absent: tuple[str, ...] = ()
+
+
+def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
     """Why each host is deployed; None where everything is as it declares."""
-    _read_side_by_side(hosts, run.reads)
-    return {host.name: reason_to_deploy(host, run) for host in hosts}
+    run.reads.read_snapshots(hosts)
+    return {host.name: difference_of(host, run) for host in hosts}
 
 
-def reason_to_deploy(host: Host, run: Run) -> str | None:
+def difference_of(host: Host, run: Run) -> Difference | None:
     """Why a host is deployed; None where everything is as it declares."""
     try:
         # ARNs that the inventory does not name are of the account's partition.
         host = host.in_partition(run.reads.account(host.lake).identity.partition)
         return _difference(host, run)
     except NotInSnapshot as unknown:
-        return f"{unknown} was not read"
+        return Difference(f"{unknown} was not read")
     except CALL_ERRORS as error:
-        return explain(error)
+        return Difference(explain(error))
 
 
-def _difference(host: Host, run: Run) -> str | None:
+def _difference(host: Host, run: Run) -> Difference | None:
     if host.access_mode == BUCKET_POLICY:
         raise NotInSnapshot("what the policies of bucket and key admit")
     if host.replacement["journal_path"]:
         raise NotInSnapshot("a journal in a folder")
-    compared = Comparison(host, run, dms_snapshot(host, run.reads), iam_snapshot(host, run.reads))
+    compared = Comparison(host, run, run.reads.dms_snapshot(host), run.reads.iam_snapshot(host))
     plan = compared.plan
     # The journals are listed after the endpoints: a replacement has an endpoint or a journal at any moment.
     if host.journal_key in run.reads.journals(host):
-        return "a replacement was interrupted"
+        return Difference("a replacement was interrupted")
+    if plan["action"] == CREATED:
+        absent = (ENDPOINT, ACCESS) if run.reads.access_is_absent(host) else (ENDPOINT,)
+        return Difference("the endpoint does not exist", absent)
     if plan["changed"]:
-        return "the endpoint does not exist" if plan["action"] == "created" else "the endpoint differs"
+        return Difference("the endpoint differs")
     if compared.former_role:
-        return "the role of the former access mode exists"
+        return Difference("the role of the former access mode exists")
     if compared.access["changed"] or compared.access["findings"]:
-        return "role or policy differs"
+        return Difference("role or policy differs")
     if host.test["test"] == "always" or compared.test["test_needed"]:
-        return "the connection is to be tested"
+        return Difference("the connection is to be tested")
     return None
 
 
-# What is read
-
-
-def _read_side_by_side(hosts: list[Host], reads: SharedReads) -> None:
-    """Read what many hosts will ask for; whatever fails fails again when they do."""
-
-    def read(one: tuple[Any, Host]) -> None:
-        what, host = one
-        try:
-            what(host, reads)
-        except CALL_ERRORS:
-            return
-
-    wanted = (dms_snapshot, iam_snapshot, lambda host, reads: reads.role_names(host.dms, host.role["path"]))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(read, [(what, host) for what in wanted for host in hosts]))
-
-
-def dms_snapshot(host: Host, reads: SharedReads) -> Account:
-    """The DMS account with all endpoints, their tags and connections as they were read."""
-    account, key = reads.account(host.dms), asdict(host.dms)
-    endpoints, tags = reads.read_once(["endpoints", key], lambda: _read_endpoints(account.client("dms")))
-    connections = reads.read_once(["connections", key], lambda: list_connections(account.client("dms")))
-    return SnapshotAccount(account, {"dms": SnapshotDms(DmsSnapshot(endpoints, tags, connections))})
-
-
-def _read_endpoints(client: Any) -> tuple[dict[str, Options], dict[str, dict[str, str]]]:
-    endpoints = list_endpoints(client, engine_name="s3", endpoint_type="target")
-    tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints])
-    return {endpoint["EndpointIdentifier"]: endpoint for endpoint in endpoints}, tags
-
-
-def iam_snapshot(host: Host, reads: SharedReads) -> Account:
-    """IAM of the access role's account in one go where that was granted; else role by role, as the module reads it."""
-    account = reads.account(host.home)
-    if not host.account_wide:
-        return account
-    iam = reads.read_once(["iam", asdict(host.home)], lambda: SnapshotIam(_read_iam(account.client("iam"))))
-    return SnapshotAccount(account, {"iam": iam})
-
-
-def _read_iam(client: Any) -> IamSnapshot:
-    details = role_info.account_details(client)
-    return IamSnapshot(
-        roles={role["RoleName"]: role for role in details["RoleDetailList"]},
-        policies={policy["Arn"]: policy for policy in details["Policies"]},
-    )
+def _with_absent(host: Host, difference: Difference | None) -> Host:
+    """The host with what the survey found absent, so that its deployment need not read it again."""
+    return dataclasses.replace(host, known_absent=list(difference.known_absent)) if difference else host

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
@@ -33,25 +34,41 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import
     EndpointResult,
     Result,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.survey import dms_snapshot
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot, SnapshotAccount
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"}}
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    **HOSTS_SPEC,
+    "run": {"type": "dict"},
+    "compare_policy_tags": {"type": "bool", "default": True},
+}
 
 
 def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     """Compare the endpoints of all hosts.
 
-    :param params: the options of dms_verification. :returns: the module's result, see parallel.hosts_result.
+    :param params: the options of dms_verification.
+    :returns: the module's result, see parallel.hosts_result, and with it declared (name -> declaration) and to_report (names).
     """
     run, hosts = Run(check_mode=True, identity=params["run"] or current_run()), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
     ready = [host for host in hosts if host.name not in problems]
+    run.reads.read_snapshots(ready)
     results = failures(problems)
-    results |= side_by_side(ready, each_by_itself(lambda host: verify(host, run)), params["parallel"])
-    return hosts_result({name: _with_finding(result) for name, result in results.items()})
+    compared = each_by_itself(lambda host: verify(host, run, params["compare_policy_tags"]))
+    results |= side_by_side(ready, compared, params["parallel"])
+    results = {name: _with_finding(result) for name, result in results.items()}
+    failed = [name for name, result in results.items() if result.failed]
+    healthy = [name for name, result in results.items() if not result.failed]
+    return {
+        **hosts_result(results),
+        # A result shows no secret.
+        "declared": {host.name: host.declared() for host in hosts if not secrets_in(host.endpoint)},
+        # A play in which every host fails would end the playbook for all others.
+        "to_report": [*failed, *healthy[:1]] if failed else [],
+    }
 
 
 def _with_finding(result: EndpointResult) -> EndpointResult:
@@ -60,17 +77,33 @@ def _with_finding(result: EndpointResult) -> EndpointResult:
     return result if is_found else dataclasses.replace(result, findings=(result.msg,))
 
 
-def verify(host: Host, run: Run) -> EndpointResult:
-    """Compare one endpoint, with the snapshot of its DMS account where that is enough.
+def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
+    """Compare one endpoint with the snapshots of its accounts, or with the accounts themselves where that is not enough.
 
+    :param policy_tags: whether the tags of its policy are compared where they have to be read for that alone.
     :raises AnsibleAWSError: a call failed, or an option can't be.
     """
-    host = host.in_partition(run.reads.account(host.lake).identity.partition)
-    home = run.reads.account(host.home)
+    reads = run.reads
+    host = host.in_partition(reads.account(host.lake).identity.partition)
+    home, warnings = _home(host, reads, policy_tags)
     try:
-        return _verified(Comparison(host, run, dms_snapshot(host, run.reads), home))
+        result = _verified(Comparison(host, run, reads.dms_snapshot(host), home))
     except NotInSnapshot:
-        return _verified(Comparison(host, run, run.reads.account(host.dms), home))
+        home = reads.account(host.home)
+        result = _verified(Comparison(host, run, reads.account(host.dms), home))
+    compared = policy_tags or not isinstance(home, SnapshotAccount)
+    left_out = "" if compared else " The tags of its policy were not compared."
+    return dataclasses.replace(result, msg=f"{result.msg}{left_out}", warnings=warnings)
+
+
+def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, tuple[str, ...]]:
+    """The account of the access role, as a snapshot where there is one, and warnings."""
+    try:
+        return reads.iam_snapshot(host, policy_tags), ()
+    except CALL_ERRORS as error:
+        return reads.account(host.home), (
+            f"All roles can't be read at once, so each is read by itself: {explain(error)}",
+        )
 
 
 def _verified(compared: Comparison) -> EndpointResult:
