@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -85,22 +86,33 @@ class Patience:
     iam_propagation_timeout: float
 
 
+_READ = threading.local()
+
+
 class _Freshness:
-    """Refuses to send what was read too long ago, at each try of botocore's."""
+    """Refuses to send what was read too long ago, at each try of botocore's.
+
+    Threads share a client, and each works on one policy after the other, so that the time is the thread's, and not the client's.
+    """
 
     def __init__(self, client: Any, operations: tuple[str, ...], longest: float):
-        self._longest, self._read_at = longest, float("-inf")
+        self._longest = longest
         service = client.meta.service_model.service_id.hyphenize()
         for operation in operations:
-            client.meta.events.register(f"before-send.{service}.{operation}", self._check)
+            event = f"before-send.{service}.{operation}"
+            client.meta.events.register(event, _refuse_stale, unique_id=f"{__name__}.{operation}")
 
     def begin(self) -> None:
         """A read begins now."""
-        self._read_at = time.monotonic()
+        _READ.is_fresh_until = time.monotonic() + self._longest
 
-    def _check(self, **_sent: Any) -> None:
-        if time.monotonic() - self._read_at > self._longest:
-            raise _StaleRead
+
+def _refuse_stale(**_sent: Any) -> None:
+    """
+    :raises _StaleRead: what is to be written was read too long ago, or never.
+    """
+    if time.monotonic() > getattr(_READ, "is_fresh_until", float("-inf")):
+        raise _StaleRead
 
 
 class BucketPolicy:

@@ -134,6 +134,8 @@ class S3Store:
                 message=f"journal_bucket={self._bucket} does not exist; create it first, or correct its name."
             ) from error
         except is_boto3_error_code(_DENIED) as error:
+            if error.operation_name == "AssumeRole":
+                raise  # The bucket was not asked yet.
             raise DatalakeError(
                 message=f"journal_bucket={self._bucket} can't be read ({error_message(error)}); it must belong to account "
                 f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, without which S3 "

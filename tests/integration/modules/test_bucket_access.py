@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -380,3 +381,28 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
     with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), local_lock.locked("a bucket"):
         pytest.fail("a lock in a folder that is a link")
     assert list(elsewhere.iterdir()) == []
+
+
+def test_policy_is_as_fresh_as_this_thread_has_read_it(lab):
+    """All hosts of an account share a client: what a rehearsal or another host has read is no reason to write, and none not to."""
+    client, patience = lab.client("lake", "s3"), shared_policies.Patience(settle_time=0.4, iam_propagation_timeout=0)
+    first, second = (shared_policies.BucketPolicy(client, lab.bucket, lab.lake_account, patience) for _ in range(2))
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteBucket",
+        "Resource": f"arn:aws:s3:::{lab.bucket}",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    first.read()
+    time.sleep(0.25)
+    second.read()
+    second.write(policy)
+    assert lab.bucket_policy() == [statement]
+    time.sleep(0.25)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(first.read).result() == policy
+    lab.forget_calls()
+    with pytest.raises(shared_policies._StaleRead):
+        second.write(None)
+    assert lab.writes() == []

@@ -1,0 +1,571 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""dms_deployment replaces an endpoint that exists: with its tasks, back where it fails, and to the end where another run was interrupted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+
+pytestmark = pytest.mark.once
+
+BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
+FULL = {"MigrationType": "full-load-and-cdc", "ResourceIdentifier": "copy"}
+CONSENT = {"replace_tasks": True, "source_log_retention": 86400}
+CSV = {"settings": {"data_format": "csv"}}
+QUOTA = {"code": "ResourceQuotaExceededFault", "message": "No more of them."}
+ARNS = " ARNs stay where AWS lets their ends be used again at once; where it does not, endpoint and tasks get others. "
+STEPS = "task copy: stopped, deleted, created again as cdc from its checkpoint, started"
+BACK = "dev-crm could not be replaced, and endpoint and tasks are as they were before: "
+
+
+@pytest.fixture
+def deploy(lab):
+    """Deploy one host; what became of it."""
+
+    def run(name="crm", check=False, run=None, **variables):
+        options = {"run": run} if run else {}
+        result = lab.deployment([lab.host(name, **{**CONSENT, **variables})], check, **options)
+        assert (result["asked"], result["postponed"]) == ([name], [])
+        told = result["hosts"][name]
+        assert result["changed"] is told["changed"]
+        assert "\n" not in told["msg"]
+        assert ".." not in told["msg"]
+        return told
+
+    return run
+
+
+@pytest.fixture
+def deployed(deploy):
+    """An endpoint that works, and that no task uses yet; its ARN."""
+    told = deploy()
+    assert not told["failed"], told["msg"]
+    return told["endpoint_arn"]
+
+
+@pytest.fixture
+def task(lab, deployed):
+    """A running task past its full load, which replicates changes; its ARN."""
+    arn = lab.task(deployed, **FULL)
+    lab.start(arn)
+    lab.forget_calls()
+    return arn
+
+
+def protected(lab):
+    accounts = {f"{side}_account_id": getattr(lab, f"{side}_account") for side in ("dms", "lake")}
+    return {"environments": {"dev": {**accounts, "protected": True}}, "allow_endpoint_url": True}
+
+
+def format_of(lab, identifier="dev-crm"):
+    (found,) = [one for one in lab.endpoints() if one["EndpointIdentifier"] == identifier]
+    return found["S3Settings"]["DataFormat"]
+
+
+def journals_left(lab):
+    return lab.control.state(lab.dms_account)["objects"][lab.journals]
+
+
+def journal_of(lab):
+    (key,) = journals_left(lab)
+    return json.loads(lab.client("dms", "s3").get_object(Bucket=lab.journals, Key=key)["Body"].read())
+
+
+def checkpoint_when_deleted(lab):
+    return lab.control.state(lab.dms_account)["deleted_tasks"][-1]["RecoveryCheckpoint"]
+
+
+def assert_as_before(lab, journals=0):
+    assert format_of(lab) == "parquet"
+    assert lab.tasks()["copy"]["Status"] == "running"
+    assert len(journals_left(lab)) == journals
+
+
+# An endpoint without tasks
+
+
+@pytest.mark.parametrize("recreated", ["new", "same"])
+def test_endpoint_is_replaced(lab, deploy, recreated):
+    lab.switch(external_id_on_recreate=recreated)
+    deploy()
+    before = lab.endpoints()[0]["ExternalId"]
+    told = deploy(**CSV)
+    assert (told["failed"], told["action"]) == (False, "recreated")
+    assert told["msg"] == "dev-crm: endpoint recreated, connection successful."
+    (endpoint,) = lab.endpoints()
+    assert (format_of(lab), endpoint["ExternalId"] == before) == ("csv", recreated == "same")
+    assert (told["endpoint_arn"], told["role_arn"]) == (endpoint["EndpointArn"], lab.role_arn)
+    assert (told["external_id_state"], told["connection_status"]) == ("trusted", "successful")
+    assert told["differences"] == ["data_format"]
+    trust = lab.iam_role()["Trust"]["Statement"][0]["Condition"]["StringEquals"]
+    assert trust == {"sts:ExternalId": [endpoint["ExternalId"]]}
+    assert journals_left(lab) == []
+    lab.forget_calls()
+    assert deploy(**CSV)["changed"] is False
+    assert lab.writes() == []
+
+
+def test_replacement_is_predicted(lab, deployed, predicted):
+    told = predicted(lab.deployment, [lab.host(**CSV)])["hosts"]["crm"]
+    assert (told["changed"], told["failed"], told["action"]) == (True, False, "recreated")
+    assert told["msg"] == (
+        "dev-crm: would recreate the endpoint, test the connection. AWS assigns the ExternalId at creation; the run then puts it into the trust."
+    )
+    assert told["external_id_state"] == "pending"
+
+
+def test_others_go_on_where_one_is_replaced_and_one_fails(lab, deployed):
+    hosts = [lab.host(**CSV), lab.host("erp"), lab.host("web", bucket_name="no-such-bucket")]
+    result = lab.deployment(hosts)
+    assert {name: one["failed"] for name, one in result["hosts"].items()} == {"crm": False, "erp": False, "web": True}
+    assert result["hosts"]["crm"]["action"] == "recreated"
+
+
+# With a running task
+
+
+def test_task_goes_on_where_it_was_stopped(lab, task, deploy):
+    lab.switch(task_polls=2, start_needs_connection=True, creating_polls=1)
+    told = deploy(**CSV)
+    assert (told["failed"], told["action"], told["connection_status"]) == (False, "recreated", "successful")
+    assert told["msg"].startswith("dev-crm: endpoint recreated (")
+    assert told["msg"].endswith(f"); {STEPS}.{ARNS}dev-crm: endpoint recreated, connection successful.")
+    assert [one["before_header"] for one in told["diff"]] == ["connection", "endpoint", "role", "tasks"]
+    made = lab.tasks()["copy"]
+    assert (made["Status"], made["MigrationType"], made["ReplicationTaskArn"]) == ("running", "cdc", task)
+    assert made["TargetEndpointArn"] == told["endpoint_arn"]
+    assert made["Starts"] == [["start-replication", checkpoint_when_deleted(lab)]]
+    assert made["Tags"] == {"datalake.dms:migration-type": "full-load-and-cdc"}
+    assert (format_of(lab), journals_left(lab)) == ("csv", [])
+    # Everything is in the journal before a task is touched.
+    order = [one for one in lab.writes() if one not in ("CreatePolicyVersion", "UpdateAssumeRolePolicy")]
+    assert order[:5] == ["PutObject", "StopReplicationTask", "PutObject", "DeleteReplicationTask", "DeleteEndpoint"]
+    assert order[-3:] == ["CreateReplicationTask", "StartReplicationTask", "DeleteObject"]
+    lab.forget_calls()
+    assert deploy(**CSV)["changed"] is False
+    assert lab.writes() == []
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"resource_identifier_reuse": "refused", "deleting_polls": 1, "absent_endpoint": "empty"},
+        {"create_endpoint": "answer_only"},
+        {"external_id_on_recreate": "same"},
+    ],
+    ids=str,
+)
+def test_task_goes_on_however_aws_answers(lab, task, deploy, switches):
+    lab.switch(**switches)
+    told = deploy(**CSV)
+    assert told["failed"] is False, told["msg"]
+    made = lab.tasks()["copy"]
+    assert (made["Status"], made["TargetEndpointArn"]) == ("running", told["endpoint_arn"])
+    assert made["Starts"] == [["start-replication", checkpoint_when_deleted(lab)]]
+    assert journals_left(lab) == []
+
+
+def test_preview_shows_what_becomes_of_the_tasks(lab, task, deploy):
+    told = deploy(check=True, **CSV)
+    assert lab.writes() == []
+    assert (told["failed"], told["changed"]) == (False, True)
+    assert f"); {STEPS}.{ARNS}dev-crm: would recreate the endpoint, " in told["msg"]
+    (shown,) = [one for one in told["diff"] if one["before_header"] == "tasks"]
+    assert shown["before"]["tasks"]["copy"]["migration_type"] == "full-load-and-cdc"
+    assert shown["after"]["tasks"]["copy"]["migration_type"] == "cdc"
+
+
+def test_endpoint_is_modified_under_a_running_task(lab, deploy):
+    """Within one account DMS can modify the endpoint; its task is stopped and resumed."""
+    one = {
+        "lake_account_id": lab.dms_account,
+        "lake_assume_role_arn": lab.deployers["dms"],
+        "bucket_name": lab.journals,
+    }
+    lab.start(lab.task(deploy(**one)["endpoint_arn"], **FULL))
+    lab.forget_calls()
+    told = deploy(**one, **CSV)
+    assert (told["failed"], told["action"]) == (False, "modified"), told["msg"]
+    assert "; task copy: stopped, resumed. dev-crm: endpoint modified, connection successful." in told["msg"]
+    assert ARNS not in told["msg"]
+    made = lab.tasks()["copy"]
+    assert (made["Status"], made["MigrationType"]) == ("running", "full-load-and-cdc")
+    assert [kind for kind, _position in made["Starts"]] == ["start-replication", "resume-processing"]
+    assert "DeleteEndpoint" not in lab.calls()
+    assert format_of(lab) == "csv"
+
+
+def test_task_that_does_not_run_needs_no_replacement_for_a_modification(lab, deploy):
+    one = {
+        "lake_account_id": lab.dms_account,
+        "lake_assume_role_arn": lab.deployers["dms"],
+        "bucket_name": lab.journals,
+    }
+    lab.task(deploy(**one)["endpoint_arn"])
+    lab.forget_calls()
+    told = deploy(**one, **CSV, replace_tasks=False)
+    assert (told["failed"], told["action"]) == (False, "modified"), told["msg"]
+    assert lab.calls("PutObject", "StopReplicationTask") == []
+
+
+# Refusals, before anything is changed
+
+
+def refusal_of(lab, deploy, **variables):
+    """Why a replacement is refused, after proof that nothing was written, and that a preview says the same."""
+    lab.forget_calls()
+    told = deploy(**variables)
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    preview = deploy(check=True, **variables)
+    assert (preview["failed"], lab.writes()) == (True, [])
+    assert preview["msg"] == told["msg"]
+    return told["msg"]
+
+
+def test_tasks_need_consent(lab, task, deploy):
+    msg = refusal_of(lab, deploy, **CSV, replace_tasks=False)
+    assert (
+        f"The endpoint dev-crm has tasks, which would be touched ({STEPS}); if that is meant, set replace_tasks=true."
+        in msg
+    )
+    assert_as_before(lab)
+
+
+def test_tasks_need_a_journal(lab, task, deploy):
+    msg = refusal_of(lab, deploy, **CSV, journal_bucket="")
+    assert "name a bucket of the DMS account in journal_bucket" in msg
+    assert_as_before(lab)
+
+
+def test_loss_needs_consent(lab, task, deploy):
+    msg = refusal_of(lab, deploy, **CSV, source_log_retention=0)
+    assert "(accept=source_logs takes that)" in msg
+    assert_as_before(lab)
+    assert deploy(**CSV, source_log_retention=0, accept=["source_logs"])["failed"] is False
+
+
+def test_protected_environment_needs_a_confirmation(lab, task, deploy):
+    msg = refusal_of(lab, deploy, **CSV, **protected(lab))
+    assert msg.endswith(
+        "Environment dev is protected, and this would touch the tasks of dev-crm; if that is meant, run again with -e s3_endpoint_confirm=dev."
+    )
+    assert refusal_of(lab, deploy, **CSV, **protected(lab), confirm="prod") == msg
+    assert_as_before(lab)
+    told = deploy(**CSV, **protected(lab), confirm="dev")
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running")
+
+
+def test_all_refusals_are_said_at_once(lab, task, deploy):
+    msg = refusal_of(lab, deploy, **CSV, **protected(lab), replace_tasks=False, source_log_retention=0)
+    for part in ("accept=source_logs", "set replace_tasks=true", "s3_endpoint_confirm=dev"):
+        assert part in msg
+
+
+def test_protected_environment_without_tasks_needs_none(lab, deployed, deploy):
+    assert deploy(**CSV, **protected(lab))["action"] == "recreated"
+
+
+def test_what_is_not_declared_needs_a_journal(lab, deploy):
+    plain = {"journal_bucket": ""}
+    deploy(settings={"data_format": "parquet", "timestamp_column_name": "TIMESTAMP"}, **plain)
+    msg = refusal_of(lab, deploy, **CSV, **plain)
+    assert msg == (
+        "dev-crm would be recreated without a journal, and has what the inventory does not declare (timestamp_column_name), which would be lost if "
+        "the run were killed meanwhile; name a bucket in s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true "
+        "to do without them."
+    )
+    assert format_of(lab) == "parquet"
+    for way in ({"exact": True, **plain}, {**CSV, "settings": {**CSV["settings"], "data_format": "parquet"}}):
+        assert deploy(**{**CSV, **way})["failed"] is False
+
+
+def test_setting_that_is_not_declared_is_carried_over(lab, deploy):
+    deploy(settings={"data_format": "parquet", "timestamp_column_name": "TIMESTAMP"})
+    assert deploy(**CSV)["action"] == "recreated"
+    (endpoint,) = lab.endpoints()
+    assert endpoint["S3Settings"]["TimestampColumnName"] == "TIMESTAMP"
+
+
+def test_credentials_that_end_too_early(lab, task, deploy, monkeypatch):
+    """Nobody could roll back with them."""
+    ends = datetime.now(UTC) + timedelta(minutes=20)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
+    lab.forget_calls()
+    msg = deploy(**CSV, session_seconds=3600)["msg"]
+    assert "and 60 are wanted before anything is destroyed: get new ones." in msg
+    assert lab.writes() == []
+    assert_as_before(lab)
+    # What destroys nothing needs no such time.
+    assert deploy(session_seconds=3600)["failed"] is False
+    assert deploy(**CSV, session_seconds=600)["failed"] is False
+
+
+def test_what_would_fail_is_rehearsed_before_a_task_is_stopped(lab, task, deploy):
+    told = deploy(settings={"data_format": "csv"}, required_tags=["owner"])
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert "owner" in told["msg"]
+    lab.client("lake", "iam").tag_role(
+        RoleName="dms-s3-crm", Tags=[{"Key": "datalake.dms:deployment", "Value": "other"}]
+    )
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert "dms-s3-crm" in told["msg"]
+    assert_as_before(lab)
+
+
+# Rolled back
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        ("CreateEndpoint", "Failed to create the endpoint dev-crm: ResourceQuotaExceededFault"),
+        ("TestConnection", "Failed to test the connection"),
+        ("DeleteEndpoint", "ResourceQuotaExceededFault"),
+        ("DeleteReplicationTask", "ResourceQuotaExceededFault"),
+        ("StopReplicationTask", "ResourceQuotaExceededFault"),
+    ],
+)
+def test_failure_is_rolled_back(lab, task, deploy, operation, reason):
+    lab.fault("dms", operation, "error", "dms", **QUOTA)
+    told = deploy(**CSV)
+    assert told["failed"] is True
+    assert BACK in told["msg"]
+    assert reason in told["msg"]
+    assert_as_before(lab)
+    lab.forget_calls()
+    # And what it was is what it is: nothing is left to do.
+    assert deploy()["failed"] is False
+    assert "DeleteEndpoint" not in lab.calls()
+
+
+def test_connection_test_that_fails_is_rolled_back(lab, task, deploy):
+    told = deploy(bucket_name="no-such-bucket")
+    assert (told["failed"], told["changed"]) == (True, True)
+    assert f"{BACK}The connection test of dev-crm failed: " in told["msg"]
+    assert "NoSuchBucket" in told["msg"]
+    # It does not stay, as a new endpoint would.
+    assert "stay as they are" not in told["msg"]
+    (endpoint,) = [one for one in lab.endpoints() if one["EndpointType"] == "TARGET"]
+    assert endpoint["S3Settings"]["BucketName"] == lab.bucket
+    assert lab.tasks()["copy"]["Starts"] == [["start-replication", checkpoint_when_deleted(lab)]]
+    assert_as_before(lab)
+    assert deploy()["failed"] is False
+
+
+def test_replacement_without_a_journal_is_rolled_back_too(lab, deploy):
+    plain = {"journal_bucket": ""}
+    deploy(**plain)
+    told = deploy(**plain, bucket_name="no-such-bucket")
+    assert told["msg"].startswith(f"{BACK}The connection test of dev-crm failed: ")
+    assert lab.endpoints()[0]["S3Settings"]["BucketName"] == lab.bucket
+
+
+def test_unexpected_error_is_rolled_back_too(lab, task, deploy, monkeypatch):
+    """Whatever fails: a mistake of ours must not leave an endpoint without its tasks."""
+    ensure, calls = connection_tests.ensure, []
+
+    def mistaken(account, params, check_mode):
+        calls.append(check_mode)
+        if calls.count(False) == 1 and not check_mode:
+            raise KeyError("no such key")
+        return ensure(account, params, check_mode)
+
+    monkeypatch.setattr(connection_tests, "ensure", mistaken)
+    told = deploy(**CSV)
+    assert told["failed"] is True
+    assert BACK in told["msg"]
+    assert "no such key" in told["msg"]
+    assert_as_before(lab)
+
+
+def test_rollback_that_fails_frees_the_lock_and_says_both_reasons(lab, task, deploy):
+    lab.fault("dms", "CreateEndpoint", "error", "dms", code="ResourceQuotaExceededFault", message="the first")
+    lab.fault("dms", "CreateEndpoint", "error", "dms", code="ResourceQuotaExceededFault", message="the second")
+    told = deploy(**CSV)
+    assert (told["failed"], told["changed"]) == (True, True)
+    first, second = "dev-crm could not be replaced: ", " The rollback failed as well: "
+    assert first in told["msg"]
+    assert told["msg"].index(first) < told["msg"].index("the first") < told["msg"].index(second)
+    assert told["msg"].index(second) < told["msg"].index("the second")
+    assert told["msg"].endswith("Correct that and run deploy.yml again: the journal has endpoint and tasks.")
+    assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
+    # The next run need not wait for the lock, whoever runs it.
+    told = deploy(**CSV, run=BOB)
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running"), told["msg"]
+    assert told["msg"].endswith("The interrupted replacement was finished.")
+    assert (format_of(lab), journals_left(lab)) == ("csv", [])
+
+
+def test_rollback_without_a_journal_that_fails(lab, deploy):
+    plain = {"journal_bucket": ""}
+    deploy(**plain)
+    lab.fault("dms", "CreateEndpoint", "error", "dms", count=2, **QUOTA)
+    told = deploy(**plain, **CSV)
+    assert "The rollback failed as well: " in told["msg"]
+    assert told["msg"].endswith(
+        "Correct that and run deploy.yml again: it creates dev-crm as the inventory declares it."
+    )
+    assert deploy(**plain, **CSV)["failed"] is False
+    assert format_of(lab) == "csv"
+
+
+def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
+    lab.fault("dms", "CreateEndpoint", "error", "dms", count=2, **QUOTA)
+    denied = {"code": "AccessDenied", "message": "no more writing", "status": 403}
+    # The journal, and the positions of the tasks; the rollback proves its lock by reading.
+    lab.fault("s3", "PutObject", "error", "dms", skip=2, count=9, **denied)
+    told = deploy(**CSV)
+    assert "The rollback failed as well: " in told["msg"]
+    assert "the journal has endpoint and tasks. The lock could not be released: " in told["msg"]
+    assert "no more writing" in told["msg"]
+
+
+# Interrupted
+
+
+def interrupt(lab, deploy, operation="CreateEndpoint", run=None):
+    """Have a run lose its endpoint, its tasks and then itself; its journal stays, with its lock."""
+    replacement = lab.replacement(**({"run": run} if run else {}))
+    replacement.take_tasks_off("recreated")
+    lab.endpoint(state="absent", deployment="dev")
+    assert [one for one in lab.endpoints() if one["EndpointType"] == "TARGET"] == []
+    assert lab.tasks() == {}
+    return replacement.journal.current
+
+
+def test_interrupted_replacement_is_finished(lab, task, deploy):
+    journal = interrupt(lab, deploy)
+    told = deploy(**CSV)
+    assert (told["failed"], told["action"]) == (False, "created"), told["msg"]
+    assert told["msg"].startswith(
+        f"dev-crm: the replacement that began {journal.began} was interrupted, and is brought to its end (tasks: copy). "
+    )
+    assert told["msg"].endswith("connection successful. The interrupted replacement was finished.")
+    made = lab.tasks()["copy"]
+    assert (made["Status"], made["MigrationType"], made["TargetEndpointArn"]) == (
+        "running",
+        "cdc",
+        told["endpoint_arn"],
+    )
+    assert made["Starts"] == [["start-replication", checkpoint_when_deleted(lab)]]
+    assert (format_of(lab), journals_left(lab)) == ("csv", [])
+    assert deploy(**CSV)["changed"] is False
+
+
+def test_interrupted_replacement_is_rolled_back_where_the_inventory_is_as_before(lab, task, deploy):
+    interrupt(lab, deploy)
+    told = deploy()
+    assert told["failed"] is False, told["msg"]
+    assert told["msg"].endswith("The interrupted replacement was rolled back.")
+    assert_as_before(lab)
+
+
+def test_interrupted_replacement_that_fails_again_goes_back_to_what_was(lab, task, deploy):
+    """To the definition in the journal: there is no endpoint any more that could be read."""
+    interrupt(lab, deploy)
+    told = deploy(bucket_name="no-such-bucket")
+    assert told["failed"] is True
+    assert f"{BACK}The connection test of dev-crm failed: " in told["msg"]
+    assert_as_before(lab)
+
+
+def test_interrupted_replacement_needs_no_consent_any_more(lab, task, deploy):
+    """Its consents are in the journal; without them the tasks would be lost."""
+    interrupt(lab, deploy)
+    told = deploy(**CSV, replace_tasks=False, source_log_retention=0)
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running"), told["msg"]
+
+
+def test_replacement_that_was_interrupted_before_its_endpoint_was_deleted(lab, task, deploy):
+    lab.replacement().take_tasks_off("recreated")
+    told = deploy(**CSV)
+    assert (told["failed"], told["action"]) == (False, "recreated"), told["msg"]
+    assert (lab.tasks()["copy"]["Status"], format_of(lab), journals_left(lab)) == ("running", "csv", [])
+
+
+def test_replacement_that_was_interrupted_after_its_endpoint_was_created(lab, task, deploy):
+    interrupt(lab, deploy)
+    lab.fault("dms", "CreateReplicationTask", "error", "dms", **QUOTA)
+    told = deploy(**CSV)
+    assert (told["failed"], lab.tasks(), len(journals_left(lab))) == (True, {}, 1)
+    told = deploy(**CSV)
+    assert (told["failed"], told["action"]) == (False, "none"), told["msg"]
+    assert told["msg"].endswith("The interrupted replacement was finished.")
+    assert (lab.tasks()["copy"]["Status"], journals_left(lab)) == ("running", [])
+
+
+def test_preview_of_an_interrupted_replacement(lab, task, deploy):
+    interrupt(lab, deploy)
+    lab.forget_calls()
+    told = deploy(check=True, **CSV)
+    assert (told["failed"], told["changed"], lab.writes()) == (False, True, [])
+    assert "was interrupted, and is brought to its end (tasks: copy)." in told["msg"]
+    assert len(journals_left(lab)) == 1
+
+
+def test_lock_of_another_run_is_respected(lab, task, deploy):
+    interrupt(lab, deploy, run=BOB)
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], lab.writes()) == (True, [])
+    assert "dev-crm is being replaced by bob@desk (run b1" in told["msg"]
+    assert "playbooks/unlock.yml --limit crm" in told["msg"]
+
+
+def test_lock_of_a_dead_run_is_taken_over(lab, task, deploy):
+    interrupt(lab, deploy, run={**current_run(), "id": "dead", "started": "1"})
+    assert deploy(**CSV)["failed"] is False
+    assert journals_left(lab) == []
+
+
+@pytest.mark.parametrize("deployed_before", [False, True])
+def test_journal_that_is_none_is_not_believed(lab, deploy, deployed_before):
+    if deployed_before:
+        deploy()
+    key = f"datalake-dms/{lab.region}/dev-crm.json"
+    lab.client("dms", "s3").put_object(Bucket=lab.journals, Key=key, Body=b"{}")
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert told["msg"].startswith("The journal of dev-crm is not believed: ")
+
+
+# Postponed to a batch of their own
+
+
+def test_replacement_in_a_protected_environment_is_postponed(lab, deployed):
+    hosts = [lab.host(**CSV, **protected(lab)), lab.host("erp", **protected(lab))]
+    lab.forget_calls()
+    result = lab.deployment(hosts, postpone_replacements=True)
+    assert (result["asked"], result["postponed"], list(result["hosts"])) == (["crm", "erp"], ["crm"], ["erp"])
+    assert (result["hosts"]["erp"]["action"], format_of(lab)) == ("created", "parquet")
+    assert "DeleteEndpoint" not in lab.calls()
+    result = lab.deployment(hosts)
+    assert (result["postponed"], result["hosts"]["crm"]["action"]) == ([], "recreated")
+
+
+def test_replacement_is_not_postponed_elsewhere(lab, deployed):
+    result = lab.deployment([lab.host(**CSV)], postpone_replacements=True)
+    assert (result["postponed"], result["hosts"]["crm"]["action"]) == ([], "recreated")
+
+
+def test_preview_shows_what_would_be_postponed(lab, deployed, predicted):
+    result = predicted(lab.deployment, [lab.host(**CSV, **protected(lab))], postpone_replacements=True)
+    assert (result["postponed"], result["hosts"]["crm"]["action"]) == ([], "recreated")
+
+
+def test_interrupted_replacement_is_not_postponed(lab, task, deploy):
+    interrupt(lab, deploy)
+    host = lab.host(**CSV, **CONSENT, **protected(lab), confirm="dev")
+    result = lab.deployment([host], postpone_replacements=True)
+    assert (result["postponed"], result["hosts"]["crm"]["failed"]) == ([], False)
+    assert lab.tasks()["copy"]["Status"] == "running"
