@@ -74,6 +74,7 @@ def deployment_of(hosts: dict[str, dict[str, Any]]) -> DeployerScope:
         role_names=[f"dms-s3-{names['s3_endpoint_environment']}-*"],
         journal_bucket=names["s3_endpoint_journal_bucket"],
         journal_prefix="datalake-dms",
+        account_wide=names["s3_endpoint_account_wide"],
     )
 
 

@@ -88,25 +88,25 @@ class Runs:
         # Bucket and service roles are made by playbooks, and these go only while there is no instance.
         self.seed(replication_instance_arn=None, bucket_name=None)
         with ThreadPoolExecutor() as both:
-            list(both.map(self._deployer_access, SIDES))
+            list(both.map(self.run_deployer_access, SIDES))
             self._aws.control.clear_journal()
             list(both.map(lambda make: make(), (self._make_bucket, self._make_service_roles)))
         self.seed()
-        self._play("deploy", "--check")
-        self._play("deploy")
+        self.play("deploy", "--check")
+        self.play("deploy")
         self._run_a_task()
         self._meddle("lake")
         only = ("--limit", KEPT)
-        self._play("deploy", "--check", *only, **OTHER_FOLDER, **CONSENT)
+        self.play("deploy", "--check", *only, **OTHER_FOLDER, **CONSENT)
         self._begin_and_die()
-        self._play("verify", says="is being replaced by bob@desk")
-        self._play("remove", *only, says="is being replaced by bob@desk")
-        self._play("unlock", *only)
-        self._play("deploy", *only, **CONSENT)
-        self._play("deploy", *only, **OTHER_FOLDER, **CONSENT)
+        self.play("verify", says="is being replaced by bob@desk")
+        self.play("remove", *only, says="is being replaced by bob@desk")
+        self.play("unlock", *only)
+        self.play("deploy", *only, **CONSENT)
+        self.play("deploy", *only, **OTHER_FOLDER, **CONSENT)
         self._delete_task()
-        self._play("remove", *only)
-        self._play("remove", *only)
+        self.play("remove", *only)
+        self.play("remove", *only)
         self._prune()
 
     def there_and_back(self) -> None:
@@ -117,39 +117,39 @@ class Runs:
             self.make_roles(side)
         self._aws.control.clear_journal()
         only = ("--limit", KEPT)
-        self._play("deploy", **OTHER_WAY)
+        self.play("deploy", **OTHER_WAY)
         self._meddle("dms")
-        self._play("deploy", "--check", *only, **OTHER_WAY, **OTHER_FOLDER)
-        self._play("verify", says="role or policy differs", **OTHER_WAY)
-        self._play("deploy", *only, **OTHER_WAY, **OTHER_FOLDER)
+        self.play("deploy", "--check", *only, **OTHER_WAY, **OTHER_FOLDER)
+        self.play("verify", says="role or policy differs", **OTHER_WAY)
+        self.play("deploy", *only, **OTHER_WAY, **OTHER_FOLDER)
         self._prune(**OTHER_WAY)
         # Nobody is admitted by the bucket's policy any more, which goes.
-        self._play("deploy", *only)
-        self._play("deploy", *only, **OTHER_WAY)
+        self.play("deploy", *only)
+        self.play("deploy", *only, **OTHER_WAY)
         self._add_versions("dms", 1)
-        self._play("remove", *only, **OTHER_WAY)
+        self.play("remove", *only, **OTHER_WAY)
 
     def _prune(self, **variables: Any) -> None:
         named: dict[str, Any] = {"s3_endpoint_prune": [f"dev-{FORGOTTEN}"]}
-        self._play("prune", inventory=self._write_inventory("one", KEPT), **named, **variables)
+        self.play("prune", inventory=self._write_inventory("one", KEPT), **named, **variables)
 
     def _make_bucket(self) -> None:
         tagged: dict[str, Any] = {"landing_bucket_tags": {"owner": "us"}}
-        self._play("landing_bucket", landing_bucket_kms_key_arn="", landing_bucket_lifecycle_rules=LIFECYCLE, **tagged)
-        self._play("landing_bucket", landing_bucket_access_role_arns=[f"arn:aws:iam::{self._accounts['dms']}:role/any"])
+        self.play("landing_bucket", landing_bucket_kms_key_arn="", landing_bucket_lifecycle_rules=LIFECYCLE, **tagged)
+        self.play("landing_bucket", landing_bucket_access_role_arns=[f"arn:aws:iam::{self._accounts['dms']}:role/any"])
 
     def _make_service_roles(self) -> None:
         """New ones, and such as others made."""
-        self._play("service_roles", **ALL_SERVICE_ROLES)
-        self._play("remove_service_roles", **ALL_SERVICE_ROLES)
+        self.play("service_roles", **ALL_SERVICE_ROLES)
+        self.play("remove_service_roles", **ALL_SERVICE_ROLES)
         iam = self.by_hand("dms", "iam")
         for name in SERVICE_ROLES:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=NO_TRUST)
-        self._play("service_roles", **ALL_SERVICE_ROLES)
+        self.play("service_roles", **ALL_SERVICE_ROLES)
 
     # The playbooks
 
-    def _deployer_access(self, side: str) -> None:
+    def run_deployer_access(self, side: str) -> None:
         """As a person of that account, who is no part of what is compared."""
         given = self._credentials(side)
         keys = {
@@ -157,9 +157,9 @@ class Runs:
             "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
             "AWS_SESSION_TOKEN": given["SessionToken"],
         }
-        self._play("deployer_access", environ=keys, deployer_access_journal_kms_key_arn=self._journal_key)
+        self.play("deployer_access", environ=keys, deployer_access_journal_kms_key_arn=self._journal_key)
 
-    def _play(
+    def play(
         self,
         playbook: str,
         *arguments: str,

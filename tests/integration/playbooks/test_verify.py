@@ -54,6 +54,16 @@ def test_orphans_are_expected_none_after_hosts_that_fail(play, deployed):
     assert "There are no orphans." in said
 
 
+def test_orphans_are_shown_and_fail_after_hosts_that_drifted(play, deployed):
+    others = json.dumps({"s3_endpoint_hosts": ["crm", "erp"], "s3_endpoint_poll_interval": 0.1})
+    status, said, _changed = play("dev", "verify", "-e", others)
+    assert status == 2, said
+    shown, _recap, _rest = said.partition("TASK [Expect no orphans]")
+    assert "dev-hr" in shown.partition("Show the orphans")[2].partition("Show the results")[0]
+    assert "Run prune.yml to remove them." in said
+    assert failures(said)["localhost"] == 1
+
+
 def test_host_whose_variables_are_wrong_fails_alone(play, deployed):
     wrong = {"s3_endpoint_tags": "{{ {'crm': no_such_variable} if inventory_hostname == 'crm' else s3_tags }}"}
     tags = {"s3_tags": "{{ {'environment': 'dev', 'source': inventory_hostname, 'managed-by': 'datalake.dms'} }}"}

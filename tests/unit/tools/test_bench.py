@@ -21,7 +21,7 @@ import figures
 import plot
 import specs
 import tables
-from figures import FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, Figure, Measurement, Measurements
+from figures import FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, VERIFY, Figure, Measurement, Measurements
 from world import world
 
 pytestmark = pytest.mark.once
@@ -99,6 +99,7 @@ def test_named_figures():
             took(OURS, FRESH, 200.0, size=1000, peak_mb=450.0),
             took(OURS, UNCHANGED, 50.0, size=1000, peak_mb=300.0),
             took(OURS, LIMIT, 1.0, calls={"dms dms DescribeEndpoints": 3}),
+            took(OURS, VERIFY, 2.2, calls={"lake iam GetPolicy": 37, "dms dms DescribeEndpoints": 2, "lake sts X": 4}),
             took(
                 OURS,
                 FRESH,
@@ -122,6 +123,8 @@ def test_named_figures():
             "peak_mb_1000": 450.0,
             "throttled_over_limit_1000": 1.2,
             "calls_limit_one": 3,
+            "verify_over_unchanged_36": 1.1,
+            "calls_verify_36": 3,
         }
     )
     assert figures.GOALS.keys() == found.keys()
