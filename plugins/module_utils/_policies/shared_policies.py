@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,21 +88,41 @@ class Patience:
 
 
 class _Freshness:
-    """Refuses to send what was read too long ago, at each try of botocore's."""
+    """Refuses to send what was read too long ago, at each try of botocore's.
+
+    Threads share a client, and with it what is registered there: what is refused is what this thread sends for this policy.
+    """
 
     def __init__(self, client: Any, operations: tuple[str, ...], longest: float):
         self._longest, self._read_at = longest, float("-inf")
         service = client.meta.service_model.service_id.hyphenize()
-        for operation in operations:
-            client.meta.events.register(f"before-send.{service}.{operation}", self._check)
+        with _REGISTERING:
+            for operation in operations:
+                event = f"before-send.{service}.{operation}"
+                client.meta.events.register(event, _refuse_stale, unique_id=f"datalake-dms.{event}")
 
     def begin(self) -> None:
         """A read begins now."""
         self._read_at = time.monotonic()
 
-    def _check(self, **_sent: Any) -> None:
-        if time.monotonic() - self._read_at > self._longest:
-            raise _StaleRead
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """What this thread sends meanwhile is refused once the read is too long ago."""
+        _SENDING.until = self._read_at + self._longest
+        try:
+            yield
+        finally:
+            _SENDING.until = math.inf
+
+
+_REGISTERING = threading.Lock()
+# Until when (time.monotonic) this thread may send the policy that it has at hand.
+_SENDING = threading.local()
+
+
+def _refuse_stale(**_sent: Any) -> None:
+    if time.monotonic() > getattr(_SENDING, "until", math.inf):
+        raise _StaleRead
 
 
 class BucketPolicy:
@@ -123,10 +145,11 @@ class BucketPolicy:
             return None
 
     def write(self, policy: Policy | None) -> None:
-        if policy is None:
-            self._client.delete_bucket_policy(**self._place)
-        else:
-            self._client.put_bucket_policy(**self._place, Policy=compact(policy))
+        with self._freshness.kept():
+            if policy is None:
+                self._client.delete_bucket_policy(**self._place)
+            else:
+                self._client.put_bucket_policy(**self._place, Policy=compact(policy))
 
 
 class KeyPolicy:
@@ -149,7 +172,8 @@ class KeyPolicy:
             raise DatalakeError(
                 message=f"The {self.what} would be empty, which KMS does not take; give it a statement for its own account first."
             )
-        self._client.put_key_policy(**self._place, Policy=compact(policy))
+        with self._freshness.kept():
+            self._client.put_key_policy(**self._place, Policy=compact(policy))
 
 
 def read_policy(store: PolicyStore) -> Policy | None:
