@@ -87,6 +87,10 @@ class Patience:
     iam_propagation_timeout: float
 
 
+# Writes policies as their merges say, until they stay so: write_until_settled, or what goes through it.
+Write = Callable[[list[tuple[PolicyStore, Merge]], Patience], None]
+
+
 class _Freshness:
     """Refuses to send what was read too long ago, at each try of botocore's.
 
