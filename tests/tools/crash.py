@@ -63,7 +63,7 @@ class Scenario:
 
 
 # The other way of access.
-MOVED = {**CHANGED, "s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 1.0}
+MOVED = {**CHANGED, "s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 0.3}
 
 SCENARIOS: dict[str, Scenario] = {
     "first deployment": Scenario(run=("deploy", {})),

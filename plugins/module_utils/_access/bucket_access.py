@@ -27,6 +27,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_poli
     Patience,
     Policy,
     PolicyStore,
+    Write,
     read_policy,
     write_until_settled,
 )
@@ -65,10 +66,12 @@ class _Part:
         return wanted
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def ensure(
+    account: Account, params: dict[str, Any], check_mode: bool, write: Write = write_until_settled
+) -> dict[str, Any]:
     """Bring our statements in the policies of bucket and key into the state that the parameters ask for.
 
-    :param params: the options of dms_bucket_access.
+    :param params: the options of dms_bucket_access. :param write: how the policies are written, see shared_writes.py.
     :returns: the module's result: changed, diff, sid, bucket_statement, key_statement, policy_findings, warnings.
     :raises DatalakeError: a wrong option, a statement of others in the way, or no room, before anything is changed. AnsibleAWSError: a
         call failed.
@@ -87,9 +90,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
     differing = {resource: part for resource, part in parts.items() if before[resource] != after[resource]}
     policy_findings, warnings = access_analyzer.validate(account, _policies_to_write(differing, params), params)
     if differing and not check_mode:
-        write_until_settled(
-            [(part.store, functools.partial(_Part.merged, part)) for part in differing.values()], patience
-        )
+        write([(part.store, functools.partial(_Part.merged, part)) for part in differing.values()], patience)
     return {
         "changed": bool(differing),
         "diff": {"before": before, "after": after},

@@ -19,8 +19,9 @@ class Slots:
     """A number of slots for threads. Whoever comes back from a wait is served before those that have not begun, so that work begun is done first."""
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = self._free = count
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         # Those that wait for a slot; each is told by an event that one is its own.
         self._returning: deque[threading.Event] = deque()
         self._beginning: deque[threading.Event] = deque()
@@ -45,6 +46,11 @@ class Slots:
         finally:
             self._take(self._returning)
 
+    def wait_until_idle(self, longest: float) -> None:
+        """Wait until no thread works, or has to wait for a slot, but for `longest` seconds at most."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._free == self._count, longest)
+
     def _take(self, queue: deque[threading.Event]) -> None:
         with self._lock:
             if self._free:
@@ -62,17 +68,19 @@ class Slots:
                 queue.popleft().set()
             else:
                 self._free += 1
+                if self._free == self._count:
+                    self._idle.notify_all()
 
 
 @contextlib.contextmanager
-def given_back() -> Iterator[None]:
-    """Let another thread have this one's slot while this one waits. Does nothing in a thread that holds none, or that keeps it."""
+def given_back() -> Iterator[Slots | None]:
+    """Let another thread have this one's slot while this one waits; the slots, or None in a thread that holds none, or that keeps it."""
     slots: Slots | None = getattr(_THREAD, "slots", None)
     if slots is None:
-        yield
+        yield None
         return
     with kept(), slots.without():
-        yield
+        yield slots
 
 
 @contextlib.contextmanager

@@ -184,7 +184,8 @@ class EndpointDeployment:
         self.record.add("role", self.access)
         if self.host.access_mode == BUCKET_POLICY:
             options = bucket_access_options(self.host, self.endpoint["settings"], self.access["role"]["arn"])
-            result = bucket_access.ensure(self.reads.account(self.host.lake), options, self.check_mode)
+            lake = self.reads.account(self.host.lake)
+            result = bucket_access.ensure(lake, options, self.check_mode, lake.policy_writes.write)
             self.statements = self.record.add("bucket_access", result)
 
     def _ensure_tested(self) -> None:

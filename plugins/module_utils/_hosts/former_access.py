@@ -105,9 +105,8 @@ def withdraw(
             "bucket_name": store.bucket_name,
             "server_side_encryption_kms_key_id": store.kms_key_arn,
         }
-        result = bucket_access.ensure(
-            reads.account(host.lake), validated(bucket_access.ARGUMENT_SPEC, options), check_mode
-        )
+        lake, options = reads.account(host.lake), validated(bucket_access.ARGUMENT_SPEC, options)
+        result = bucket_access.ensure(lake, options, check_mode, lake.policy_writes.write)
         record.add(f"statements of {store.bucket_name or store.kms_key_arn}", result)
 
 

@@ -63,12 +63,12 @@ class SharedReads:
         """A sentence for each read that failed."""
         return sorted({explain(answer) for answer in self._answers.values() if isinstance(answer, Exception)})
 
-    def account(self, connection: Connection) -> Account:
+    def account(self, connection: Connection) -> SharedAccount:
         """The account of a connection.
 
         :raises DatalakeError: options that can't be.
         """
-        account: Account = self.read_once(["account", asdict(connection)], lambda: _account(connection))
+        account: SharedAccount = self.read_once(["account", asdict(connection)], lambda: _account(connection))
         return account
 
     def role_names(self, connection: Connection, path: str) -> set[str]:
@@ -178,7 +178,7 @@ def _endpoints(client: Any) -> dict[str, Operation]:
     return {"describe_endpoints": held_endpoints(endpoints), "list_tags_for_resource": held_tags(tags)}
 
 
-def _account(connection: Connection) -> Account:
+def _account(connection: Connection) -> SharedAccount:
     params = validated({}, connection.options())
     problem = assume_role_problem(params)
     if problem:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,32 +87,45 @@ class Patience:
     iam_propagation_timeout: float
 
 
-_READ = threading.local()
+# Writes policies as their merges say, until they stay so: write_until_settled, or what goes through it.
+Write = Callable[[list[tuple[PolicyStore, Merge]], Patience], None]
 
 
 class _Freshness:
     """Refuses to send what was read too long ago, at each try of botocore's.
 
-    Threads share a client, and each works on one policy after the other, so that the time is the thread's, and not the client's.
+    Threads share a client, and with it what is registered there: what is refused is what this thread sends for this policy.
     """
 
     def __init__(self, client: Any, operations: tuple[str, ...], longest: float):
-        self._longest = longest
+        self._longest, self._read_at = longest, float("-inf")
         service = client.meta.service_model.service_id.hyphenize()
-        for operation in operations:
-            event = f"before-send.{service}.{operation}"
-            client.meta.events.register(event, _refuse_stale, unique_id=f"{__name__}.{operation}")
+        with _REGISTERING:
+            for operation in operations:
+                event = f"before-send.{service}.{operation}"
+                client.meta.events.register(event, _refuse_stale, unique_id=f"datalake-dms.{event}")
 
     def begin(self) -> None:
         """A read begins now."""
-        _READ.is_fresh_until = time.monotonic() + self._longest
+        self._read_at = time.monotonic()
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """What this thread sends meanwhile is refused once the read is too long ago."""
+        _SENDING.until = self._read_at + self._longest
+        try:
+            yield
+        finally:
+            _SENDING.until = math.inf
+
+
+_REGISTERING = threading.Lock()
+# Until when (time.monotonic) this thread may send the policy that it has at hand.
+_SENDING = threading.local()
 
 
 def _refuse_stale(**_sent: Any) -> None:
-    """
-    :raises _StaleRead: what is to be written was read too long ago, or never.
-    """
-    if time.monotonic() > getattr(_READ, "is_fresh_until", float("-inf")):
+    if time.monotonic() > getattr(_SENDING, "until", math.inf):
         raise _StaleRead
 
 
@@ -135,10 +149,11 @@ class BucketPolicy:
             return None
 
     def write(self, policy: Policy | None) -> None:
-        if policy is None:
-            self._client.delete_bucket_policy(**self._place)
-        else:
-            self._client.put_bucket_policy(**self._place, Policy=compact(policy))
+        with self._freshness.kept():
+            if policy is None:
+                self._client.delete_bucket_policy(**self._place)
+            else:
+                self._client.put_bucket_policy(**self._place, Policy=compact(policy))
 
 
 class KeyPolicy:
@@ -161,7 +176,8 @@ class KeyPolicy:
             raise DatalakeError(
                 message=f"The {self.what} would be empty, which KMS does not take; give it a statement for its own account first."
             )
-        self._client.put_key_policy(**self._place, Policy=compact(policy))
+        with self._freshness.kept():
+            self._client.put_key_policy(**self._place, Policy=compact(policy))
 
 
 def read_policy(store: PolicyStore) -> Policy | None:

@@ -248,7 +248,7 @@ CASES: dict[str, Case] = {
     "failed_task": Case(by_hand=have_a_task_fail, changed={}, verified=True),
     "moved_and_back": Case(
         by_hand=run_a_task,
-        changed={"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 1.0},
+        changed={"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": 0.3},
         faults=(TEST_FAILS,),
     ),
     "foreign_task": Case(

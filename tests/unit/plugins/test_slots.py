@@ -93,3 +93,23 @@ def test_slot_comes_back_after_an_error(pool):
 def test_thread_without_a_slot_gives_none_back():
     with given_back(), kept(), given_back():
         pass
+
+
+def test_idle_is_when_nobody_works_or_waits_for_a_slot(pool):
+    slots, go_on = Slots(2), threading.Event()
+
+    def work():
+        with slots.taken():
+            assert go_on.wait(LONG)
+
+    with slots.taken(), given_back() as others:
+        assert others is slots
+        others.wait_until_idle(LONG)
+        futures = [pool.submit(work) for _number in range(3)]
+        while not slots._beginning:
+            go_on.wait(0.001)
+        others.wait_until_idle(0.01)
+        assert not any(future.done() for future in futures)
+        go_on.set()
+        others.wait_until_idle(LONG)
+    assert [future.result(LONG) for future in futures] == [None] * 3
