@@ -49,12 +49,14 @@ class Case:
     throttled: bool = False
     # Which of its steps, see contenders.steps.
     scope: Scope = "compared"
+    # How long a connection test takes, None for none.
+    test_seconds: float | None = None
 
 
 def main(arguments: list[str]) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.quick:
-        chosen.sizes, chosen.runs, chosen.latencies, chosen.throttled = (1, 36), 1, (), ()
+        chosen.sizes, chosen.runs, chosen.latencies, chosen.throttled, chosen.tested = (1, 36), 1, (), (), ()
         chosen.only = (OURS, EMPTY, FLOOR, "peer-hosts")
     scope: Scope = "counted" if chosen.quick else "all"
     began, load_before = time.time(), round(os.getloadavg()[0], 1)
@@ -67,7 +69,10 @@ def main(arguments: list[str]) -> int:
     try:
         with world() as place:
             for run in range(1, chosen.runs + 1):
-                for case in cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope, chosen.brief):
+                found = cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope, chosen.brief)
+                # Waiting takes the same time in each run.
+                found += tested_cases(chosen.only, chosen.tested) if run == 1 else []
+                for case in found:
                     if not _takes_minutes(case, measured):
                         measured += _measure(place, case, run, problems)
     except KeyboardInterrupt:
@@ -85,7 +90,7 @@ def earlier(measurements: list[dict[str, Any]]) -> list[Measurement]:
 
 def _takes_minutes(case: Case, measured: list[Measurement]) -> bool:
     """Whether a run before has told that one has to do."""
-    conditions = (case.contender, FRESH, case.size, case.latency_ms, case.throttled)
+    conditions = (case.contender, FRESH, case.size, case.latency_ms, case.throttled, case.test_seconds)
     return any(one.wall > ONCE_ABOVE_SECONDS and one.key == conditions for one in measured)
 
 
@@ -105,6 +110,11 @@ def cases(
     return found + [Case(name, size, throttled=True) for size in throttled for name in quick]
 
 
+def tested_cases(only: tuple[str, ...], tested: tuple[int, ...]) -> list[Case]:
+    """Ours with connection tests that take so long (seconds)."""
+    return [Case(OURS, LATENCY_SIZE, test_seconds=seconds) for seconds in tested if OURS in only]
+
+
 def _largest(contender: str, brief: bool) -> float:
     """The most endpoints that a contender makes."""
     if brief and contender in SLOWEST:
@@ -113,7 +123,7 @@ def _largest(contender: str, brief: bool) -> float:
 
 
 def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterator[Measurement]:
-    place.begin(case.size, case.latency_ms, case.throttled)
+    place.begin(case.size, case.latency_ms, case.throttled, case.test_seconds)
     for step in contenders.steps(case.contender, place, case.scope):
         if run > 1 and step.name in PREFLIGHT.values():
             continue
@@ -122,7 +132,8 @@ def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterato
         taken, aws_cpu, calls, throttled_calls = place.measure(step.command, step.environ)
         named = f"{case.contender}, {step.name}, {case.size} endpoints"
         print(
-            f"run {run}: {named}, {case.latency_ms} ms{', throttled' if case.throttled else ''}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU-s, "
+            f"run {run}: {named}, {case.latency_ms} ms{', throttled' if case.throttled else ''}"
+            f"{'' if case.test_seconds is None else f', tests of {case.test_seconds} s'}: {taken.wall:.1f} s, {taken.cpu:.1f} CPU-s, "
             f"{taken.peak_mb:.0f} MB, {sum(calls.values())} calls",
             flush=True,
         )
@@ -146,6 +157,7 @@ def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterato
             aws_cpu=aws_cpu,
             calls=dict(sorted(calls.items())),
             throttled_calls=dict(throttled_calls),
+            test_seconds=case.test_seconds,
         )
         if wrong:
             return
@@ -188,6 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latencies", type=numbers, default=(20, 100), help="milliseconds per call, at 36 endpoints")
     parser.add_argument(
         "--throttled", type=numbers, default=(120, 1000), help="sizes measured under DMS's throttle, of ours and floor"
+    )
+    parser.add_argument(
+        "--tested", type=numbers, default=(0, 30), help="seconds per connection test, at 36 endpoints, ours once"
     )
     parser.add_argument(
         "--add", action="store_true", help="add to what --output has: of the same machine, in the same state"

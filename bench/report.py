@@ -90,6 +90,8 @@ def _markdown(machine: Machine, measured: Measurements, figures: dict[str, Figur
         tables.latencies(measured),
         "From nothing under DMS's throttle, as a multiple of what the bucket alone takes for the calls that were made:",
         tables.throttled(measured, THROTTLE["burst"], THROTTLE["refill"]),
+        "36 endpoints from nothing by ours, each with a connection test that takes so long; polls are DescribeConnections:",
+        tables.tested(measured),
         "## Memory",
         "The highest sum of the processes' PSS, in MB:",
         tables.memory(measured),

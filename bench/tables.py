@@ -24,6 +24,7 @@ from figures import (
     Measurement,
     Measurements,
     by_service,
+    counted_calls,
     cpu_beyond_empty,
     figure,
     ratio,
@@ -115,6 +116,18 @@ def throttled(measured: Measurements, burst: float, refill: float) -> str:
             refused = figure(sum(one.throttled_calls.values()) for one in runs)
             rows.append([str(size), name, _text(multiples, 2), _text(refused, 0)])
     return table(["endpoints", "", "time over the bucket's", "calls throttled"], rows)
+
+
+def tested(measured: Measurements) -> str:
+    rows = []
+    for seconds in measured.tests():
+        runs = measured.of(OURS, FRESH, 36, test_seconds=seconds)
+        polls = [one.calls.get("dms dms DescribeConnections", 0) for one in runs]
+        more = [one.wall - without.wall for one, without in zip(runs, measured.of(OURS, FRESH, 36), strict=False)]
+        calls = counted_calls(runs, measured.of(OURS, PREFLIGHT[FRESH], 36))
+        each = figure(value / 36 for value in (calls.median, calls.low, calls.high)) if calls else None
+        rows.append([f"{seconds:g} s", _text(each, 2), _text(figure(polls), 0), _text(figure(more))])
+    return table(["a test takes", "calls per endpoint", "polls in all", "seconds more than untested"], rows)
 
 
 def memory(measured: Measurements) -> str:

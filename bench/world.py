@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import deployer_role_arn
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import DEPLOYER
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_tests import TESTED_TAG
 from embedded_aws import Control
 from landscape import deployment_of, environment_of, hosts_of
 from measure import Taken, cpu_seconds, run
@@ -29,12 +30,10 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 DEV = CHECKOUT / "inventories" / "dev"
 # AWS DMS user guide, "API request throttling": calls at once, and calls per second, for an account and region.
 THROTTLE = {"burst": 200, "refill": 8}
-# Journals of what replaces an endpoint stay, as in the inventories that the collection ships; connections are tested by no contender.
-GROUP = {
-    "s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}",
-    "s3_endpoint_replication_instance_arn": "",
-    "s3_endpoint_account_wide": True,
-}
+# Journals of what replaces an endpoint stay, as in the inventories that the collection ships.
+GROUP = {"s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}", "s3_endpoint_account_wide": True}
+# Connections are tested by no contender, but where that is measured.
+UNTESTED = {"s3_endpoint_replication_instance_arn": ""}
 CHANGED_SETTINGS = "{{ s3_endpoint_parquet | combine({'cdc_max_batch_interval': 30}) }}"
 _SERVER_LIFETIME = 24 * 3600
 
@@ -51,9 +50,14 @@ class World:
         self._environ = {**_own_environ(), **server["environ"]}
         self._control = Control(server["url"])
         self._accounts: dict[str, str] = {}
+        self._is_tested = False
 
-    def begin(self, size: int, latency_ms: int = 0, throttled: bool = False) -> None:
-        """Empty accounts, an inventory of `size` endpoints, and how the embedded AWS answers."""
+    def begin(self, size: int, latency_ms: int = 0, throttled: bool = False, test_seconds: float | None = None) -> None:
+        """Empty accounts, an inventory of `size` endpoints, and how the embedded AWS answers.
+
+        :param test_seconds: how long a connection test takes; None for none.
+        """
+        self._is_tested = test_seconds is not None
         self.write_inventory(size)
         hosts = hosts_of(self.inventory)
         # Inventories make the ARNs of the roles to assume out of other variables, which nobody but Ansible reads.
@@ -70,6 +74,8 @@ class World:
         self._control.seed({"environments": [landscape]})
         # Which whoever has as many endpoints has had AWS raise.
         self._control.set_switches(lake, roles_quota=5000)
+        if self._is_tested:
+            self._control.set_switches(dms, test_polls=0, test_seconds=test_seconds)
         if throttled:
             self._control.set_switches(dms, dms_throttle=THROTTLE)
         if latency_ms:
@@ -82,7 +88,8 @@ class World:
         if not (group_vars / "all").is_symlink():
             (group_vars / "all").symlink_to(DEV / "group_vars" / "all")
         # Beside the hosts, they would give way to those for all.
-        (group_vars / "s3_endpoints.json").write_text(json.dumps(GROUP))
+        group = GROUP if self._is_tested else {**GROUP, **UNTESTED}
+        (group_vars / "s3_endpoints.json").write_text(json.dumps(group))
         hosts: dict[str, dict[str, str]] = {f"source_{number:04}": {} for number in range(1, size + 1)}
         if one_changed:
             hosts["source_0001"]["s3_endpoint_settings"] = CHANGED_SETTINGS
@@ -107,6 +114,10 @@ class World:
     def differences(self, endpoint_tags: bool) -> list[str]:
         """Where the accounts are not as the specs say."""
         states = {side: self._control.state(account) for account, side in self._accounts.items()}
+        if self._is_tested:
+            # Which tells when that was.
+            for endpoint in states["dms"]["endpoints"]:
+                endpoint["Tags"].pop(TESTED_TAG, None)
         return differences(self.specs, states["dms"], states["lake"], endpoint_tags)
 
 

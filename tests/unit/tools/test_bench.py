@@ -160,6 +160,24 @@ def test_brief_leaves_out_what_takes_longest():
     assert [(case.size, case.latency_ms) for case in cases if case.contender == OURS] == [(36, 0), (120, 0), (36, 20)]
 
 
+def test_connection_tests_are_a_row_of_their_own():
+    tested = {"dms dms DescribeConnections": 9, "dms dms CreateEndpoint": 36, "lake iam GetRole": 4}
+    measured = Measurements(
+        [
+            took(OURS, FRESH, 5.0),
+            took(OURS, FRESH, 40.0, test_seconds=30, calls=tested),
+            took(OURS, PREFLIGHT[FRESH], 1.0, calls={"lake iam GetRole": 4}),
+        ]
+    )
+    assert measured.sizes(OURS, FRESH) == [36]
+    assert figures.walls(measured.of(OURS, FRESH, 36)) == [5.0]
+    assert tables.tested(measured).splitlines()[-1] == "| 30 s | 1.25 | 9 | 35.0 |"
+    assert figures.named(measured, burst=200, refill=8)["calls_per_tested_endpoint"].median == 1.25
+    cases = compare.tested_cases((OURS, FLOOR), (0, 30))
+    assert [(case.contender, case.test_seconds) for case in cases] == [(OURS, 0), (OURS, 30)]
+    assert compare.tested_cases((FLOOR,), (0, 30)) == []
+
+
 def test_what_takes_minutes_from_nothing_is_measured_once():
     measured = [took(OURS, FRESH, 61.0), took(OURS, UNCHANGED, 61.0, size=12), took(FLOOR, FRESH, 59.0)]
     cases = compare.cases((OURS, FLOOR), (12, 36), (), (), "all")
