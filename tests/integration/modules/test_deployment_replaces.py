@@ -373,11 +373,11 @@ def test_unexpected_error_is_rolled_back_too(lab, task, deploy, monkeypatch):
     """Whatever fails: a mistake of ours must not leave an endpoint without its tasks."""
     ensure, calls = connection_tests.ensure, []
 
-    def mistaken(account, params, check_mode):
+    def mistaken(account, params, check_mode, *more):
         calls.append(check_mode)
         if calls.count(False) == 1 and not check_mode:
             raise KeyError("no such key")
-        return ensure(account, params, check_mode)
+        return ensure(account, params, check_mode, *more)
 
     monkeypatch.setattr(connection_tests, "ensure", mistaken)
     told = deploy(**CSV)

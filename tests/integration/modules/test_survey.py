@@ -146,7 +146,7 @@ def test_declaration_with_a_secret_is_not_told(lab):
     secret = lab.host("erp", extra_connection_attributes="password=very-hidden-thing;")
     result = lab.survey([lab.host(), secret])
     assert result["to_deploy"] == ["crm", "erp"]
-    assert result["declared"] == {"crm": lab.host()}
+    assert result["declared"] == {"crm": {**lab.host(), "known_absent": ["endpoint", "access"]}}
     assert "very-hidden-thing" not in json.dumps(result)
 
 

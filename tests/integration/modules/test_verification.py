@@ -124,8 +124,8 @@ def test_dms_is_read_once_for_all(lab):
         "HeadBucket",
     )
     assert sorted(lab.calls(*once)) == sorted(once)
-    # No call tells the tags of many policies.
-    assert len(lab.calls("GetRole")) == len(lab.calls("GetPolicy")) == 5
+    # No call has the tags of many policies.
+    assert (len(lab.calls("GetRole")), len(lab.calls("GetPolicy"))) == (0, 5)
 
 
 # The endpoint
@@ -463,7 +463,8 @@ def test_denied_read_of_a_role_is_the_failure_of_one_host(lab, deployed):
     deploy(lab, "erp")
     message = "User: x is not authorized to perform: iam:GetRole"
     lab.fault("iam", "GetRole", "error", "lake", code="AccessDenied", message=message)
-    told = lab.verification([lab.host(), lab.host("erp")], parallel=1)["hosts"]
+    one_by_one = {"account_wide": False}
+    told = lab.verification([lab.host(**one_by_one), lab.host("erp", **one_by_one)], parallel=1)["hosts"]
     assert (told["crm"]["failed"], told["erp"]["failed"]) == (True, False)
     assert "grant it to the credentials" in told["crm"]["msg"]
 
