@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any
 
-from .dms_backend import Dms, Task, now
+from .backend import Dms, Task, now
 
 START, RESUME, RELOAD = "start-replication", "resume-processing", "reload-target"
 CHECKPOINT = re.compile(r"checkpoint:V1#(\d+)#")

@@ -13,11 +13,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import moto_seams
-from .arns import partition_of_region
+from .. import moto_seams
+from ..arns import partition_of_region
+from ..server.wire import AwsError, Call
 from .policy_documents import Kind, named_principals, problem_of
 from .propagation import RoleKey
-from .wire import AwsError, Call
 
 # Quotas of IAM and STS in characters without white space, and in number.
 TRUST_SIZE, POLICY_SIZE, ROLE_INLINE_SIZE, POLICIES_PER_ROLE = 2048, 6144, 10240, 10

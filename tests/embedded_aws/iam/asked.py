@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import moto_seams
-from .arns import partition_of_region
-from .wire import Call
+from .. import moto_seams
+from ..arns import partition_of_region
+from ..server.wire import Call
 
 Context = dict[str, str | list[str]]
 

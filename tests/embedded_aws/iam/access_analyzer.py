@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .iam_evaluation import as_list
+from ..server.wire import Answer, AwsError, Call
+from .evaluation import as_list
 from .policy_documents import Kind, problem_of
-from .wire import Answer, AwsError, Call
 
 KIND_OF_TYPE: dict[str, Kind] = {
     "IDENTITY_POLICY": "identity",

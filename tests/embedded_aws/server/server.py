@@ -12,9 +12,9 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ..moto_seams import MotoRequestHandler
 from .application import Application
 from .control import Control
-from .moto_seams import MotoRequestHandler
 from .world import World
 
 DEFAULT_REGION = "eu-central-1"

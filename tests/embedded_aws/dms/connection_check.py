@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .arns import account_of, partition_of
-from .iam_evaluation import Access, Principal, refusal, trust_admits
+from ..arns import account_of, partition_of
+from ..iam.evaluation import Access, Principal, refusal, trust_admits
 from .s3_endpoint_settings import fold
 
 DMS = "dms.amazonaws.com"

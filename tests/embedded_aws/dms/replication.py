@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import moto_seams
-from .connection_check import dms_access
-from .dms_backend import (
+from .. import moto_seams
+from ..iam.evaluation import trust_admits
+from ..server.wire import AwsError
+from .backend import (
     Dms,
     Parameters,
     Resource,
@@ -26,8 +27,7 @@ from .dms_backend import (
     page,
     select,
 )
-from .iam_evaluation import trust_admits
-from .wire import AwsError
+from .connection_check import dms_access
 
 INSTANCE_FILTERS = {
     "replication-instance-arn": member("ReplicationInstanceArn"),

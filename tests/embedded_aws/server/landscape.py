@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import moto_seams
-from .arns import partition_of_region
-from .authorization import ALLOW_ALL
+from .. import moto_seams
+from ..arns import partition_of_region
+from ..iam.authorization import ALLOW_ALL
 from .switches import SWITCHES, check_switch
 
 DEFAULT_AUTOMATION = {

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import moto_seams
-from .arns import account_of, partition_of_region
+from .. import moto_seams
+from ..arns import account_of, partition_of_region
+from ..server.wire import AwsError, Call
 from .asked import Asked, asked, bucket_and_key
-from .iam_evaluation import Access, refusal
+from .evaluation import Access, refusal
 from .identity import Caller
-from .wire import AwsError, Call
 
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 # (code, HTTP status) by protocol; EC2 has a code of its own.

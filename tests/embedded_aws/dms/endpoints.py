@@ -9,10 +9,11 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from ..arns import account_of
+from ..iam.evaluation import trust_admits
+from ..server.wire import AwsError
 from . import s3_endpoint_settings as s3
-from .arns import account_of
-from .connection_check import dms_access
-from .dms_backend import (
+from .backend import (
     Dms,
     Endpoint,
     Handshake,
@@ -29,8 +30,7 @@ from .dms_backend import (
     page,
     select,
 )
-from .iam_evaluation import trust_admits
-from .wire import AwsError
+from .connection_check import dms_access
 
 FILTERS = {
     "endpoint-arn": member("EndpointArn"),

@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from . import connection_check, moto_seams
+from .. import moto_seams
+from ..arns import account_of
+from ..server.wire import AwsError
+from . import connection_check
 from . import s3_endpoint_settings as s3
-from .arns import account_of
-from .dms_backend import (
+from .backend import (
     ENDPOINTS_PER_INSTANCE,
     Connection,
     Dms,
@@ -25,8 +27,7 @@ from .dms_backend import (
     page,
     select,
 )
-from .dms_endpoints import role_of
-from .wire import AwsError
+from .endpoints import role_of
 
 FILTERS = {"endpoint-arn": member("EndpointArn"), "replication-instance-arn": member("ReplicationInstanceArn")}
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
-from .arns import account_of, partition_of
-from .iam_evaluation import Access, trust_admits
+from ..arns import account_of, partition_of
+from ..server.switches import Switches
+from ..server.wire import Answer, AwsError, Call
+from .evaluation import Access, trust_admits
 from .identity import Caller, Sessions
 from .propagation import Propagation
-from .switches import Switches
-from .wire import Answer, AwsError, Call
 
 ROLE_ARN = re.compile(r"arn:(?P<partition>[^:]+):iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[\w+=,.@-]+)")
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")

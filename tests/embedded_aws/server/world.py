@@ -9,24 +9,22 @@ import threading
 import uuid
 from typing import Any
 
-from . import (
-    dms_connections,
-    dms_endpoints,
-    dms_event_subscriptions,
-    dms_replication,
-    dms_responses,
-    dms_task_runs,
-    landscape,
-    moto_seams,
-    recording,
-)
-from .arns import account_of, region_of
-from .authorization import Authorization
-from .dms_backend import Dms, find
+from .. import moto_seams
+from ..arns import account_of, region_of
+from ..dms import connections as dms_connections
+from ..dms import endpoints as dms_endpoints
+from ..dms import event_subscriptions as dms_event_subscriptions
+from ..dms import recording
+from ..dms import replication as dms_replication
+from ..dms import responses as dms_responses
+from ..dms import task_runs as dms_task_runs
+from ..dms.backend import Dms, find
+from ..iam.authorization import Authorization
+from ..iam.identity import Sessions
+from ..iam.propagation import Propagation, RoleKey
+from . import landscape
 from .faults import Faults, TokenBuckets
-from .identity import Sessions
 from .journal import Journal
-from .propagation import Propagation, RoleKey
 from .switches import Switches
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .arns import account_of, partition_of
-from .switches import Switches
+from ..arns import account_of, partition_of
+from ..server.switches import Switches
 
 RoleKey = tuple[str, str, str]
 """Partition, account, role name; the name is unique within an account."""

@@ -14,16 +14,19 @@ from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Any
 
-from . import access_analyzer, bucket_access, dms_responses, iam_rules, moto_seams
-from .arns import partition_of_region
+from .. import moto_seams
+from ..arns import partition_of_region
+from ..dms import responses as dms_responses
+from ..iam import access_analyzer, bucket_access
+from ..iam import rules as iam_rules
+from ..iam.evaluation import UnsupportedPolicy
+from ..iam.identity import Caller, authenticate
+from ..iam.sts import Sts
+from ..moto_seams import MotoApplication, operation_name
 from .control import CONTROL_PATH
 from .control_api import ControlApi
 from .faults import ERRORS, MESSAGES, Fault
-from .iam_evaluation import UnsupportedPolicy
-from .identity import Caller, authenticate
-from .moto_seams import MotoApplication, operation_name
 from .process_tree import kill_tree
-from .sts import Sts
 from .wire import Answer, AwsError, Call, read_body, read_call, render_error
 from .world import World
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import dms_connections
-from . import dms_task_runs as runs
-from .dms_backend import (
+from ..server.wire import AwsError
+from . import connections
+from . import task_runs as runs
+from .backend import (
     Dms,
     Parameters,
     Task,
@@ -28,7 +29,6 @@ from .dms_backend import (
     page,
     select,
 )
-from .wire import AwsError
 
 FILTERS = {
     "replication-task-arn": member("ReplicationTaskArn"),
@@ -173,7 +173,7 @@ def _check_start_type(task: Task, kind: str) -> None:
 def _check_connection(dms: Dms, task: Task) -> None:
     pair = (task.shape["ReplicationInstanceArn"], task.shape["TargetEndpointArn"])
     connection = dms.connections.get(pair)
-    if connection is None or dms_connections.shape_of(connection)["Status"] != "successful":
+    if connection is None or connections.shape_of(connection)["Status"] != "successful":
         raise invalid_state(
             "Test connection for replication instance and endpoint should be successful for starting the replication "
             "task"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .wire import AwsError, service_model
+from ..server.wire import AwsError, service_model
 
 Settings = dict[str, Any]
 

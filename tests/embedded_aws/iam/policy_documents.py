@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, Literal
 
-from .iam_evaluation import as_list
+from .evaluation import as_list
 
 Kind = Literal["identity", "trust", "resource"]
 

@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from typing import Any
 
-from .dms_backend import Connection, Dms, Endpoint, Handshake, Resource, Task
+from .backend import Connection, Dms, Endpoint, Handshake, Resource, Task
 
 # The members of Dms that hold resources by their key, and what these are. Subnet groups are of a network, which is not recorded.
 RESOURCES: dict[str, type[Any]] = {

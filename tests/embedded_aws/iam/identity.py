@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import moto_seams
-from .iam_evaluation import Principal
-from .wire import AwsError, Call
+from .. import moto_seams
+from ..server.wire import AwsError, Call
+from .evaluation import Principal
 
 # (code, HTTP status) by protocol. Sources: common errors page of each API reference; S3 "Error responses".
 UNKNOWN_KEY = {

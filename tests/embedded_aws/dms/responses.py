@@ -12,9 +12,9 @@ from typing import Any
 
 from botocore.validate import ParamValidator
 
-from . import dms_connections, dms_endpoints, dms_event_subscriptions, dms_replication, dms_tasks
-from .dms_backend import QUOTAS, Dms, Parameters, invalid, not_found
-from .wire import Answer, AwsError, Call, service_model
+from ..server.wire import Answer, AwsError, Call, service_model
+from . import connections, endpoints, event_subscriptions, replication, tasks
+from .backend import QUOTAS, Dms, Parameters, invalid, not_found
 
 Operation = Callable[[Dms, Parameters], dict[str, Any]]
 RESERVED_TAGS = ("aws:", "dms:")
@@ -50,8 +50,8 @@ def validate(operation: str, parameters: Parameters) -> None:
 
 def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     """ModifyEndpoint, and the connection test that it starts."""
-    modified = dms_endpoints.modify_endpoint(dms, parameters)
-    dms_connections.retest_connections(dms, parameters["EndpointArn"])
+    modified = endpoints.modify_endpoint(dms, parameters)
+    connections.retest_connections(dms, parameters["EndpointArn"])
     return modified
 
 
@@ -104,41 +104,41 @@ def describe_account_attributes(dms: Dms, _parameters: Parameters) -> dict[str, 
 def check_taggable(dms: Dms, arn: str) -> None:
     """Raise unless a resource has that ARN."""
     named = [dms.arn("subgrp", identifier) for identifier in dms.subnet_groups]
-    named += [dms_event_subscriptions.arn_of(dms, name) for name in dms.subscriptions]
+    named += [event_subscriptions.arn_of(dms, name) for name in dms.subscriptions]
     if not any(arn in arns for arns in (dms.endpoints, dms.instances, dms.tasks, dms.configs, named)):
         raise not_found(f"Resource {arn} not found.")
 
 
 OPERATIONS: dict[str, Operation] = {
     "AddTagsToResource": add_tags,
-    "CreateEndpoint": dms_endpoints.create_endpoint,
-    "CreateEventSubscription": dms_event_subscriptions.create_subscription,
-    "CreateReplicationConfig": dms_replication.create_config,
-    "CreateReplicationInstance": dms_replication.create_instance,
-    "CreateReplicationSubnetGroup": dms_replication.create_subnet_group,
-    "CreateReplicationTask": dms_tasks.create_task,
-    "DeleteConnection": dms_connections.delete_connection,
-    "DeleteEndpoint": dms_endpoints.delete_endpoint,
-    "DeleteEventSubscription": dms_event_subscriptions.delete_subscription,
-    "DeleteReplicationConfig": dms_replication.delete_config,
-    "DeleteReplicationInstance": dms_replication.delete_instance,
-    "DeleteReplicationSubnetGroup": dms_replication.delete_subnet_group,
-    "DeleteReplicationTask": dms_tasks.delete_task,
+    "CreateEndpoint": endpoints.create_endpoint,
+    "CreateEventSubscription": event_subscriptions.create_subscription,
+    "CreateReplicationConfig": replication.create_config,
+    "CreateReplicationInstance": replication.create_instance,
+    "CreateReplicationSubnetGroup": replication.create_subnet_group,
+    "CreateReplicationTask": tasks.create_task,
+    "DeleteConnection": connections.delete_connection,
+    "DeleteEndpoint": endpoints.delete_endpoint,
+    "DeleteEventSubscription": event_subscriptions.delete_subscription,
+    "DeleteReplicationConfig": replication.delete_config,
+    "DeleteReplicationInstance": replication.delete_instance,
+    "DeleteReplicationSubnetGroup": replication.delete_subnet_group,
+    "DeleteReplicationTask": tasks.delete_task,
     "DescribeAccountAttributes": describe_account_attributes,
-    "DescribeConnections": dms_connections.describe_connections,
-    "DescribeEndpoints": dms_endpoints.describe_endpoints,
-    "DescribeEventSubscriptions": dms_event_subscriptions.describe_subscriptions,
-    "DescribeReplicationConfigs": dms_replication.describe_configs,
-    "DescribeReplicationInstances": dms_replication.describe_instances,
-    "DescribeReplicationSubnetGroups": dms_replication.describe_subnet_groups,
-    "DescribeReplicationTasks": dms_tasks.describe_tasks,
+    "DescribeConnections": connections.describe_connections,
+    "DescribeEndpoints": endpoints.describe_endpoints,
+    "DescribeEventSubscriptions": event_subscriptions.describe_subscriptions,
+    "DescribeReplicationConfigs": replication.describe_configs,
+    "DescribeReplicationInstances": replication.describe_instances,
+    "DescribeReplicationSubnetGroups": replication.describe_subnet_groups,
+    "DescribeReplicationTasks": tasks.describe_tasks,
     "ListTagsForResource": list_tags,
     "ModifyEndpoint": modify_endpoint,
-    "ModifyEventSubscription": dms_event_subscriptions.modify_subscription,
-    "ModifyReplicationInstance": dms_replication.modify_instance,
-    "ModifyReplicationTask": dms_tasks.modify_task,
+    "ModifyEventSubscription": event_subscriptions.modify_subscription,
+    "ModifyReplicationInstance": replication.modify_instance,
+    "ModifyReplicationTask": tasks.modify_task,
     "RemoveTagsFromResource": remove_tags,
-    "StartReplicationTask": dms_tasks.start_task,
-    "StopReplicationTask": dms_tasks.stop_task,
-    "TestConnection": dms_connections.test_connection,
+    "StartReplicationTask": tasks.start_task,
+    "StopReplicationTask": tasks.stop_task,
+    "TestConnection": connections.test_connection,
 }

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from .arns import partition_of_region
-from .propagation import Propagation
-from .switches import Switches
-from .wire import AwsError
+from ..arns import partition_of_region
+from ..iam.propagation import Propagation
+from ..server.switches import Switches
+from ..server.wire import AwsError
 
 Parameters = Mapping[str, Any]
 IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")

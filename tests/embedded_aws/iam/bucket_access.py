@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from . import moto_seams
+from .. import moto_seams
+from ..server.wire import AwsError, Call
 from .asked import bucket_and_key
-from .wire import AwsError, Call
 
 
 def check_owner(call: Call) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .dms_backend import (
+from ..server.wire import AwsError
+from .backend import (
     Dms,
     Parameters,
     Resource,
@@ -19,7 +20,6 @@ from .dms_backend import (
     page,
     select,
 )
-from .wire import AwsError
 
 SOURCE_TYPES = ("replication-instance", "replication-task")
 
