@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import tries_within
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 
 
 @pytest.mark.parametrize(
@@ -27,10 +26,3 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import 
 )
 def test_tries_within(timeout, first_pause, tries):
     assert tries_within(timeout, first_pause) == tries
-
-
-def test_filters_are_spelled_as_dms_wants_them():
-    assert filters(endpoint_arn="a", replication_instance_arn="b") == [
-        {"Name": "endpoint-arn", "Values": ["a"]},
-        {"Name": "replication-instance-arn", "Values": ["b"]},
-    ]

@@ -23,7 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Ho
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, names_of
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 
-ROLE = Path(__file__).parents[3] / "roles/s3_endpoint"
+ROLE = Path(__file__).parents[4] / "roles/s3_endpoint"
 DMS, LAKE = "111122223333", "444455556666"
 KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/1234"
 OTHER_KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/9999"
