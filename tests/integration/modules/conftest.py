@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -33,8 +32,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts import (
     unlock,
     verification,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
@@ -59,9 +56,9 @@ from ansible_collections.datalake.dms.plugins.modules import (
 from botocore.loaders import JSONFileLoader
 from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import ExponentialBackoff
+from builders import REGION, admits, declared_host, policy_document
 from embedded_aws import READS, EmbeddedAWS
 
-REGION = "eu-central-1"
 EXTERNAL_ID = "the-deployers-id"
 LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
 _NUMBERS = itertools.count(1)
@@ -317,8 +314,7 @@ class Lab:
 
     def local_role(self, name: str = "dms-s3-local") -> str:
         """A role in the DMS account that trusts DMS."""
-        statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        trust = json.dumps(policy_document(admits()))
         iam = self.client("dms", "iam")
         return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"])
 
@@ -355,27 +351,6 @@ class Lab:
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The replication tasks by identifier."""
         return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}
-
-
-def declared_host(name: str, variables: dict[str, Any]) -> Host:
-    """What a host declares by variables of the role s3_endpoint, given without its prefix; the others have the role's defaults."""
-    spec, defaults = role_inputs()
-    given = {f"{PREFIX}{option}": value for option, value in variables.items()}
-    given_and_default = ArgumentSpecValidator(spec).validate({**defaults, **given})
-    assert given_and_default.error_messages == []
-    return declaration(name, given_and_default.validated_parameters, "tests")
-
-
-@functools.cache
-def role_inputs() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The role's argument spec, and its defaults but for those that Ansible makes of other variables."""
-    role = Path(__file__).parents[3] / "roles" / "s3_endpoint"
-    spec = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
-    plain = {
-        name: {key: value for key, value in option.items() if key != "description"} for name, option in spec.items()
-    }
-    return plain, {name: value for name, value in defaults.items() if "{{" not in str(value)}
 
 
 CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}

@@ -15,6 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._policies import local_lock, shared_policies
 from botocore.retries.standard import ExponentialBackoff
+from builders import policy_document
 
 pytestmark = pytest.mark.once
 
@@ -42,7 +43,7 @@ def foreign(lab):
 
 
 def put(lab, *statements):
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+    policy = json.dumps(policy_document(*statements), indent=2)
     lab.client("lake", "s3").put_bucket_policy(Bucket=lab.bucket, Policy=policy)
 
 
@@ -393,7 +394,7 @@ def test_policy_is_as_fresh_as_this_thread_has_read_it(lab):
         "Action": "s3:DeleteBucket",
         "Resource": f"arn:aws:s3:::{lab.bucket}",
     }
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    policy = policy_document(statement)
     first.read()
     time.sleep(0.25)
     second.read()

@@ -15,6 +15,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.slots import Sl
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_policies import BucketPolicy, Patience
+from builders import policy_document
 
 pytestmark = pytest.mark.once
 
@@ -60,7 +61,7 @@ def test_policy_that_another_host_read_long_ago_holds_up_nobody(lab):
     client = lab.client("lake", "s3")
     BucketPolicy(client, lab.bucket, lab.lake_account, Patience(0.1, 0))
     ours = BucketPolicy(client, lab.bucket, lab.lake_account, Patience(60, 0))
-    policy = {"Version": "2012-10-17", "Statement": [statement(lab)]}
+    policy = policy_document(statement(lab))
     assert ours.read() is None
     ours.write(policy)
     assert ours.read() == policy

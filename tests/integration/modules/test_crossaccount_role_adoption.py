@@ -8,21 +8,22 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
-OPEN = {"Sid": "ByHand", "Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
+OPEN = admits(Sid="ByHand")
 BACKUP = {
     "Sid": "Backup",
     "Effect": "Allow",
     "Principal": {"Service": "backup.amazonaws.com"},
     "Action": "sts:AssumeRole",
 }
-POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+POLICY = policy_document(allows("s3:ListBucket"))
 
 
 def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return json.dumps(policy_document(*statements))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -15,8 +16,7 @@ DETAILS = pytest.mark.parametrize("details", [False, True], ids=["by role", "by 
 
 
 def trust(*services):
-    statement = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return json.dumps(policy_document(admits(list(services))))
 
 
 @DETAILS
@@ -37,7 +37,7 @@ def test_role_is_shown_as_the_module_shows_it(lab):
 def test_what_others_added_is_shown(lab, details):
     made = lab.role()
     iam = lab.client("lake", "iam")
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    policy = policy_document(allows("s3:ListBucket"))
     iam.put_role_policy(RoleName="dms-s3-crm", PolicyName="by-hand", PolicyDocument=json.dumps(policy))
     managed = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     iam.attach_role_policy(RoleName="dms-s3-crm", PolicyArn=managed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -48,7 +49,7 @@ def test_update(lab, operation, options):
 
 
 def test_boundary(lab):
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    policy = policy_document(allows("s3:*"))
     iam = lab.client("lake", "iam")
     arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
     lab.role()
@@ -79,9 +80,7 @@ def test_five_versions_are_enough_where_a_version_is_made_twice(lab):
 def test_role_that_somebody_else_makes_meanwhile_is_not_taken_for_ours(lab):
     trust = {
         "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
+        "Statement": [admits("backup.amazonaws.com")],
     }
     iam = lab.client("lake", "iam")
     lab.fault("iam", "CreateRole", "error", "lake", code="EntityAlreadyExists", status=409)

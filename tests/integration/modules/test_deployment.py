@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
+from builders import admits, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -325,8 +326,7 @@ def test_warning_of_many_hosts_is_told_once(lab):
 
 
 def open_trust(lab, name):
-    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(policy_document(admits()))
     lab.client("lake", "iam").update_assume_role_policy(RoleName=name, PolicyDocument=trust)
 
 

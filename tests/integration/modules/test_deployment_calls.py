@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.once
 ASIDE = {"AssumeRole", "GetCallerIdentity", "ValidatePolicy"}
 NEW = ["CreatePolicy", "CreateRole", "AttachRolePolicy", "CreateEndpoint", "UpdateAssumeRolePolicy"]
 POLLING = ["DescribeEndpoints"]
-OTHER_POLICY = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-)
+OTHER_POLICY = json.dumps(policy_document(allows("s3:GetObject")))
 UNTESTED = {"replication_instance_arn": ""}
 
 
@@ -122,8 +121,7 @@ MADE_BY_OTHERS = "was made by somebody else in this very moment"
 
 
 def other_trust():
-    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return json.dumps(policy_document(admits()))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
 CONSENT = {"replace_tasks": True, "source_log_retention": 86400}
 BUCKET_POLICY = {"access": "bucket_policy"}
-DMS_TRUST = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def admitted(lab):
 
 def create_role(lab, side, deployment="dev", path="/"):
     """A role of the other access mode, as another run left it."""
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [DMS_TRUST]})
+    trust = json.dumps(policy_document(admits()))
     tags = [{"Key": "datalake.dms:deployment", "Value": deployment}]
     lab.client(side, "iam").create_role(RoleName="dms-s3-crm", AssumeRolePolicyDocument=trust, Path=path, Tags=tags)
 
@@ -161,9 +161,7 @@ def test_role_of_somebody_else_stays(lab, deploy, given, other, of):
 def test_role_that_does_not_trust_dms_is_no_access_role(lab, deploy):
     deploy()
     create_role(lab, "dms")
-    trust = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{**DMS_TRUST, "Principal": {"Service": "ec2.amazonaws.com"}}]}
-    )
+    trust = json.dumps(policy_document(admits("ec2.amazonaws.com")))
     lab.client("dms", "iam").update_assume_role_policy(RoleName="dms-s3-crm", PolicyDocument=trust)
     assert deploy()["changed"] is False
     assert roles(lab) == ["dms", "lake"]
@@ -195,9 +193,7 @@ def test_role_before_stays_where_nothing_is_tested(lab, deploy):
 
 def test_role_with_a_policy_of_somebody_else_is_named_and_stays(lab, deploy):
     deploy()
-    document = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
-    )
+    document = json.dumps(policy_document(allows("s3:List*")))
     lab.client("lake", "iam").put_role_policy(RoleName="dms-s3-crm", PolicyName="theirs", PolicyDocument=document)
     told = deploy(**BUCKET_POLICY)
     # The endpoint works by then, and nothing of it is rolled back.

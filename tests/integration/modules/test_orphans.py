@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from builders import allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -245,9 +246,7 @@ def test_orphan_that_is_gone_already_is_named(lab, orphan, refused):
 
 def test_policies_of_others_must_go_first(lab, orphan, refused):
     deploy(lab, "older")
-    document = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
-    )
+    document = json.dumps(policy_document(allows("s3:List*")))
     lab.client("lake", "iam").put_role_policy(RoleName="dms-s3-old", PolicyName="theirs", PolicyDocument=document)
     sentence = refused(prune, lab, "dev-old", "dev-older")
     assert sentence.startswith("Not all of this belongs to the deployment: ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -73,8 +74,7 @@ def test_role_under_another_path_or_of_another_shape_stays(lab, refused):
     lab.role(deployment="dev")
     sentence = refused(lab.role, deployment="dev", state="absent", path="/ours/")
     assert "The role dms-s3-crm has path /, not path=/ours/, and is left alone" in sentence
-    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(policy_document(admits("ec2.amazonaws.com")))
     lab.client("lake", "iam").update_assume_role_policy(RoleName="dms-s3-crm", PolicyDocument=trust)
     assert "does not trust DMS, so it is no endpoint's access role" in refused(
         lab.role, deployment="dev", state="absent"
@@ -128,7 +128,7 @@ def test_role_of_another_deployment_is_refused(lab, refused, state):
 
 
 def test_policy_of_another_deployment_is_refused(lab, refused):
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    document = policy_document(allows("s3:ListBucket"))
     lab.client("lake", "iam").create_policy(
         PolicyName="dms-s3-crm", PolicyDocument=json.dumps(document), Tags=[{"Key": OWNER, "Value": "dev"}]
     )
@@ -154,7 +154,7 @@ def test_policy_that_only_has_the_name_stays(lab, predicted):
     """A role left over whose policy was taken away, and somebody's policy of the same name beside it."""
     lab.role(deployment="dev", policy_name="ours")
     iam = lab.client("lake", "iam")
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+    document = policy_document(allows("s3:ListBucket"))
     iam.detach_role_policy(RoleName="dms-s3-crm", PolicyArn=lab.policy_arn.replace("dms-s3-crm", "ours"))
     iam.create_policy(PolicyName="dms-s3-crm", PolicyDocument=json.dumps(document))
     prediction = predicted(lab.role, deployment="dev", state="absent")

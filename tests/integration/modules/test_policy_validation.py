@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import policy_document
 
 pytestmark = pytest.mark.once
 
@@ -137,7 +138,7 @@ DOCUMENTS = {
 
 
 def policy(kind, **statement):
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **DOCUMENTS[kind], **statement}]}
+    document = policy_document({"Effect": "Allow", **DOCUMENTS[kind], **statement})
     return {"name": "it", "kind": kind, "document": document}
 
 

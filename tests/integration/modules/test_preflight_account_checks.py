@@ -9,6 +9,7 @@ import datetime
 import json
 
 import pytest
+from builders import policy_document
 
 pytestmark = pytest.mark.once
 
@@ -114,7 +115,7 @@ def test_bucket_that_is_set_up_otherwise(lab, look):
 def test_key_that_admits_some_roles_only(lab, look):
     """One that admits nobody of the account can't be looked at from there at all."""
     statement = {"Effect": "Allow", "Principal": {"AWS": lab.deployers["lake"]}, "Action": "kms:*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    policy = json.dumps(policy_document(statement))
     arn = lab.client("lake", "kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
     assert ("kms_key_policy", "warned") in statuses(look("lake", kms_key_arn=arn))
     elsewhere = policy.replace(lab.deployers["lake"], lab.deployers["dms"])

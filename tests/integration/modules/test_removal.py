@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
 BUCKET_POLICY = {"access": "bucket_policy"}
-DMS_TRUST = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 @pytest.fixture
@@ -212,9 +212,7 @@ def test_endpoint_of_another_deployment(lab, remove):
 
 def test_policy_of_somebody_else_keeps_the_role(lab, remove):
     deploy(lab)
-    document = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
-    )
+    document = json.dumps(policy_document(allows("s3:List*")))
     iam = lab.client("lake", "iam")
     iam.put_role_policy(RoleName="dms-s3-crm", PolicyName="theirs", PolicyDocument=document)
     told = remove()
@@ -232,7 +230,7 @@ def test_policy_of_somebody_else_keeps_the_role(lab, remove):
 def test_role_of_somebody_else_in_the_other_account_stays(lab, remove, of):
     deploy(lab)
     tags = [{"Key": "datalake.dms:deployment", "Value": of.get("deployment", "dev")}]
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [DMS_TRUST]})
+    trust = json.dumps(policy_document(admits()))
     lab.client("dms", "iam").create_role(
         RoleName="dms-s3-crm", AssumeRolePolicyDocument=trust, Path=of.get("path", "/"), Tags=tags
     )

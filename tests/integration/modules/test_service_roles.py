@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan, service_roles
+from builders import admits, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -19,8 +20,7 @@ ELSEWHERE = "eu-west-1"
 
 
 def trust_of(*services, **more):
-    statement = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole", **more}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return policy_document(admits(list(services), **more))
 
 
 def make_by_hand(lab, name=VPC, trust=None):

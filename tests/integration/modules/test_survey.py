@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -151,14 +152,12 @@ def test_declaration_with_a_secret_is_not_told(lab):
 
 
 def open_trust(lab, _arn):
-    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(policy_document(admits()))
     lab.client("lake", "iam").update_assume_role_policy(RoleName="dms-s3-crm", PolicyDocument=trust)
 
 
 def other_policy(lab, _arn):
-    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    document = json.dumps(policy_document(allows("s3:PutObject")))
     lab.client("lake", "iam").create_policy_version(
         PolicyArn=lab.policy_arn, PolicyDocument=document, SetAsDefault=True
     )
@@ -171,8 +170,7 @@ def interrupted(lab, _arn):
 
 def former_role(lab, deployment):
     """A role of the access mode bucket_policy."""
-    statement = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    trust = json.dumps(policy_document(admits()))
     tags = [{"Key": "datalake.dms:deployment", "Value": deployment}]
     lab.client("dms", "iam").create_role(RoleName="dms-s3-crm", AssumeRolePolicyDocument=trust, Tags=tags)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
 
-DMS_TRUST = {"Effect": "Allow", "Principal": {"Service": "dms.amazonaws.com"}, "Action": "sts:AssumeRole"}
 OTHER_TEAM = [{"Key": "team", "Value": "other"}]
 TESTED_TAG = "datalake.dms:connection-tested"
 BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
@@ -66,7 +66,7 @@ def finding(verify):
 
 
 def put_trust(lab, *statements, name="dms-s3-crm", side="lake"):
-    trust = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    trust = json.dumps(policy_document(*statements))
     lab.client(side, "iam").update_assume_role_policy(RoleName=name, PolicyDocument=trust)
 
 
@@ -175,7 +175,7 @@ def test_endpoint_of_another_deployment(lab, deployed, verify):
 
 
 def test_trust_that_is_open(lab, deployed, verify):
-    put_trust(lab, *statements(lab), {**DMS_TRUST, "Sid": "Open"})
+    put_trust(lab, *statements(lab), admits(Sid="Open"))
     told = verify()
     text = "the trust's statement Open lets dms.amazonaws.com assume the role without sts:ExternalId, for any customer of DMS"
     assert told["findings"][0] == text
@@ -203,7 +203,7 @@ def test_old_id_is_drift_only_where_a_deployment_would_remove_it(lab, deployed, 
 
 def test_policy_that_differs(lab, deployed, finding):
     statement = {"Sid": "WriteObjects", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    document = json.dumps(policy_document(statement))
     iam = lab.client("lake", "iam")
     iam.create_policy_version(PolicyArn=lab.policy_arn, PolicyDocument=document, SetAsDefault=True)
     text = finding()
@@ -245,7 +245,7 @@ def test_bucket_and_key_that_do_not_admit_the_role(lab, verify):
 
 
 def own_role(lab, side, path="/", deployment="dev", name="dms-s3-crm"):
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [DMS_TRUST]})
+    trust = json.dumps(policy_document(admits()))
     tags = [{"Key": "datalake.dms:deployment", "Value": deployment}]
     iam = lab.client(side, "iam")
     return iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Path=path, Tags=tags)["Role"]["Arn"]
@@ -275,7 +275,7 @@ def test_role_of_somebody_else_is_no_drift(lab, deployed, verify, somebody_elses
 
 def test_role_of_the_other_mode_that_does_not_trust_dms_is_no_access_role(lab, deployed, verify):
     own_role(lab, "dms")
-    put_trust(lab, {**DMS_TRUST, "Principal": {"Service": "ec2.amazonaws.com"}}, side="dms")
+    put_trust(lab, admits("ec2.amazonaws.com"), side="dms")
     assert verify()["findings"] == []
 
 
@@ -308,7 +308,7 @@ def test_connection_whose_test_left_no_tag(lab, deployed, finding):
 
 def test_connection_that_failed_last(lab, deployed, finding):
     trust = statements(lab)
-    put_trust(lab, {**DMS_TRUST, "Principal": {"Service": "ec2.amazonaws.com"}})
+    put_trust(lab, admits("ec2.amazonaws.com"))
     lab.test(deployed, test="always", iam_propagation_timeout=0)
     put_trust(lab, *trust)
     text = finding()
@@ -400,11 +400,11 @@ def test_no_journals_are_nothing_to_read(lab, deployed, verify):
 
 def test_foreign_things_are_listed_and_are_no_drift(lab, deployed, verify):
     iam = lab.client("lake", "iam")
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
+    document = policy_document(allows("s3:List*"))
     policy = iam.create_policy(PolicyName="of-the-auditors", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="dms-s3-crm", PolicyArn=policy)
     iam.put_role_policy(RoleName="dms-s3-crm", PolicyName="inline", PolicyDocument=json.dumps(document))
-    auditor = {"Sid": "Auditor", **DMS_TRUST, "Principal": {"AWS": f"arn:aws:iam::{lab.lake_account}:root"}}
+    auditor = admits(Sid="Auditor", Principal={"AWS": f"arn:aws:iam::{lab.lake_account}:root"})
     put_trust(lab, *statements(lab), auditor)
     told = verify()
     assert (told["failed"], told["findings"]) == (False, [])
@@ -418,7 +418,7 @@ def test_foreign_things_are_listed_and_are_no_drift(lab, deployed, verify):
 
 def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
     iam = lab.client("lake", "iam")
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
+    document = policy_document(allows("s3:List*"))
     iam.put_role_policy(RoleName="dms-s3-crm", PolicyName="inline", PolicyDocument=json.dumps(document))
     iam.tag_role(RoleName="dms-s3-crm", Tags=OTHER_TEAM)
     told = verify()

@@ -9,13 +9,14 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from builders import allows, policy_document
 from embedded_aws import EmbeddedAWS
 from embedded_aws.iam.evaluation import Access, Principal, identity_verdict
 
 pytestmark = pytest.mark.once
 
 AUTOMATION = "arn:aws:iam::999999999999:root"
-EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+EVERYTHING = json.dumps(policy_document(allows("*")))
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",

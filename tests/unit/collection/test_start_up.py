@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.datalake.dms.plugins.module_utils._core import account
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import full_argument_spec
 from botocore.loaders import JSONFileLoader
+from builders import DMS, role_arn
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def parsed(monkeypatch):
 
 def client():
     keys = {"access_key": "none", "secret_key": "none", "region": "eu-central-1"}
-    role = {"assume_role_arn": "arn:aws:iam::111122223333:role/deployer"}
+    role = {"assume_role_arn": role_arn("deployer", DMS)}
     params = ArgumentSpecValidator(full_argument_spec({})).validate({**keys, **role}).validated_parameters
     return account.Account(params).client("dms")
 

@@ -26,9 +26,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import POLICY_LENGTH, document_length
+from builders import DMS, LAKE
 from embedded_aws.iam.policy_documents import problem_of
 
-DMS, LAKE = "111122223333", "444455556666"
 DEPLOYMENT = DeployerScope(
     name="datalake-dev",
     partition="aws",

@@ -20,8 +20,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight_c
     support_case,
     table,
 )
+from builders import DMS, LAKE
 
-DMS, LAKE = "111122223333", "444455556666"
 KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/1234"
 OTHER_KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/9999"
 

@@ -11,18 +11,16 @@ import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan as plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Identity
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, orphans
+from builders import DMS as ACCOUNT
+from builders import LAKE, policy_arn
+from builders import policy_document as trust
 
 DMS, REDSHIFT = "dms.amazonaws.com", "redshift.amazonaws.com"
 VPC, LOGS, REDSHIFT_ROLE = plan.SERVICE_ROLES
-ACCOUNT = "111122223333"
 
 
 def statement(*services, effect="Allow", action="sts:AssumeRole", **more):
     return {"Effect": effect, "Principal": {"Service": list(services)}, "Action": action, **more}
-
-
-def trust(*statements):
-    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def ours(*services, number=""):
@@ -100,7 +98,7 @@ def test_trust_of_others_is_completed_and_nothing_of_it_lost(name, document, add
 
 
 def test_missing_policy_is_attached_beside_those_of_others():
-    others = "arn:aws:iam::111122223333:policy/others"
+    others = policy_arn("others", ACCOUNT)
     after = planned(VPC, role(attached_policies=[others]))
     assert after["attached_policies"] == [others, plan.policy_arn(VPC, "aws")]
     assert after["tags"] == {}
@@ -175,8 +173,8 @@ def test_no_service_role_is_an_orphan():
         deployment="lake-dev",
         endpoint_identifier="dev-erp",
         region="eu-central-1",
-        dms_account_id="111122223333",
-        lake_account_id="444455556666",
+        dms_account_id=ACCOUNT,
+        lake_account_id=LAKE,
         role_name="dms-s3-erp",
         role_path="/",
     )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import assume_role_problem
+from builders import DMS, role_arn
 
-ROLE = "arn:aws:iam::111122223333:role/deployer"
+ROLE = role_arn("deployer", DMS)
 
 
 def problem(arn, name="datalake-dms"):

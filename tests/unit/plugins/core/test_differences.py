@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
+from builders import policy_document
 
 UNKNOWN = "(known after creation)"
 
 
 def trust(*statements):
-    return {"role": {"assume_role_policy_document": {"Version": "2012-10-17", "Statement": list(statements)}}}
+    return {"role": {"assume_role_policy_document": policy_document(*statements)}}
 
 
 OURS = {"Sid": "DatalakeDmsEndpoint", "Effect": "Allow", "Condition": {"StringEquals": {"sts:ExternalId": ["one"]}}}

@@ -13,8 +13,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import desired_settings
+from builders import role_arn
 
-BASE = {"service_access_role_arn": "arn:aws:iam::444455556666:role/dms-s3-crm", "bucket_name": "lake"}
+BASE = {"service_access_role_arn": role_arn(), "bucket_name": "lake"}
 
 
 def desired(attributes, conflicts="fail", **settings):

@@ -11,9 +11,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_
     failure_hint,
     is_denied,
 )
+from builders import LAKE, role_arn
 
-ROLE = "arn:aws:iam::444455556666:role/dms-s3-crm"
-SESSION = "arn:aws:sts::444455556666:assumed-role/dms-s3-crm/dms-session"
+ROLE = role_arn()
+SESSION = f"arn:aws:sts::{LAKE}:assumed-role/dms-s3-crm/dms-session"
 ASSUME = [
     f"Test Endpoint failed: Application-Status: 1020912, Application-Message: Failed to assume role {ROLE}.",
     "Unable to assume the IAM role",

@@ -15,11 +15,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     resource_identifier,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
+from builders import DMS, dms_arn, role_arn
 
-DMS_ACCOUNT = "111122223333"
-REMOTE = "arn:aws:iam::444455556666:role/dms-s3-crm"
-LOCAL = f"arn:aws:iam::{DMS_ACCOUNT}:role/dms-s3-crm"
-ARN = f"arn:aws:dms:eu-central-1:{DMS_ACCOUNT}:endpoint:"
+REMOTE, LOCAL = role_arn(), role_arn(account=DMS)
+ARN = dms_arn("endpoint", "")
 
 
 def endpoint(role=REMOTE, **settings):
@@ -37,7 +36,7 @@ def desired(role=REMOTE, **settings):
 
 
 def planned(current, wanted, **options):
-    plan = plan_endpoint(current, wanted, DMS_ACCOUNT, **options)
+    plan = plan_endpoint(current, wanted, DMS, **options)
     return plan.action, plan.reasons, plan.changes
 
 

@@ -13,9 +13,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
     desired_settings,
     kms_key_problem,
 )
+from builders import DMS, LAKE, role_arn
+from builders import KEY_ARN as KEY
 
-ROLE = "arn:aws:iam::444455556666:role/dms-s3-crm"
-KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ROLE = role_arn()
 BASE = {"service_access_role_arn": ROLE, "bucket_name": "lake"}
 BASE_SENT = {"ServiceAccessRoleArn": ROLE, "BucketName": "lake"}
 
@@ -221,14 +222,14 @@ def test_allowed_mix_passes_without_a_warning(settings):
 @pytest.mark.parametrize(
     ("key", "account", "fine"),
     [
-        (KEY, "111122223333", True),
-        (KEY.replace("aws:kms", "aws-us-gov:kms"), "111122223333", True),
-        (KEY.rsplit("/", 1)[1], "111122223333", False),
-        ("alias/lake", "111122223333", False),
-        ("alias/aws/s3", "111122223333", False),
-        (KEY.replace(":key/", ":alias/"), "111122223333", False),
-        ("alias/lake", "444455556666", True),
-        (None, "111122223333", True),
+        (KEY, DMS, True),
+        (KEY.replace("aws:kms", "aws-us-gov:kms"), DMS, True),
+        (KEY.rsplit("/", 1)[1], DMS, False),
+        ("alias/lake", DMS, False),
+        ("alias/aws/s3", DMS, False),
+        (KEY.replace(":key/", ":alias/"), DMS, False),
+        ("alias/lake", LAKE, True),
+        (None, DMS, True),
     ],
 )
 def test_key_of_another_account_is_a_full_arn(key, account, fine):

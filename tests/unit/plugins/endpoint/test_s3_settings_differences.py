@@ -13,9 +13,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
     differences,
     snake_settings,
 )
+from builders import KEY_ARN as KEY
+from builders import role_arn
 
-ROLE = "arn:aws:iam::444455556666:role/dms-s3-crm"
-KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ROLE = role_arn()
 BASE = {"service_access_role_arn": ROLE, "bucket_name": "lake"}
 SHOWN = {"ServiceAccessRoleArn": ROLE, "BucketName": "lake"}
 

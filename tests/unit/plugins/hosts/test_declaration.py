@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -22,9 +20,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration im
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, names_of
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
+from builders import DMS, LAKE, dms_arn, role_inputs
 
-ROLE = Path(__file__).parents[4] / "roles/s3_endpoint"
-DMS, LAKE = "111122223333", "444455556666"
 KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/1234"
 OTHER_KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/9999"
 LOCAL_ROLE = f"arn:aws:iam::{DMS}:role/datalake-dms/dev/dms-s3-dev-crm"
@@ -43,11 +40,7 @@ USUAL = {
     "role_path": "/datalake-dms/dev/",
     "bucket_name": "lake",
 }
-DEFAULTS = {
-    name.removeprefix("s3_endpoint_"): value
-    for name, value in yaml.safe_load((ROLE / "defaults/main.yml").read_text()).items()
-    if "{{" not in str(value)
-}
+DEFAULTS = {name.removeprefix("s3_endpoint_"): value for name, value in role_inputs()[1].items()}
 LOCAL = {"access": "bucket_policy"}
 ONE_ACCOUNT = {"lake_account_id": DMS}
 
@@ -68,7 +61,7 @@ def before(role_arn, **settings):
     """What a replacement remembers of an endpoint, see endpoint_plan.definition."""
     known = {"service_access_role_arn": role_arn, **settings} if role_arn is not None else {}
     return {
-        "endpoint_arn": f"arn:aws:dms:eu-central-1:{DMS}:endpoint:dev-crm",
+        "endpoint_arn": dms_arn("endpoint", "dev-crm"),
         "s3_settings": known,
         "extra_connection_attributes": "CannedAclForObjects=private",
         "tags": {"team": "before"},

@@ -8,24 +8,16 @@ from __future__ import annotations
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import Names, orphan_names, orphans
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import Access, access_policy
+from builders import DMS, LAKE, REGION, STRANGER, admits, dms_arn, policy_arn, policy_document, role_arn
 
-DMS, LAKE, REGION = "111122223333", "444455556666", "eu-central-1"
 OURS = {"datalake.dms:deployment": "dev"}
 ANOTHERS = {"datalake.dms:deployment": "test"}
-
-
-def role_arn(name, account=LAKE):
-    return f"arn:aws:iam::{account}:role/{name}"
-
-
-def policy_arn(name):
-    return f"arn:aws:iam::{LAKE}:policy/{name}"
 
 
 def endpoint(name="dev-old", role="old", account=DMS, region=REGION, tags=OURS, **more):
     return {
         "endpoint_identifier": name,
-        "endpoint_arn": f"arn:aws:dms:{region}:{account}:endpoint:{name}",
+        "endpoint_arn": dms_arn("endpoint", name, account, region),
         "engine_name": "s3",
         "endpoint_type": "TARGET",
         "status": "active",
@@ -36,7 +28,7 @@ def endpoint(name="dev-old", role="old", account=DMS, region=REGION, tags=OURS, 
 
 
 def trust(service="dms.amazonaws.com"):
-    return {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+    return policy_document(admits(service))
 
 
 def role(name="old", policies=({"name": "old", "tags": OURS},), tags=OURS, service="dms.amazonaws.com", **more):
@@ -150,13 +142,13 @@ def test_declared_role_stays_though_its_endpoint_is_not_there():
     assert found([], [role("crm")]) == []
 
 
-@pytest.mark.parametrize("elsewhere", [{"account": "999988887777"}, {"region": "eu-west-1"}])
+@pytest.mark.parametrize("elsewhere", [{"account": STRANGER}, {"region": "eu-west-1"}])
 def test_identifier_that_is_declared_elsewhere_is_another_endpoint(elsewhere):
     assert found([endpoint("dev-crm", "old", **elsewhere)], []) == [("dev-crm", None)]
 
 
 def test_role_name_that_is_declared_in_another_account_is_another_role():
-    assert found([], [role("crm")], declared(lake="999988887777")) == [(None, "crm")]
+    assert found([], [role("crm")], declared(lake=STRANGER)) == [(None, "crm")]
 
 
 @pytest.mark.parametrize("user", [{}, {"tags": {}}, {"tags": ANOTHERS}], ids=str)
@@ -215,7 +207,7 @@ def test_role_of_the_dms_account_comes_with_what_admits_it(key):
 
 
 def test_endpoint_knows_the_owner_of_its_bucket_better():
-    another = "999988887777"
+    another = STRANGER
     settings = {"service_access_role_arn": role_arn("old", DMS), "expected_bucket_owner": another}
     given = [endpoint(s3_settings=settings)], [role_in_dms_account()], "dev"
     names = [declared(), declared("dev-other", "other", account="123412341234", lake=another)]
@@ -237,7 +229,7 @@ def test_role_of_a_declared_name_stays_in_either_account():
 
 
 def test_entries_are_sorted_and_named():
-    account = "999988887777"
+    account = STRANGER
     endpoints = [endpoint("dev-b", "b"), endpoint("dev-a", "a"), endpoint("dev-b", "c", account=account)]
     entries = orphans(endpoints, [role("dev-aa")], "dev", [declared()])
     assert orphan_names(entries) == [

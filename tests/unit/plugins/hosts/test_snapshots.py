@@ -22,14 +22,15 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots impo
     held_roles,
     held_tags,
 )
+from builders import policy_arn, role_arn
 
 CRM = {"EndpointIdentifier": "crm", "EndpointArn": "arn:crm", "Status": "active"}
-POLICY = "arn:aws:iam::222222222222:policy/crm"
+POLICY = policy_arn("crm")
 DETAILS = {
     "RoleDetailList": [
         {
             "RoleName": "crm",
-            "Arn": "arn:aws:iam::222222222222:role/crm",
+            "Arn": role_arn("crm"),
             "Path": "/",
             "AssumeRolePolicyDocument": {},
             "Tags": [{"Key": "team", "Value": "data"}],

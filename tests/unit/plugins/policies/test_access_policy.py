@@ -17,12 +17,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.documents i
     document_length,
     with_statements,
 )
-
-KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+from builders import KEY_ARN as KEY
+from builders import LAKE
 
 
 def statements(partition="aws", region="eu-central-1", **access):
-    document = access_policy(Access(**{"bucket_name": "lake", **access}), partition, region, "444455556666")
+    document = access_policy(Access(**{"bucket_name": "lake", **access}), partition, region, LAKE)
     assert document["Version"] == "2012-10-17"
     assert all(s["Effect"] == "Allow" for s in document["Statement"])
     return {s["Sid"]: (s["Action"], s["Resource"]) for s in document["Statement"]}

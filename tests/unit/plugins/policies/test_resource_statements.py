@@ -15,9 +15,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
     access_policy,
     granted_resources,
 )
+from builders import DMS, LAKE, REGION, STRANGER, role_arn
+from builders import KEY_ARN as KEY
 
-ROLE = "arn:aws:iam::111122223333:role/datalake-dms/datalake-dev/dms-s3-dev-crm"
-KEY = "arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ROLE = role_arn("datalake-dms/datalake-dev/dms-s3-dev-crm", DMS)
 ACCESS = Access("example-lake-dev", "raw/crm")
 SID = statements.statement_sid(ROLE, "datalake-dev")
 OURS = statements.bucket_statement(SID, ROLE, ACCESS)
@@ -30,7 +31,7 @@ TLS = {
     "Resource": "arn:aws:s3:::example-lake-dev/*",
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
-NAMELESS = {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "s3:GetObject", "Resource": "*"}
+NAMELESS = {"Effect": "Allow", "Principal": {"AWS": LAKE}, "Action": "s3:GetObject", "Resource": "*"}
 
 
 def policy(*given, **more):
@@ -49,7 +50,7 @@ def test_bucket_statement_allows_what_the_role_s_own_policy_allows():
         "lake", "raw", KEY, glue_catalog_generation=True, canned_acl_for_objects="bucket-owner-full-control"
     )
     in_bucket, in_key = statements.bucket_statement("s", ROLE, access), statements.key_statement("s", ROLE)
-    own = {s["Sid"]: s for s in access_policy(access, "aws", "eu-central-1", "111122223333")["Statement"]}
+    own = {s["Sid"]: s for s in access_policy(access, "aws", REGION, DMS)["Statement"]}
     assert in_bucket["Action"] == own["ListBucket"]["Action"] + own["WriteObjects"]["Action"]
     assert in_bucket["Resource"] == own["ListBucket"]["Resource"] + own["WriteObjects"]["Resource"]
     assert in_key["Action"] == own["UseKey"]["Action"]
@@ -65,7 +66,7 @@ def test_partition_is_the_role_s(partition):
 def test_sid_is_of_the_role_and_the_deployment():
     others = [
         statements.statement_sid(ROLE, "datalake-test"),
-        statements.statement_sid(ROLE.replace("111122223333", "111122224444"), "datalake-dev"),
+        statements.statement_sid(ROLE.replace(DMS, STRANGER), "datalake-dev"),
         statements.statement_sid(ROLE.replace("/datalake-dev/", "/other/"), "datalake-dev"),
         statements.statement_sid(ROLE, None),
     ]
@@ -127,7 +128,7 @@ def test_taking_out_what_is_not_there_changes_nothing():
         {"Principal": {"AWS": [ROLE, ROLE.replace("crm", "other")]}},
         {"Principal": {"AWS": ROLE, "Service": "dms.amazonaws.com"}},
         {"Principal": {"Service": "dms.amazonaws.com"}},
-        {"Principal": {"AWS": "111122223333"}},
+        {"Principal": {"AWS": DMS}},
     ],
     ids=str,
 )
@@ -196,5 +197,5 @@ def test_length_is_that_of_what_is_sent_in_bytes():
     [(ACCESS, ("example-lake-dev", None)), (Access("lake", kms_key_arn=KEY), ("lake", KEY))],
 )
 def test_resources_are_found_again_in_the_role_s_policy(access, resources):
-    assert granted_resources(access_policy(access, "aws-cn", "cn-north-1", "444455556666")) == resources
+    assert granted_resources(access_policy(access, "aws-cn", "cn-north-1", LAKE)) == resources
     assert granted_resources({"Statement": []}) == (None, None)

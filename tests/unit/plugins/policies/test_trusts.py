@@ -15,28 +15,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
     TrustRequest,
     plan_trust,
 )
+from builders import DMS, admits, policy_document
 
-FOREIGN = {
-    "Sid": "Backup",
-    "Effect": "Allow",
-    "Principal": {"Service": "backup.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
-
-
-def document(*statements):
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+FOREIGN = admits("backup.amazonaws.com", Sid="Backup")
 
 
 def ours(*ids, **conditions):
     equals = {**({"sts:ExternalId": list(ids)} if ids else {}), **conditions}
-    return {
-        "Sid": STATEMENT_SID,
-        "Effect": "Allow",
-        "Principal": {"Service": ["dms.amazonaws.com"]},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": equals},
-    }
+    return admits(["dms.amazonaws.com"], Sid=STATEMENT_SID, Condition={"StringEquals": equals})
 
 
 def planned(current=None, **request):
@@ -50,7 +36,7 @@ def ids_of(plan):
 
 def test_first_trust_holds_a_placeholder_and_nothing_else():
     plan = planned()
-    assert plan.document == document(ours(*ids_of(plan)))
+    assert plan.document == policy_document(ours(*ids_of(plan)))
     assert re.fullmatch(r"datalake-dms-placeholder-[0-9a-f]{32}", ids_of(plan)[0])
     assert (plan.external_ids, plan.bootstrapping, plan.findings) == ([], True, [])
 
@@ -83,39 +69,39 @@ def test_first_id_drives_the_placeholder_out():
     ids=["added", "unchanged", "pruned", "kept", "unknown keeps", "twice"],
 )
 def test_ids_are_added_before_they_are_pruned(present, request_, expected):
-    assert ids_of(planned(document(ours(*present)), **request_)) == expected
+    assert ids_of(planned(policy_document(ours(*present)), **request_)) == expected
 
 
 def test_single_id_as_text_and_key_in_other_case_are_understood():
-    trust = document(ours())
+    trust = policy_document(ours())
     trust["Statement"][0]["Condition"] = {"StringEquals": {"STS:externalid": "one"}}
     assert ids_of(planned(trust, external_ids=("two",))) == ["one", "two"]
 
 
 def test_source_account_bootstrap_has_the_account_and_no_placeholder():
-    plan = planned(bootstrap="source_account", source_account="111122223333")
-    assert plan.document == document(ours(**{"aws:SourceAccount": "111122223333"}))
+    plan = planned(bootstrap="source_account", source_account=DMS)
+    assert plan.document == policy_document(ours(**{"aws:SourceAccount": DMS}))
     assert plan.bootstrapping is True
-    again = planned(plan.document, bootstrap="source_account", source_account="111122223333")
+    again = planned(plan.document, bootstrap="source_account", source_account=DMS)
     assert again.document == plan.document
     assert again.findings == []
 
 
 def test_source_account_stands_beside_the_id():
-    plan = planned(external_ids=("one",), source_account="111122223333")
-    assert plan.document == document(ours("one", **{"aws:SourceAccount": "111122223333"}))
+    plan = planned(external_ids=("one",), source_account=DMS)
+    assert plan.document == policy_document(ours("one", **{"aws:SourceAccount": DMS}))
 
 
 def test_placeholder_goes_when_the_bootstrap_changes():
     """Beside a placeholder the source account would admit nobody, and AWS would never tell the id."""
-    plan = planned(planned().document, bootstrap="source_account", source_account="111122223333")
-    assert plan.document["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    plan = planned(planned().document, bootstrap="source_account", source_account=DMS)
+    assert plan.document["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": DMS}}
     assert plan.bootstrapping is True
 
 
 def test_source_account_brings_the_trust_back_to_its_beginning():
     known = planned(planned().document, external_ids=("one",))
-    options = {"bootstrap": "source_account", "source_account": "111122223333"}
+    options = {"bootstrap": "source_account", "source_account": DMS}
     assert ids_of(planned(known.document, **options)) == ["one"]
     assert planned(known.document, purge_external_ids=True, **options).bootstrapping is True
 
@@ -128,12 +114,12 @@ def test_principals_are_those_that_are_asked_for():
 
 
 def test_statements_of_others_stay():
-    assert planned(document(FOREIGN), external_ids=("one",)).document == document(ours("one"), FOREIGN)
+    assert planned(policy_document(FOREIGN), external_ids=("one",)).document == policy_document(ours("one"), FOREIGN)
 
 
 def test_statements_of_others_go_when_purged():
-    plan = planned(document(FOREIGN), external_ids=("one",), purge_statements=True)
-    assert plan.document == document(ours("one"))
+    plan = planned(policy_document(FOREIGN), external_ids=("one",), purge_statements=True)
+    assert plan.document == policy_document(ours("one"))
 
 
 def test_single_statement_without_a_list_is_understood():
@@ -147,7 +133,7 @@ def test_version_of_the_present_document_is_kept():
 
 
 def test_present_document_is_not_changed():
-    trust = document({**FOREIGN, "Principal": {"Service": ["dms.amazonaws.com", "glue.amazonaws.com"]}})
+    trust = policy_document({**FOREIGN, "Principal": {"Service": ["dms.amazonaws.com", "glue.amazonaws.com"]}})
     before = copy.deepcopy(trust)
     planned(trust, external_ids=("one",))
     assert trust == before

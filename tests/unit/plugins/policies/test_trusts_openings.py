@@ -12,25 +12,17 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
     plan_trust,
     trust_findings,
 )
-
-DMS = {"Service": "dms.amazonaws.com"}
-
-
-def statement(**members):
-    return {"Effect": "Allow", "Principal": DMS, "Action": "sts:AssumeRole", **members}
+from builders import admits as statement
+from builders import policy_document
 
 
 def without(member, **members):
     return {k: v for k, v in statement(**members).items() if k != member}
 
 
-def document(*statements):
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
 def closed(opening):
     """The statements of others that are left of a trust with that one."""
-    plan = plan_trust(document(opening), TrustRequest(external_ids=("one",)))
+    plan = plan_trust(policy_document(opening), TrustRequest(external_ids=("one",)))
     return [s for s in plan.document["Statement"] if s.get("Sid") != STATEMENT_SID]
 
 
@@ -65,13 +57,13 @@ OPEN = {
 
 @pytest.mark.parametrize("opening", OPEN.values(), ids=OPEN)
 def test_opening_is_found(opening):
-    assert len(trust_findings(document(opening))) == 1
+    assert len(trust_findings(policy_document(opening))) == 1
 
 
 @pytest.mark.parametrize("opening", OPEN.values(), ids=OPEN)
 def test_opening_is_closed(opening):
     assert closed(opening) == []
-    plan = plan_trust(document(opening), TrustRequest())
+    plan = plan_trust(policy_document(opening), TrustRequest())
     assert len(plan.findings) == 1
     assert trust_findings(plan.document) == []
 
@@ -86,13 +78,13 @@ CLOSED = {
     "another service": statement(Principal={"Service": "glue.amazonaws.com"}),
     "a service of a similar name": statement(Principal={"Service": "dms.amazonaws.com.example.org"}),
     "an account": statement(Principal={"AWS": "arn:aws:iam::111122223333:root"}),
-    "all but DMS": without("Principal", NotPrincipal=DMS),
+    "all but DMS": without("Principal", NotPrincipal={"Service": "dms.amazonaws.com"}),
 }
 
 
 @pytest.mark.parametrize("shut", CLOSED.values(), ids=CLOSED)
 def test_what_is_not_open_stays_as_it_is(shut):
-    assert trust_findings(document(shut)) == []
+    assert trust_findings(policy_document(shut)) == []
     assert closed(shut) == [shut]
 
 
@@ -132,11 +124,11 @@ def test_other_principals_of_an_opening_keep_their_access(principal, left):
 def test_everyone_of_the_organization_is_no_opening_to_dms():
     """A service has no aws:PrincipalOrgID, so that such a statement admits DMS for nobody."""
     shut = statement(Principal={"AWS": "*"}, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}})
-    assert trust_findings(document(shut)) == []
+    assert trust_findings(policy_document(shut)) == []
     assert closed(shut) == [shut]
 
 
 def test_finding_names_the_statement():
-    named, nameless = trust_findings(document(statement(Sid="ByHand"), statement()))
+    named, nameless = trust_findings(policy_document(statement(Sid="ByHand"), statement()))
     assert "statement ByHand lets dms.amazonaws.com assume the role without sts:ExternalId" in named
     assert "statement 2 " in nameless

@@ -14,9 +14,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
+from builders import DMS, LAKE, STRANGER
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
-DMS, LAKE, STRANGER = "111122223333", "444455556666", "999988887777"
 ARN = f"arn:aws:dms:eu-central-1:{DMS}"
 SCOPE = journals.Scope("crm", "dms.eu-central-1.amazonaws.com", DMS, "eu-central-1", "dev-crm")
 ALICE = {"owner": "alice@laptop", "id": "a1", "machine": "m1", "pid": 7, "started": "99"}

@@ -11,8 +11,9 @@ import json
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import task_entries as tasks
+from builders import DMS
 
-ARN = "arn:aws:dms:eu-central-1:111122223333"
+ARN = f"arn:aws:dms:eu-central-1:{DMS}"
 CHECKPOINT = "checkpoint:V1#7#mysql-bin-changelog.000007:7:-1:7:0:mysql-bin-changelog:0"
 STARTED = "2026-11-21T10:00:00Z"
 LOADED = {"FullLoadProgressPercent": 100, "FullLoadFinishDate": STARTED}
