@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import json
 import signal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -18,41 +20,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_info
-from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, service_roles
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC, Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import call, validated
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_info, s3_target
-from ansible_collections.datalake.dms.plugins.module_utils._hosts import (
-    deployment,
-    pruning,
-    removal,
-    survey,
-    unlock,
-    verification,
-)
-from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
-from ansible_collections.datalake.dms.plugins.modules import (
-    dms_bucket_access,
-    dms_connection_test,
-    dms_crossaccount_role,
-    dms_crossaccount_role_info,
-    dms_deployment,
-    dms_orphans,
-    dms_policy_validation,
-    dms_preflight,
-    dms_removal,
-    dms_s3_endpoint,
-    dms_s3_endpoint_info,
-    dms_service_roles,
-    dms_survey,
-    dms_unlock,
-    dms_verification,
-)
+from ansible_collections.datalake.dms.plugins.modules import dms_s3_endpoint
 from botocore.loaders import JSONFileLoader
 from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import ExponentialBackoff
@@ -60,6 +35,8 @@ from builders import REGION, admits, declared_host, policy_document
 from embedded_aws import READS, EmbeddedAWS
 
 EXTERNAL_ID = "the-deployers-id"
+# The modules that work in the account of the data lake; the others begin in that of DMS.
+OF_THE_LAKE = ("dms_bucket_access", "dms_crossaccount_role", "dms_crossaccount_role_info", "dms_policy_validation")
 LONGEST = 60  # seconds; long, as other work on the machine holds up a test that does not hang
 _NUMBERS = itertools.count(1)
 
@@ -105,18 +82,34 @@ class Lab:
 
     # The modules
 
+    def run(self, name: str, check: bool = False, deployer: str | None = None, **options: Any) -> dict[str, Any]:
+        """Any module, by its name. `deployer`: `dms` or `lake`, where it is not the one that usually runs it.
+
+        The methods below have the options that nearly every test of theirs wants.
+        """
+        role = self.deployers[deployer or ("lake" if name in OF_THE_LAKE else "dms")]
+        caller = {"assume_role_arn": role, "assume_role_external_id": EXTERNAL_ID}
+        module = importlib.import_module(f"ansible_collections.datalake.dms.plugins.modules.{name}")
+        # A module imports the one that does its work, and hands its `ensure` on.
+        (does_it,) = [one for one in vars(module).values() if isinstance(one, ModuleType) and hasattr(one, "ensure")]
+        params = ArgumentSpecValidator({**CONNECTION_SPEC, **module.ARGUMENT_SPEC}).validate({**caller, **options})
+        assert params.error_messages == []
+        result = call(does_it.ensure, params.validated_parameters, check)
+        json.dumps(result)  # Ansible sends it as JSON.
+        return result
+
     def role(self, check: bool = False, side: str = "lake", **options: Any) -> dict[str, Any]:
         """dms_crossaccount_role."""
         usual = {"role_name": "dms-s3-crm"}
         if options.get("state") != "absent":
             usual |= {"bucket_name": self.bucket, "bucket_folder": "raw/crm"}
-        return self._run(side, access_role.ensure, dms_crossaccount_role, check, {**usual, **options})
+        return self.run("dms_crossaccount_role", check, side, **{**usual, **options})
 
     def bucket_access(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_bucket_access."""
         usual = {"role_arn": f"arn:aws:iam::{self.dms_account}:role/dms-s3-crm", "bucket_name": self.bucket}
         usual |= {"bucket_folder": "raw/crm", "settle_time": 0.2, "iam_propagation_timeout": 1}
-        return self._run("lake", bucket_access.ensure, dms_bucket_access, check, {**usual, **options})
+        return self.run("dms_bucket_access", check, **{**usual, **options})
 
     def endpoint(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_s3_endpoint; what is no option of it is a setting."""
@@ -124,12 +117,12 @@ class Lab:
         usual = {"endpoint_identifier": "dev-crm", "iam_propagation_timeout": 1, **QUICK}
         if own.get("state") != "absent":
             usual |= {"resource_identifier": "dev-crm", "s3_settings": {**self.s3_settings, **options}}
-        return self._run("dms", s3_target.ensure, dms_s3_endpoint, check, {**usual, **own})
+        return self.run("dms_s3_endpoint", check, **{**usual, **own})
 
     def test(self, endpoint_arn: str, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_connection_test."""
         usual = {"endpoint_arn": endpoint_arn, "replication_instance_arn": self.instance_arn, **QUICK}
-        return self._run("dms", connection_tests.ensure, dms_connection_test, check, {**usual, **options})
+        return self.run("dms_connection_test", check, **{**usual, **options})
 
     def replacement(self, check: bool = False, **options: Any) -> Replacement:
         """A replacement of dev-crm, with every consent that a test does not take away."""
@@ -152,35 +145,31 @@ class Lab:
     def preflight(self, side: str, **options: Any) -> dict[str, Any]:
         """dms_preflight."""
         usual = {"side": side, "account_id": getattr(self, f"{side}_account")}
-        return self._run(side, preflight.ensure, dms_preflight, False, {**usual, **options})
-
-    def run_endpoints_info(self, **options: Any) -> dict[str, Any]:
-        """dms_s3_endpoint_info."""
-        return self._run("dms", endpoint_info.ensure, dms_s3_endpoint_info, False, options)
+        return self.run("dms_preflight", False, side, **{**usual, **options})
 
     def survey(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_survey."""
-        return self._run("dms", survey.ensure, dms_survey, False, {"hosts": hosts, **options})
+        return self.run("dms_survey", hosts=hosts, **options)
 
     def deployment(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_deployment."""
-        return self._run("dms", deployment.ensure, dms_deployment, check, {"hosts": hosts, **options})
+        return self.run("dms_deployment", check, hosts=hosts, **options)
 
     def removal(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_removal."""
-        return self._run("dms", removal.ensure, dms_removal, check, {"hosts": hosts, **options})
+        return self.run("dms_removal", check, hosts=hosts, **options)
 
     def unlock(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_unlock."""
-        return self._run("dms", unlock.ensure, dms_unlock, check, {"hosts": hosts, **options})
+        return self.run("dms_unlock", check, hosts=hosts, **options)
 
     def orphans(self, hosts: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_orphans."""
-        return self._run("dms", pruning.ensure, dms_orphans, check, {"hosts": hosts, **options})
+        return self.run("dms_orphans", check, hosts=hosts, **options)
 
     def verification(self, hosts: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
         """dms_verification."""
-        return self._run("dms", verification.ensure, dms_verification, False, {"hosts": hosts, **options})
+        return self.run("dms_verification", hosts=hosts, **options)
 
     def host(self, name: str = "crm", **variables: Any) -> dict[str, Any]:
         """What a host declares; `variables`: those of the role s3_endpoint, without its prefix."""
@@ -216,30 +205,17 @@ class Lab:
 
     change_token = staticmethod(connection_tests.change_token)
 
-    def policy_validation(self, **options: Any) -> dict[str, Any]:
-        """dms_policy_validation."""
-        return self._run("lake", access_analyzer.ensure, dms_policy_validation, False, options)
-
     def service_roles(self, check: bool = False, **options: Any) -> dict[str, Any]:
         """dms_service_roles."""
-        return self._run("dms", service_roles.ensure, dms_service_roles, check, options)
+        return self.run("dms_service_roles", check, **options)
 
     def endpoints_info(self, **options: Any) -> list[dict[str, Any]]:
         """The endpoints of dms_s3_endpoint_info."""
-        return list(self.run_endpoints_info(**options)["endpoints"])
+        return list(self.run("dms_s3_endpoint_info", **options)["endpoints"])
 
     def roles_info(self, **options: Any) -> list[dict[str, Any]]:
         """The roles of dms_crossaccount_role_info."""
-        return list(self._run("lake", role_info.ensure, dms_crossaccount_role_info, False, options)["roles"])
-
-    def _run(self, side: str, ensure: Any, module: Any, check: bool, options: dict[str, Any]) -> dict[str, Any]:
-        caller = {"assume_role_arn": self.deployers[side], "assume_role_external_id": EXTERNAL_ID}
-        validator = ArgumentSpecValidator({**CONNECTION_SPEC, **module.ARGUMENT_SPEC})
-        params = validator.validate({**caller, **options})
-        assert params.error_messages == []
-        result = call(ensure, params.validated_parameters, check)
-        json.dumps(result)  # Ansible sends it as JSON.
-        return result
+        return list(self.run("dms_crossaccount_role_info", **options)["roles"])
 
     # What stands there, and what was asked
 

@@ -143,10 +143,10 @@ def policy(kind, **statement):
 
 
 def test_policies_of_other_modules(lab):
-    result = lab.policy_validation(policies=[policy(kind) for kind in DOCUMENTS])
+    result = lab.run("dms_policy_validation", policies=[policy(kind) for kind in DOCUMENTS])
     assert result == {"changed": False, "policy_findings": [], "warnings": []}
     wrong = [policy(kind, NotAction="x:y") for kind in DOCUMENTS]
-    result = lab.policy_validation(policies=wrong)
+    result = lab.run("dms_policy_validation", policies=wrong)
     assert [f["policy"] for f in result["policy_findings"]] == [
         "trust of role it",
         "policy it",
@@ -155,4 +155,4 @@ def test_policies_of_other_modules(lab):
     ]
     assert {f["finding_type"] for f in result["policy_findings"]} == {"ERROR"}
     with pytest.raises(Exception, match="put INVALID_POLICY_SYNTAX into validation_exceptions"):
-        lab.policy_validation(policies=wrong, validate_policies="fail")
+        lab.run("dms_policy_validation", policies=wrong, validate_policies="fail")

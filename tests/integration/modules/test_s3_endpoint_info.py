@@ -78,7 +78,7 @@ def test_external_ids_that_endpoints_share_are_told(lab):
     lab.role()
     for name in "abcdefg":
         lab.endpoint(endpoint_identifier=f"dev-{name}", resource_identifier=f"dev-{name}")
-    result = lab.run_endpoints_info()
+    result = lab.run("dms_s3_endpoint_info")
     ((shared),) = result["shared_external_ids"]
     assert shared["endpoint_identifiers"] == [f"dev-{name}" for name in "abcdefg"]
     assert {e["external_id"] for e in result["endpoints"]} == {shared["external_id"]}
@@ -93,6 +93,6 @@ def test_ids_of_their_own_are_nothing_to_tell(lab):
     local = {"service_access_role_arn": f"arn:aws:iam::{lab.dms_account}:role/dms-s3-local"}
     for name, settings in (("a", {}), ("b", {}), ("c", local), ("d", local)):
         lab.endpoint(endpoint_identifier=f"dev-{name}", resource_identifier=f"dev-{name}", **settings)
-    result = lab.run_endpoints_info()
+    result = lab.run("dms_s3_endpoint_info")
     assert (result["shared_external_ids"], result["warnings"]) == ([], [])
     assert len(result["endpoints"]) == 4
