@@ -28,6 +28,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement import e
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.modules import dms_s3_endpoint
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import JSONFileLoader
 from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import ExponentialBackoff
@@ -359,8 +360,12 @@ def models_are_parsed_once():
     def load_file(_loader, path):
         return (parse if Path(path).parts[-3] == "s3" else parse_once)(path)
 
+    # The same for what each session does with the names of some hundred events: they have one alias, whichever asks.
+    default = EventAliaser(HierarchicalEmitter())
+    alias_once = functools.cache(functools.partial(EventAliaser._alias_event_name, default))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
+        patch.setattr(EventAliaser, "_alias_event_name", lambda _self, name: alias_once(name))
         yield
 
 

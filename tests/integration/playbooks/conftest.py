@@ -19,6 +19,30 @@ BIN = Path(sys.executable).parent
 ENVIRONMENTS = ("dev", "test", "prod")
 
 
+# What takes longest, the longest first: the last test to begin is a short one then, and no core waits for it.
+LONGEST = (
+    "test_permissions",
+    "test_replacement_losses",
+    "test_account_wide",
+    "test_in_process",
+    "test_step_by_step",
+    "test_replacement",
+    "test_recorded_estate",
+    "test_inventories",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Playbooks before all else, since they take seconds each; xdist begins at the front and lets others take from the back."""
+
+    def turn(item):
+        if item.path.parent != Path(__file__).parent:
+            return len(LONGEST) + 1
+        return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+
+    items.sort(key=turn)
+
+
 @pytest.fixture(scope="session")
 def landscape():
     sys.path.insert(0, str(CHECKOUT / "tests" / "tools"))
@@ -40,7 +64,7 @@ def aws(landscape, inventories):
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def play(aws):
     """Runs a playbook for one endpoint of an environment; gives its status, what it said, and how much it changed."""
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 AUTOMATION = "999999999999"
@@ -57,21 +60,28 @@ def test_sessions_are_named_after_environment_side_and_job(aws, play):
     assert names == {"dev-dms-4711", "dev-lake-4711"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ([*QUICK, "-e", "s3_endpoint_allow_endpoint_url=false"], "unset AWS_ENDPOINT_URL"),
-        ([*QUICK, "-e", "s3_endpoint_lake_account_id=444455556666"], "the map of environments says 666677778888"),
-        ([*QUICK, "-e", "s3_endpoint_environment=dev"], "the map of environments says 111122223333"),
-        ([*QUICK, "-e", "s3_endpoint_environment=staging"], "is not in the map of environments"),
-    ],
-    ids=["endpoint url", "another environment's account", "another environment's name", "no environment"],
-)
-def test_prod_stops_before_anything_is_touched(aws, play, arguments, sentence):
+# What is wrong with each host, by a variable of its own, and the sentence that stops it.
+WRONG = {
+    "crm": ("s3_endpoint_allow_endpoint_url", False, "unset AWS_ENDPOINT_URL"),
+    "erp": ("s3_endpoint_lake_account_id", "444455556666", "the map of environments says 666677778888"),
+    "hr": ("s3_endpoint_environment", "dev", "the map of environments says 111122223333"),
+    "orders": ("s3_endpoint_environment", "staging", "is not in the map of environments"),
+}
+
+
+def test_prod_stops_before_anything_is_touched(aws, play, inventories):
+    usual = {"s3_endpoint_poll_interval": 0.1, "s3_endpoint_allow_endpoint_url": True}
+    variables = {**usual}
+    for variable in {variable for variable, _value, _sentence in WRONG.values()}:
+        right = usual.get(variable, inventories["prod"]["crm"].get(variable))
+        wrong = {host: value for host, (of_host, value, _sentence) in WRONG.items() if of_host == variable}
+        variables[variable] = f"{{{{ {wrong!r}.get(inventory_hostname, {right!r}) }}}}"
     aws.control.clear_journal()
-    status, said, _changed = play("prod", "deploy", *arguments)
+    status, said, _changed = play("prod", "deploy", "--limit", ",".join(WRONG), "-e", json.dumps(variables))
     assert status != 0
-    assert sentence in said
+    for host, (_variable, _value, sentence) in WRONG.items():
+        assert re.search(rf"^{host} +: .*failed=1", said, re.MULTILINE), said
+        assert sentence in said
     called = {call["operation"] for call in aws.control.journal()}
     assert [
         operation

@@ -9,9 +9,6 @@ import json
 import re
 
 import pytest
-from ansible_collections.datalake.dms.plugins.filter.hosts_in_result import FilterModule
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import Progress
-from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import ProgressShown
 
 THREE = ("--limit", "crm,erp,hr", "-e", "s3_endpoint_poll_interval=0.1")
 SURVEYED = (*THREE, "-e", "s3_endpoint_survey_hosts=2")
@@ -20,6 +17,11 @@ TWO_ARE_WRONG = {
     "s3_endpoint_tags": "{{ {'crm': no_such_variable} if inventory_hostname == 'crm' else {'by': 'test'} }}",
     "s3_endpoint_settings": "{{ {'compresion_type': 'gzip'} if inventory_hostname == 'erp' else {} }}",
 }
+
+
+@pytest.fixture(scope="module")
+def deployed(play):
+    assert play("dev", "deploy", *THREE)[0] == 0
 
 
 def outcome(said, host):
@@ -48,8 +50,7 @@ def test_wrong_variables_stop_their_host_alone_before_anything_is_touched(aws, p
 
 
 @pytest.mark.once
-def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, play):
-    assert play("dev", "deploy", *SURVEYED)[0] == 0
+def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, play, deployed):
     aws.control.clear_journal()
     status, said, _changed = play("dev", "deploy", *SURVEYED)
     assert (status, writers(aws)) == (0, set()), said
@@ -61,8 +62,7 @@ def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, pla
     assert said.count("no drift, connection successful") == 3
 
 
-def test_strategy_that_knows_no_run_once(aws, play, monkeypatch, tmp_path):
-    assert play("dev", "deploy", *THREE)[0] == 0
+def test_strategy_that_knows_no_run_once(aws, play, deployed, monkeypatch, tmp_path):
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
     for playbook in ("deploy", "verify"):
         status, said, _changed = play("dev", playbook, *THREE)
@@ -117,30 +117,3 @@ def test_secrets_are_told_by_no_verbosity(aws, play):
         assert "very-secret-text" not in said.replace(
             "s3_endpoint_extra_connection_attributes=password=very-secret-text", ""
         )
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(("quiet", "shown"), [(0, ["crm: made. (1 of 2)", "erp: made. (2 of 2)"]), (60, [])])
-def test_long_task_shows_how_far_it_has_come(quiet, shown):
-    told, progress = [], Progress(2)
-    with ProgressShown(told.append, quiet):
-        progress.tell("crm: made.")
-        progress.tell("erp: made.")
-    progress.tell("nobody listens any more")
-    assert told == shown
-
-
-ONE = {"asked": ["a", "b"], "to_deploy": ["b"], "blocked": {"a": "because"}}
-OTHER = {"asked": ["c"], "to_deploy": ["c"], "blocked": {}}
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    ("key", "names"),
-    [("to_deploy", ["b", "c"]), ("blocked", ["a"]), ("no_such_key", [])],
-)
-def test_each_result_counts_once(key, names):
-    hostvars = {"a": {"survey": ONE}, "b": {"survey": ONE}, "c": {"survey": OTHER}, "d": {}}
-    hosts_in_result = FilterModule().filters()["hosts_in_result"]
-    assert hosts_in_result(["a", "b", "c", "d", "absent"], hostvars, "survey", key) == names
-    assert hosts_in_result(["a"], {}, "survey", key) == []

@@ -16,7 +16,8 @@ THREE = ("--limit", "crm,erp,hr", "-e", "s3_endpoint_poll_interval=0.1")
 NAMES = ("crm", "erp", "hr")
 
 
-@pytest.fixture
+# No playbook here changes anything.
+@pytest.fixture(scope="module")
 def deployed(play):
     status, said, _changed = play("dev", "deploy", *THREE)
     assert status == 0, said

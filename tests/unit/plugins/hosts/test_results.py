@@ -21,7 +21,9 @@ SECOND = {"asked": ["c"], "to_deploy": ["c"], "blocked": {}}
 HOSTVARS = {"a": {"survey": FIRST}, "b": {"survey": FIRST}, "c": {"survey": SECOND}, "d": {}}
 
 
-@pytest.mark.parametrize(("key", "names"), [("to_deploy", ["b", "c"]), ("blocked", ["a"]), ("postponed", [])])
+@pytest.mark.parametrize(
+    ("key", "names"), [("to_deploy", ["b", "c"]), ("blocked", ["a"]), ("postponed", []), ("no_such_key", [])]
+)
 def test_each_result_is_taken_once(key, names):
     assert hosts_in_result(["a", "b", "c", "d", "absent"], HOSTVARS, "survey", key) == names
 
