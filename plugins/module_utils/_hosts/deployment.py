@@ -24,7 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import remove_former_access
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import read_ahead, remove_former_access
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
@@ -95,6 +95,7 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     # A replacement has an endpoint or a journal at any moment.
     interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over()
     _note_interrupted(deployment.record, host, interrupted)
+    read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)
     ended = None
     if is_replaced(planned) or interrupted:

@@ -46,6 +46,15 @@ def store_of(host: Host) -> Store:
     return Store(host.accounts["lake"]["bucket_name"] or "", host.accounts["lake"]["kms_key_arn"] or "")
 
 
+def read_ahead(host: Host, reads: SharedReads) -> None:
+    """Read the list that `former_role` goes by before anything is changed, so that a denial stops the host in time.
+
+    :raises AnsibleAWSError: the call failed.
+    """
+    if host.is_tested and not host.same_account and host.access_mode == CROSSACCOUNT_ROLE:
+        reads.role_names(host.dms, host.role["path"])
+
+
 def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | None:
     """The access role of the other access mode, where it exists and is this deployment's own.
 
