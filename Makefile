@@ -67,7 +67,7 @@ unit: setup  ## Run the unit and integration tests
 	$(PYTEST) tests/integration tests/unit
 
 compat: setup  ## Run the tests that depend on the version of Python
-	$(PYTEST) -m "not once" tests/integration/modules tests/unit/plugins
+	$(PYTEST) -m "not once" tests/integration/modules tests/unit/plugins tests/unit/collection
 
 smoke: setup  ## Run what depends most on the versions of ansible-core and amazon.aws: playbooks and some molecule scenarios
 	$(PYTEST) -m "not once" tests/integration/playbooks

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded_aws import process_tree
+from embedded_aws.server import process_tree
 
 # Looking costs the kernel a walk through the page tables: at most one part in ten of the time goes there.
 _INTERVAL_SECONDS = 0.25

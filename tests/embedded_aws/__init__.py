@@ -16,17 +16,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .control import READS, Control, ControlError
+from .server.control import READS, Control, ControlError
 
 if TYPE_CHECKING:
-    from .server import EmbeddedAWS
+    from .server.server import EmbeddedAWS
 
 __all__ = ["READS", "Control", "ControlError", "EmbeddedAWS"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "EmbeddedAWS":
-        from .server import EmbeddedAWS
+        from .server.server import EmbeddedAWS
 
         return EmbeddedAWS
     raise AttributeError(name)

@@ -26,8 +26,8 @@ from moto.s3.models import FakeKey
 from werkzeug.test import run_wsgi_app
 
 from .arns import account_of, partition_of, region_of, resource_of
-from .policy_documents import without_principal
-from .wire import Answer, AwsError, Call
+from .iam.policy_documents import without_principal
+from .server.wire import Answer, AwsError, Call
 
 __all__ = ["MotoApplication", "MotoRequestHandler"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws import EmbeddedAWS
-from embedded_aws.iam_evaluation import Access, Principal, as_list, glob_matches, identity_verdict
+from embedded_aws.iam.evaluation import Access, Principal, as_list, glob_matches, identity_verdict
 from permission_runs import Runs
 
 # The accounts of the environment whose endpoints move from one way of access to the other.

@@ -10,7 +10,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 from embedded_aws import EmbeddedAWS
-from embedded_aws.iam_evaluation import Access, Principal, identity_verdict
+from embedded_aws.iam.evaluation import Access, Principal, identity_verdict
 
 pytestmark = pytest.mark.once
 

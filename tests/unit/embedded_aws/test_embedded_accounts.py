@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from embedded_aws import Control, ControlError, EmbeddedAWS
-from embedded_aws.propagation import Propagation, role_key
-from embedded_aws.switches import SWITCHES, Switches
+from embedded_aws.iam.propagation import Propagation, role_key
+from embedded_aws.server.switches import SWITCHES, Switches
 from embedded_cloud import BUCKET, DMS, KEY_ARN, LAKE, REGION, landscape, policy
 
 ROLE = f"arn:aws:iam::{LAKE}:role/path/next"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from embedded_aws.asked import asked
-from embedded_aws.wire import Call
+from embedded_aws.iam.asked import asked
+from embedded_aws.server.wire import Call
 from embedded_cloud import BUCKET, DMS, INSTANCE_ARN, KEY_ARN, LAKE, REGION, dms_trust, policy
 
 ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from embedded_aws import connection_check
+from embedded_aws.dms import connection_check
 from embedded_cloud import BUCKET, DMS, INSTANCE_ARN, KEY_ARN, LAKE, REGION, ROLE_ARN, dms_trust, policy, writing
 
 KMS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
-from embedded_aws.dms_responses import validate
-from embedded_aws.wire import AwsError
+from embedded_aws.dms.responses import validate
+from embedded_aws.server.wire import AwsError
 from embedded_cloud import BUCKET, DMS, INSTANCE_ARN, KEY_ARN, LAKE, ROLE_ARN, dms_trust
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from embedded_aws.iam_evaluation import (
+from embedded_aws.iam.evaluation import (
     Access,
     Principal,
     UnsupportedPolicy,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from embedded_aws import ControlError
-from embedded_aws.faults import TokenBuckets
+from embedded_aws.server.faults import TokenBuckets
 from embedded_cloud import BUCKET, DMS, LAKE, REGION
 
 ANSWERS = {

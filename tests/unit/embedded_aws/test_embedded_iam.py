@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from embedded_aws.policy_documents import Kind, named_principals, problem_of
+from embedded_aws.iam.policy_documents import Kind, named_principals, problem_of
 from embedded_cloud import BUCKET, DMS, KEY_ARN, LAKE, dms_trust, policy, writing
 
 ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}

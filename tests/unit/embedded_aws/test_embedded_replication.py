@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.validate import ParamValidator
-from embedded_aws.wire import service_model
+from embedded_aws.server.wire import service_model
 from embedded_cloud import DMS, INSTANCE_ARN, dms_trust
 
 
