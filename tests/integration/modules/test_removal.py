@@ -186,8 +186,8 @@ def test_interrupted_replacement_must_end_first(lab, remove):
         told = remove(check=check)
         assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
         assert told["msg"] == (
-            "The replacement of dev-crm was interrupted, and its journal has the only definition of tasks that may not exist any more; run "
-            "deploy.yml to bring it to its end, then remove it."
+            "The replacement of dev-crm was interrupted, and its journal may have the only definition of its tasks; run deploy.yml to complete the "
+            "replacement, then remove the endpoint."
         )
     assert what_exists(lab) == before
 
