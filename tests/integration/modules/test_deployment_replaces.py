@@ -230,10 +230,7 @@ def refusal_of(lab, deploy, **variables):
 
 def test_tasks_need_consent(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, replace_tasks=False)
-    assert (
-        f"The endpoint dev-crm has tasks, which would be touched ({STEPS}); if that is meant, set replace_tasks=true."
-        in msg
-    )
+    assert f"The endpoint dev-crm has tasks that would change ({STEPS}); to allow that, set replace_tasks=true." in msg
     assert_as_before(lab)
 
 
@@ -245,7 +242,7 @@ def test_tasks_need_a_journal(lab, task, deploy):
 
 def test_loss_needs_consent(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, source_log_retention=0)
-    assert "(accept=source_logs takes that)" in msg
+    assert "(accept=source_logs allows that)" in msg
     assert_as_before(lab)
     assert deploy(**CSV, source_log_retention=0, accept=["source_logs"])["failed"] is False
 
@@ -539,7 +536,7 @@ def test_journal_that_is_none_is_not_believed(lab, deploy, deployed_before):
     lab.forget_calls()
     told = deploy(**CSV)
     assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
-    assert told["msg"].startswith("The journal of dev-crm is not believed: ")
+    assert told["msg"].startswith("The journal of dev-crm is not valid: ")
 
 
 # Postponed to a batch of their own

@@ -92,7 +92,7 @@ def test_journal_that_is_none_is_not_believed(lab, unlock):
     lab.client("dms", "s3").put_object(Bucket=lab.journals, Key=key, Body=b"{}")
     told = unlock()
     assert (told["failed"], lab.writes()) == (True, [])
-    assert told["msg"].startswith("The journal of dev-crm is not believed: ")
+    assert told["msg"].startswith("The journal of dev-crm is not valid: ")
 
 
 @pytest.mark.parametrize(
