@@ -243,7 +243,7 @@ def test_each_loss_has_a_consent_of_its_own(lab, endpoint_arn, refused, prepare)
     retention = 0 if consent == "source_logs" else 86400
     others = [c for c in ("no_checkpoint", "full_load", "postgresql_slot", "source_logs") if c != consent]
     sentence = refused(begin, lab, accept=others, source_log_retention=retention)
-    assert f"task copy: {'its' if consent in ('source_logs', 'postgresql_slot') else 'it'} " in sentence
+    assert f"task copy: {'it' if consent == 'no_checkpoint' else 'its'} " in sentence
     assert f"(accept={consent} allows that)" in sentence
     begin(lab, accept=[consent], source_log_retention=retention)
     assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
@@ -298,7 +298,7 @@ def test_tasks_wait_for_an_endpoint_that_does_not_exist(lab, endpoint_arn, refus
 
 
 def test_without_a_journal_nothing_is_replaced(lab, task, refused):
-    assert "name a bucket of the DMS account in journal_bucket" in refused(begin, lab, journal_bucket=None)
+    assert "set journal_bucket to a bucket of the DMS account" in refused(begin, lab, journal_bucket=None)
 
 
 @pytest.mark.parametrize(
