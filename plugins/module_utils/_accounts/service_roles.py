@@ -212,7 +212,7 @@ def _make(account: Account, params: dict[str, Any], name: str, role: Role | None
             role = read_role(client, name)
             if role is None:
                 raise DatalakeError(
-                    message=f"The role {name} was made and removed by somebody else in this very moment; run again."
+                    message=f"The role {name} was created and deleted by others at the same time; run again."
                 )
             planned = _planned(account, params, name, role)
     if role["assume_role_policy_document"] != planned["assume_role_policy_document"]:

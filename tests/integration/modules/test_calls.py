@@ -118,7 +118,7 @@ def test_what_was_not_read_is_not_known_absent(lab, surveyed, variables):
 # Somebody else was faster than the deployment
 
 
-MADE_BY_OTHERS = "was made by somebody else in this very moment"
+MADE_BY_OTHERS = "was created by others at the same time"
 
 
 def other_trust():

@@ -112,7 +112,7 @@ def test_role_that_somebody_makes_in_this_very_moment_is_completed(lab):
 
 def test_role_that_comes_and_goes_is_told(lab):
     lab.fault("iam", "CreateRole", "error", "dms", code="EntityAlreadyExists", status=409)
-    with pytest.raises(Exception, match="dms-vpc-role was made and removed by somebody else in this very moment"):
+    with pytest.raises(Exception, match="dms-vpc-role was created and deleted by others at the same time"):
         lab.service_roles(roles=[VPC])
 
 

@@ -116,10 +116,10 @@ def test_each_arn_has_the_partition(partition, region):
 @pytest.mark.parametrize(
     ("access", "option", "remedy"),
     [
-        ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "give the name alone"),
-        ({"bucket_name": "lake/raw"}, "bucket_name=lake/raw", "give the name alone"),
+        ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "set it to the name only"),
+        ({"bucket_name": "lake/raw"}, "bucket_name=lake/raw", "set it to the name only"),
         ({"bucket_name": "Lake"}, "bucket_name=Lake", "lower-case"),
-        ({"bucket_name": "la*e"}, "bucket_name=la*e", "give the name alone"),
+        ({"bucket_name": "la*e"}, "bucket_name=la*e", "set it to the name only"),
         ({"bucket_name": "ab"}, "bucket_name=ab", "3 to 63"),
         ({"bucket_name": "a" * 64}, "bucket_name=", "3 to 63"),
         ({"bucket_folder": "/raw"}, "bucket_folder=/raw", "leave it out"),

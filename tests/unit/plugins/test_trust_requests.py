@@ -18,7 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
 @pytest.mark.parametrize(
     ("request_", "option", "remedy"),
     [
-        ({"external_ids": ("x",)}, "external_ids has 'x'", "take the value that CreateEndpoint answered with"),
+        ({"external_ids": ("x",)}, "external_ids has 'x'", "use the value that CreateEndpoint returned"),
         ({"external_ids": ("one", "two words")}, "external_ids has 'two words'", "take the value"),
         ({"external_ids": ("x" * 1225,)}, "external_ids", "2 to 1,224"),
         ({"external_ids": ("ключ",)}, "external_ids", "take the value"),
