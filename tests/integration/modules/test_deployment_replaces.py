@@ -297,7 +297,7 @@ def test_credentials_that_end_too_early(lab, task, deploy, monkeypatch):
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
     lab.forget_calls()
     msg = deploy(**CSV, session_seconds=3600)["msg"]
-    assert "and 60 are wanted before anything is destroyed: get new ones." in msg
+    assert "and a replacement or removal needs 60; get new ones." in msg
     assert lab.writes() == []
     assert_as_before(lab)
     # What destroys nothing needs no such time.

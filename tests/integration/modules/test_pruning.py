@@ -291,7 +291,7 @@ def test_credentials_that_end_too_early(lab, orphan, monkeypatch):
     ends = datetime.now(UTC) + timedelta(minutes=20)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
-    with pytest.raises(AnsibleAWSError, match="are wanted before anything is destroyed: get new ones"):
+    with pytest.raises(AnsibleAWSError, match=r"and a replacement or removal needs \d+; get new ones"):
         prune(lab, "dev-old", session_seconds=3600)
     assert what_exists(lab) == ALL
     # A list destroys nothing.

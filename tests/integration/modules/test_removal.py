@@ -246,7 +246,7 @@ def test_role_of_somebody_else_in_the_other_account_stays(lab, remove, of):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"lake_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"environment": "test"}, "environment=test is not in the map of environments"),
         ({"identifier": "dev--erp"}, "endpoint_identifier=dev--erp must begin with a letter"),
@@ -291,7 +291,7 @@ def test_credentials_that_end_too_early(lab, remove, monkeypatch):
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
     told = remove(session_seconds=3600)
     assert (told["failed"], lab.writes()) == (True, [])
-    assert "are wanted before anything is destroyed: get new ones." in told["msg"]
+    assert "and a replacement or removal needs 60; get new ones." in told["msg"]
     assert remove(session_seconds=600)["msg"] == "dev-crm: removed."
 
 

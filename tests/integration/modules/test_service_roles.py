@@ -77,7 +77,7 @@ def test_taken_over_completed_and_never_removed(lab, predicted):
     lab.forget_calls()
     kept = lab.service_roles(state="absent", deployment="lake-dev")
     assert (kept["changed"], list(kept["kept"]), lab.writes()) == (False, [VPC, LOGS], [])
-    assert kept["warnings"][0] == "dms-vpc-role was not made by this collection and stays."
+    assert kept["warnings"][0] == "dms-vpc-role was not created by this collection and stays."
 
 
 def test_condition_that_stops_the_logs_is_told_and_left(lab):

@@ -98,7 +98,7 @@ def test_journal_that_is_none_is_not_believed(lab, unlock):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"dms_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"journal_bucket": "no-such-bucket"}, "journal_bucket=no-such-bucket does not exist"),
     ],

@@ -432,8 +432,8 @@ def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
-        ({"lake_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
+        ({"lake_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"dms_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"lake_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"environment": "test"}, "environment=test is not in the map of environments"),

@@ -90,9 +90,9 @@ def test_empty_text_of_csv_is_sent():
 IMPOSSIBLE = {
     "role": ({"service_access_role_arn": "dms-s3-crm"}, "service_access_role_arn=dms-s3-crm", "give the ARN"),
     "no role": ({"service_access_role_arn": ""}, "service_access_role_arn", "give the ARN"),
-    "no bucket": ({"bucket_name": ""}, "bucket_name", "give"),
-    "bucket as URL": ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "give"),
-    "folder": ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "leave it out"),
+    "no bucket": ({"bucket_name": ""}, "bucket_name", "set it to the name only"),
+    "bucket as URL": ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "set it to the name only"),
+    "folder": ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "remove the slash"),
     "key missing": ({"encryption_mode": "sse-kms"}, "encryption_mode=sse-kms", "give the key's ARN"),
     "empty timestamp": ({"timestamp_column_name": ""}, "timestamp_column_name", "give a name or leave it out"),
     "file too small": ({"max_file_size": 0}, "max_file_size=0", "1 to 1048576"),
