@@ -66,9 +66,9 @@ def test_strategy_that_knows_no_run_once(aws, play, monkeypatch, tmp_path):
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
     # A verification has no task of a host without drift, but for the one that compares all.
     expected = {"deploy": [(0, 0)] * 3, "verify": [(0, 0), None, None]}
-    for playbook in expected:
+    for playbook, recap in expected.items():
         status, said, _changed = play("dev", playbook, *THREE)
-        assert (status, [outcome(said, host) for host in ("crm", "erp", "hr")]) == (0, expected[playbook]), said
+        assert (status, [outcome(said, host) for host in ("crm", "erp", "hr")]) == (0, recap), said
     own = tmp_path / "own.yml"
     own.write_text(
         """
