@@ -117,6 +117,7 @@ class Runs:
             self.make_roles(side)
         self._aws.control.clear_journal()
         only = ("--limit", KEPT)
+        self.play("deploy", "--check", *only, **OTHER_WAY)
         self.play("deploy", **OTHER_WAY)
         self._meddle("dms")
         self.play("deploy", "--check", *only, **OTHER_WAY, **OTHER_FOLDER)
@@ -127,6 +128,7 @@ class Runs:
         self.play("deploy", *only)
         self.play("deploy", *only, **OTHER_WAY)
         self._add_versions("dms", 1)
+        self.play("remove", *only, **OTHER_WAY)
         self.play("remove", *only, **OTHER_WAY)
 
     def _prune(self, **variables: Any) -> None:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The access role of one endpoint in the data-lake account: read, decide (in _role_plan), call.
+"""The access role of one endpoint: read it, plan (role_plan.py), and create, modify or delete it.
 
-`ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
+`ensure` is what modules and action plugins call. It does not depend on AnsibleModule.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **access_analyzer.VALIDATION_SPEC,
 }
 
-# Role and policy, where neither exists.
+# The state in which neither role nor policy exists.
 ABSENT: State = {"role": None, "policy": None}
 
-# IAM keeps five versions of a managed policy. One place is kept free beside the new one's, for an answer that is lost and a
-# request that botocore therefore sends twice.
+# IAM keeps five versions of a managed policy. The new version takes one. Another is left free, because botocore sends a request twice if its answer
+# is
+# lost.
 _VERSIONS_KEPT = 3
 
 
@@ -66,14 +67,14 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing:
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
-    :param existing: role and policy where the caller knows them, having just written them or found them ABSENT; else they are read. Should one
-        exist by now, AWS refuses a second one of its name.
+    :param existing: role and policy, if the caller has just written them or knows that they are ABSENT; else they are read. If one exists
+        nevertheless, AWS refuses to create it.
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
         policy_findings, foreign, warnings.
-    :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
+    :raises DatalakeError: an invalid option, before anything is changed. AnsibleAWSError: a call failed.
     """
     if check_mode:
-        # What dms_s3_endpoint shows before AWS has assigned an ExternalId.
+        # dms_s3_endpoint returns this value in check mode until AWS has assigned an ExternalId.
         params = {**params, "external_ids": [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]}
     role_plan.check_options(params)
     client = account.client("iam")
@@ -93,7 +94,7 @@ def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State
 
 
 def read_role(client: Any, name: str) -> dict[str, Any] | None:
-    """A role with its policies (GetRole, ListAttachedRolePolicies, ListRolePolicies); None where there is none."""
+    """A role with its policies (GetRole, ListAttachedRolePolicies, ListRolePolicies); None if it does not exist."""
     role = iam.get_iam_role(client, name)
     if not role:
         return None
@@ -124,7 +125,7 @@ def _ensure_present(
         "foreign": role_plan.foreign(after),
         "warnings": [
             *warnings,
-            *(f"{params['role_name']}: {finding}; the task closes it." for finding in trust.findings),
+            *(f"{params['role_name']}: {finding}; the task removes that access." for finding in trust.findings),
         ],
     }
 
@@ -140,7 +141,7 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
     elif role_plan.is_strangers_policy(before, params["deployment"]):
         after["policy"] = before["policy"]
         warnings.append(
-            f"policy {role_plan.policy_name(params)} is not tagged as of deployment {params['deployment']} and stays."
+            f"policy {role_plan.policy_name(params)} has no tag of deployment {params['deployment']} and stays."
         )
     if not check_mode:
         _remove(client, before, after, params["role_name"])
@@ -150,7 +151,7 @@ def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mod
 
 
 def read_policy(client: Any, arn: str) -> dict[str, Any] | None:
-    """A managed policy with the document in force (GetPolicy, GetPolicyVersion); None where there is none."""
+    """A managed policy with its default version (GetPolicy, GetPolicyVersion); None if it does not exist."""
     try:
         policy = iam.get_iam_managed_policy_by_arn(client, arn)
     except is_ansible_aws_error_code("NoSuchEntity"):
@@ -164,7 +165,7 @@ def _refuse_foreign_policies(before: State) -> None:
     policies = [*foreign["attached_policies"], *foreign["inline_policies"]]
     if policies:
         raise DatalakeError(
-            message=f"The role {before['role']['role_name']} has policies that this module did not make ({', '.join(policies)}); "
+            message=f"The role {before['role']['role_name']} has policies that this module did not create ({', '.join(policies)}); "
             "detach or delete them, then remove the role."
         )
 
@@ -172,8 +173,8 @@ def _refuse_foreign_policies(before: State) -> None:
 def _refuse_shared_policy(client: Any, policy: dict[str, Any], role_name: str) -> None:
     if _attached_elsewhere(client, policy["arn"], role_name):
         raise DatalakeError(
-            message=f"The policy {policy['policy_name']} says something else and is attached to more than the role {role_name}; choose "
-            "another policy_name, each endpoint has a policy of its own."
+            message=f"The policy {policy['policy_name']} would change and is attached to more than the role {role_name}; choose "
+            "another policy_name, because each endpoint needs its own policy."
         )
 
 
@@ -189,7 +190,7 @@ def _attached_elsewhere(client: Any, policy_arn: str, role_name: str) -> bool:
 
 
 def _apply(client: Any, before: State, after: State) -> None:
-    """Make the account what `after` says, piece by piece: each may be there already after an interrupted run."""
+    """Create or modify role and policy. After an interrupted run, some of them may exist already."""
     if before["role"]:
         _update_role(client, before["role"], after["role"])
     if not before["policy"]:
@@ -210,7 +211,7 @@ def _remove(client: Any, before: State, after: State, role_name: str) -> None:
         _prune_versions(client, before["policy"]["arn"], keep=0)
         _delete_policy(client, before["policy"]["arn"])
     if before["role"]:
-        # Last of all: a run that is killed before leaves the role, and by it whoever looks for what is left over finds the policy.
+        # The role is deleted last. If the run is killed before, the next one finds the policy by its role.
         _delete_role(client, role_name)
 
 
@@ -239,7 +240,7 @@ def _update_policy(client: Any, before: dict[str, Any], after: dict[str, Any]) -
 
 @IAMErrorHandler.common_error_handler("create the access role")
 def _create_role(client: Any, role: dict[str, Any]) -> None:
-    """CreateRole; a role that exists by now is ours only if it is the very role that was sent, with its trust and tags."""
+    """CreateRole. If the role exists already, it must equal the role that was sent, with its trust and tags."""
     boundary = {"PermissionsBoundary": role["permissions_boundary"]} if role["permissions_boundary"] else {}
     trust = role["assume_role_policy_document"]
     try:
@@ -252,16 +253,16 @@ def _create_role(client: Any, role: dict[str, Any]) -> None:
         )
     except is_boto3_error_code("EntityAlreadyExists"):
         found = iam.get_iam_role(client, role["role_name"])
-        made = found and role_plan.role_view(found, [], [])
+        existing = found and role_plan.role_view(found, [], [])
         names = ("path", "permissions_boundary", "tags")
-        is_ours = bool(made) and all(made[name] == role[name] for name in names)
-        trusted = made["assume_role_policy_document"] if is_ours else None
-        _refuse_somebody_elses(f"role {role['role_name']}", trusted, trust)
+        is_equal = bool(existing) and all(existing[name] == role[name] for name in names)
+        trusted = existing["assume_role_policy_document"] if is_equal else None
+        _refuse_unless_equal(f"role {role['role_name']}", trusted, trust)
 
 
 @IAMErrorHandler.common_error_handler("create the access policy")
 def _create_policy(client: Any, policy: dict[str, Any]) -> None:
-    """CreatePolicy; a policy that exists by now is ours only if it is the very policy that was sent, with its document and tags."""
+    """CreatePolicy. If the policy exists already, it must equal the policy that was sent, with its document and tags."""
     name, path = policy["policy_name"], policy["arn"].split(":policy", 1)[1].rsplit("/", 1)[0] + "/"
     try:
         client.create_policy(
@@ -271,16 +272,16 @@ def _create_policy(client: Any, policy: dict[str, Any]) -> None:
             Tags=ansible_dict_to_boto3_tag_list(policy["tags"]),
         )
     except is_boto3_error_code("EntityAlreadyExists"):
-        made = read_policy(client, policy["arn"])
-        document = made["document"] if made and made["tags"] == policy["tags"] else None
-        _refuse_somebody_elses(f"policy {name}", document, policy["document"])
+        existing = read_policy(client, policy["arn"])
+        document = existing["document"] if existing and existing["tags"] == policy["tags"] else None
+        _refuse_unless_equal(f"policy {name}", document, policy["document"])
 
 
-def _refuse_somebody_elses(what: str, made: dict[str, Any] | None, sent: dict[str, Any]) -> None:
-    """botocore sends a request again when its answer was lost: "already exists" may be our own success."""
-    if not made or compare_policies(made, sent):
+def _refuse_unless_equal(what: str, existing: dict[str, Any] | None, sent: dict[str, Any]) -> None:
+    """botocore sends a request again if its answer was lost. So the existing resource may be the result of our first request."""
+    if not existing or compare_policies(existing, sent):
         raise DatalakeError(
-            message=f"The {what} was made by somebody else in this very moment; run again to take it over as it is, or choose another name."
+            message=f"The {what} was created by others at the same time; run again to take it over as it is, or choose another name."
         )
 
 
@@ -320,7 +321,7 @@ def _create_policy_version(client: Any, arn: str, document: dict[str, Any]) -> N
 
 
 def _prune_versions(client: Any, arn: str, keep: int) -> None:
-    """Delete the oldest versions that are not in force, so that at most `keep` of all stay (the one in force always does)."""
+    """Delete the oldest versions, so that at most `keep` remain. The default version is never deleted."""
     versions = sorted(iam.list_iam_managed_policy_versions(client, arn), key=lambda v: v["CreateDate"])
     idle = [v["VersionId"] for v in versions if not v["IsDefaultVersion"]]
     for version_id in idle[: max(0, len(versions) - keep)]:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the data-lake account allows to an access role of another account: read, decide (in _bucket_statements), write (in _resource_policies).
+"""The statements that admit an access role of another account to bucket and key: read, plan (resource_statements.py), write (shared_policies.py).
 
-`ensure` is all that a module or an action plugin needs; it knows nothing of AnsibleModule.
+`ensure` is what modules and action plugins call. It does not depend on AnsibleModule.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class _Part:
-    """Our part of one resource's policy: the statement that shall stand there, None for none."""
+    """Our statement in the policy of one resource; None to remove it."""
 
     store: PolicyStore
     sid: str
@@ -73,8 +73,8 @@ def ensure(
 
     :param params: the options of dms_bucket_access. :param write: how the policies are written, see shared_writes.py.
     :returns: the module's result: changed, diff, sid, bucket_statement, key_statement, policy_findings, warnings.
-    :raises DatalakeError: a wrong option, a statement of others in the way, or no room, before anything is changed. AnsibleAWSError: a
-        call failed.
+    :raises DatalakeError: an invalid option, a statement of others that has our Sid, or a policy that would be too long, before anything is changed.
+        AnsibleAWSError: a call failed.
     """
     check_options(params)
     patience = Patience(params["settle_time"], params["iam_propagation_timeout"])
@@ -103,7 +103,7 @@ def ensure(
 
 
 def check_options(params: dict[str, Any]) -> None:
-    """What can be known to be wrong before any call.
+    """Check the options before any call.
 
     :raises DatalakeError: with what to do.
     """
@@ -118,7 +118,7 @@ def check_options(params: dict[str, Any]) -> None:
     if params["bucket_name"]:
         check_access(_access(params))
     elif params["state"] == "present" or not params["server_side_encryption_kms_key_id"]:
-        raise DatalakeError(message="bucket_name is needed; name the bucket that the endpoint writes to.")
+        raise DatalakeError(message="bucket_name is required; set it to the bucket that the endpoint writes to.")
 
 
 def _parts(account: Account, params: dict[str, Any], sid: str, patience: Patience) -> dict[str, _Part]:
@@ -136,7 +136,7 @@ def _parts(account: Account, params: dict[str, Any], sid: str, patience: Patienc
 
 
 def _policies_to_write(differing: dict[str, _Part], params: dict[str, Any]) -> list[access_analyzer.Policy]:
-    """What Access Analyzer is asked about: our statements, without those of others, which are not our doing."""
+    """The policies for Access Analyzer: our statements, without those of others."""
     documents = {
         resource: {"Version": VERSION, "Statement": [part.statement]}
         for resource, part in differing.items()
@@ -150,7 +150,7 @@ def _policies_to_write(differing: dict[str, _Part], params: dict[str, Any]) -> l
 
 
 def _read(part: _Part) -> Policy | None:
-    """The policy as it stands; a bucket or key that is gone has none to take our statement out of."""
+    """The present policy. If our statement is to be removed, a bucket or key that no longer exists has none."""
     try:
         return read_policy(part.store)
     except is_ansible_aws_error_code(["NoSuchBucket", "NotFoundException"]):
@@ -160,7 +160,7 @@ def _read(part: _Part) -> Policy | None:
 
 
 def _key_is_elsewhere(account: Account, params: dict[str, Any]) -> bool:
-    """Whether the key is another account's, who alone can change its policy."""
+    """Whether the key is of another account. Only that account can change its policy."""
     key_arn = params["server_side_encryption_kms_key_id"]
     return bool(key_arn) and account_of(key_arn) != account.identity.account_id
 
@@ -170,8 +170,8 @@ def _warnings(account: Account, params: dict[str, Any]) -> list[str]:
     if not _key_is_elsewhere(account, params) or account_of(key_arn) == account_of(params["role_arn"]):
         return []
     return [
-        f"the key {key_arn} belongs to another account; have its owner see to it that its policy admits {params['role_arn']} as long as an endpoint "
-        "uses it."
+        f"the key {key_arn} belongs to another account; ask its owner to keep {params['role_arn']} in the key policy as long as an endpoint "
+        "uses the role."
     ]
 
 

@@ -51,7 +51,7 @@ def _is_wanted(name: str, path: str, trust: dict[str, Any], params: dict[str, An
 
 
 def _by_role(client: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """ListRoles tells whom DMS may assume, and no tags; so those are read one by one."""
+    """ListRoles returns the trusts, but no tags. So the roles that DMS may assume are read one by one."""
     names = params["role_names"]
     if names is None:
         listed = list_roles(client, params["path_prefix"])
@@ -64,13 +64,13 @@ def _by_role(client: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _read_policies(client: Any, role: dict[str, Any]) -> list[dict[str, Any]]:
-    """The account's own policies; AWS's are the same everywhere."""
+    """The customer managed policies of a role. AWS managed policies are left out."""
     policies = [read_policy(client, arn) for arn in role["attached_policies"] if is_arn(arn, "policy")]
     return [policy for policy in policies if policy]
 
 
 def _by_account(client: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """GetAccountAuthorizationDetails tells everything in one go, but for the tags of policies."""
+    """GetAccountAuthorizationDetails returns everything but the tags of policies."""
     details = account_details(client)
     own = [policy for policy in details["Policies"] if is_arn(policy["Arn"], "policy")]
     policies = {policy["Arn"]: _policy_view_without_tags(policy) for policy in own}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The access role of one endpoint: what the options mean, and what role and policy shall be. Pure: descriptions in, decisions out."""
+"""Plan the access role of one endpoint and its policy. Pure."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
     check_access,
 )
 
-# What stands in the account, and what shall: {"role": {...} | None, "policy": {...} | None}, the shape that `diff` shows.
+# The present or the desired state, as in `diff`: {"role": {...} | None, "policy": {...} | None}.
 State = dict[str, Any]
 
 
 def check_options(params: dict[str, Any]) -> None:
-    """What can be known to be wrong before any call.
+    """Check the options before any call.
 
     :raises DatalakeError: with what to do.
     """
@@ -46,7 +46,7 @@ def check_options(params: dict[str, Any]) -> None:
         return
     if not params["bucket_name"]:
         raise DatalakeError(
-            message="bucket_name is needed for state=present; name the bucket that the endpoint writes to."
+            message="bucket_name is required for state=present; set it to the bucket that the endpoint writes to."
         )
     if not 1 <= params["trust_length_limit"] <= trusts.TRUST_LENGTH_MAX:
         raise DatalakeError(
@@ -57,9 +57,9 @@ def check_options(params: dict[str, Any]) -> None:
 
 
 def check_owners(before: State, params: dict[str, Any]) -> None:
-    """Whether role and policy are ours to change or to remove: by IAM path, deployment, and, to remove it, the shape of an access role.
+    """Check that role and policy belong to the deployment. A role that is to be removed must also have the path, and trust DMS.
 
-    :raises DatalakeError: see tags.check_owner, and where a role that shall be removed is under another path or does not trust DMS.
+    :raises DatalakeError: see ownership.check_owner; or the role to remove has another path or does not trust DMS.
     """
     role, removal = before["role"], params["state"] == "absent"
     if role:
@@ -70,21 +70,20 @@ def check_owners(before: State, params: dict[str, Any]) -> None:
         return
     if role["path"] != params["path"]:
         raise DatalakeError(
-            message=f"The role {role['role_name']} has path {role['path']}, not path={params['path']}, and is left alone; set path to what "
-            "it is if the role is to go."
+            message=f"The role {role['role_name']} has path {role['path']}, not path={params['path']}, and is not removed; set path to "
+            "the role's path to remove it."
         )
     if not trusts.admits_dms(role["assume_role_policy_document"]):
         raise DatalakeError(
-            message=f"The role {role['role_name']} does not trust DMS, so it is no endpoint's access role, and is left alone; correct "
-            "role_name, or remove it by hand."
+            message=f"The role {role['role_name']} does not trust DMS, so it is not an access role, and is not removed; correct "
+            "role_name, or remove the role by hand."
         )
 
 
 def is_own(role: dict[str, Any], deployment: str, path: str, arn_before: str) -> bool:
-    """Whether a role that the other way of access may have left is ours: by deployment and path, or, without a deployment, as the one that the
-    endpoint had.
+    """Whether a role of the other access mode belongs to this deployment: by tag and path. Without a deployment, it must be the former role.
 
-    :param role: a role as read_role has it. :param arn_before: the role of the endpoint as it stands, or stood; empty for none.
+    :param role: see access_role.read_role. :param arn_before: ARN of the endpoint's role before this run; empty for none.
     """
     if deployment:
         return role["tags"].get(DEPLOYMENT_TAG) == deployment and role["path"] == path
@@ -92,22 +91,22 @@ def is_own(role: dict[str, Any], deployment: str, path: str, arn_before: str) ->
 
 
 def is_strangers_policy(before: State, deployment: str | None) -> bool:
-    """Whether nothing but its name speaks for a policy being ours: with a deployment, it must have the tag."""
+    """Whether a policy does not belong to the deployment, because it has no deployment tag. Without a deployment: False."""
     return bool(deployment and before["policy"] and not before["policy"]["tags"].get(DEPLOYMENT_TAG))
 
 
 def plan_state(
     before: State, identity: Identity, trust: dict[str, Any], policy: dict[str, Any], params: dict[str, Any]
 ) -> State:
-    """Role and policy as they shall be; a document that says the same keeps its present wording.
+    """The desired role and policy. A document that is equivalent to the present one is left as it is.
 
-    :raises DatalakeError: the role exists under another path, which IAM can't change, or a required tag would be missing.
+    :raises DatalakeError: the role exists with another path, which IAM can't change, or a required tag would be missing.
     """
     role, current_policy = before["role"] or {}, before["policy"] or {}
     if role and role["path"] != params["path"]:
         raise DatalakeError(
             message=f"The role {params['role_name']} exists with path {role['path']}, and IAM can't change it to path={params['path']}; "
-            "set path to what it is, or remove the role first."
+            "set path to the role's path, or remove the role first."
         )
     arn = policy_arn(identity, params)
     tags = {name: params[name] for name in ("tags", "purge_tags", "deployment")}
@@ -136,22 +135,22 @@ def plan_state(
 
 
 def outcome(before: State, after: State) -> dict[str, Any]:
-    """What every result has: whether anything changes, and what."""
+    """The common part of all results: changed, diff, role, policy."""
     return {"changed": before != after, "diff": {"before": before, "after": after}, **after}
 
 
 def policies_to_write(before: State, after: State) -> list[access_analyzer.Policy]:
-    """The documents that a run writes; not those that stay as they are."""
+    """The documents that the run writes. Unchanged ones are left out."""
     role, policy = after["role"], after["policy"]
-    trust_stands = (before["role"] or {}).get("assume_role_policy_document") == role["assume_role_policy_document"]
-    policy_stands = (before["policy"] or {}).get("document") == policy["document"]
+    is_same_trust = (before["role"] or {}).get("assume_role_policy_document") == role["assume_role_policy_document"]
+    is_same_policy = (before["policy"] or {}).get("document") == policy["document"]
     return [
         *(
             []
-            if trust_stands
+            if is_same_trust
             else [access_analyzer.trust_policy(role["role_name"], role["assume_role_policy_document"])]
         ),
-        *([] if policy_stands else [access_analyzer.identity_policy(policy["policy_name"], policy["document"])]),
+        *([] if is_same_policy else [access_analyzer.identity_policy(policy["policy_name"], policy["document"])]),
     ]
 
 
@@ -159,7 +158,7 @@ def policies_to_write(before: State, after: State) -> list[access_analyzer.Polic
 
 
 def policy_name(params: dict[str, Any]) -> str:
-    """The policy's name: the role's, where it has no other."""
+    """The policy's name; by default the role's name."""
     return str(params["policy_name"] or params["role_name"])
 
 
@@ -179,19 +178,19 @@ def _access(params: dict[str, Any]) -> Access:
 
 
 def policy_document(identity: Identity, region: str | None, params: dict[str, Any]) -> dict[str, Any]:
-    """The policy that the role shall have.
+    """The policy that the role is to have.
 
-    :raises DatalakeError: glue_catalog_generation without a region, which names the catalog.
+    :raises DatalakeError: glue_catalog_generation without a region, which is part of the catalog's ARN.
     """
     if params["glue_catalog_generation"] and not region:
         raise DatalakeError(
-            message="region is needed with glue_catalog_generation=true; set it to the region of the Glue catalog."
+            message="region is required with glue_catalog_generation=true; set it to the region of the Glue catalog."
         )
     return access_policy(_access(params), identity.partition, region or "", identity.account_id)
 
 
 def trust_request(params: dict[str, Any]) -> trusts.TrustRequest:
-    """What the options want of the trust."""
+    """The trust that the options ask for."""
     return trusts.TrustRequest(
         external_ids=tuple(params["external_ids"]),
         purge_external_ids=params["purge_external_ids"],
@@ -221,7 +220,7 @@ def role_view(role: dict[str, Any], attached: list[str], inline: list[str]) -> d
 
 
 def policy_view(policy: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """A managed policy of GetPolicy, with the document in force, as the module returns it."""
+    """A managed policy of GetPolicy with the document of its default version, as the module returns it."""
     return {
         "policy_name": policy["PolicyName"],
         "arn": policy["Arn"],
@@ -231,7 +230,7 @@ def policy_view(policy: dict[str, Any], document: dict[str, Any]) -> dict[str, A
 
 
 def foreign(state: State) -> dict[str, Any]:
-    """What somebody else added to the role: statements of its trust, managed policies, inline policies."""
+    """What others added to the role: statements of its trust, managed policies, inline policies."""
     role, policy = state["role"] or {}, state["policy"] or {}
     return {
         "trust_statements": trusts.foreign_statements(role.get("assume_role_policy_document", {})),
@@ -241,5 +240,5 @@ def foreign(state: State) -> dict[str, Any]:
 
 
 def _unless_equal(current: dict[str, Any] | None, desired: dict[str, Any]) -> dict[str, Any]:
-    """The present document where it says the same as the desired one, in whatever order."""
+    """The present document if it is equivalent to the desired one, in any order; else the desired one."""
     return current if current and not compare_policies(current, desired) else desired

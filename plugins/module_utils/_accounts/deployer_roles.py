@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The roles that the playbooks assume: their trusts, policies and boundaries, out of permissions.py. Pure.
+"""The roles that the playbooks assume: their trusts, policies and boundaries, from permissions.py. Pure.
 
-They live under an IAM path of their own, which no policy here lets anybody change. So does the boundary that each access role must have.
+They have their own IAM path, and no policy here allows to change anything under it. The boundary of the access roles has that path, too.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ Document = dict[str, Any]
 def deployer_access(
     deployment: DeployerScope, sides: Iterable[str], existing: Iterable[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """All that the account of these sides gets: {path, policies: [{name, arn, document}], roles: [{name, arn, profile, trust, boundary,
+    """Everything that the account of these sides needs: {path, policies: [{name, arn, document}], roles: [{name, arn, profile, trust, boundary,
     policies}], documents: [{name, kind, document}]}, the latter for dms_policy_validation.
 
     :param existing: the roles of all deployments that the account has, {arn, assume_role_policy_document}.
-    :raises DatalakeError: something that can't be, or that would open what must stay closed.
+    :raises DatalakeError: an option is invalid, or would grant too much.
     """
     check(deployment)
     policies: dict[str, dict[str, Any]] = {}
@@ -84,11 +84,11 @@ def _side_access(deployment: DeployerScope, side: str) -> tuple[list[dict[str, A
     for profile in PROFILES:
         if side in PROFILE_SIDES[profile]:
             name = deployer_role_name(deployment.name, side, profile)
-            made = [
+            documents = [
                 _policy(deployment, side, f"{name}-{number}" if number > 1 else name, document)
                 for number, document in enumerate(profile_documents(deployment, side, profile), 1)
             ]
-            policies += made
+            policies += documents
             roles.append(
                 {
                     "name": name,
@@ -96,7 +96,7 @@ def _side_access(deployment: DeployerScope, side: str) -> tuple[list[dict[str, A
                     "profile": profile,
                     "trust": trust(deployment, side),
                     "boundary": deployment.boundary_arn(side, DEPLOYER_BOUNDARY),
-                    "policies": [policy["arn"] for policy in made],
+                    "policies": [policy["arn"] for policy in documents],
                 }
             )
     return roles, policies
@@ -112,28 +112,28 @@ def _refuse_used_ids(
     deployment: DeployerScope, roles: list[dict[str, Any]], existing: Iterable[dict[str, Any]]
 ) -> None:
     """
-    :raises DatalakeError: a role that is not among `roles` can be assumed with an external id of theirs.
+    :raises DatalakeError: another role can be assumed with an external id of one of `roles`.
     """
-    ours = {role["arn"]: role["trust"] for role in roles}
-    ids = {external_id for document in ours.values() for external_id in external_ids_of(document)}
-    # A role of ours that is to get another id has the old one until then, and our other side has its own.
+    own_trusts = {role["arn"]: role["trust"] for role in roles}
+    ids = {external_id for document in own_trusts.values() for external_id in external_ids_of(document)}
+    # Roles of this deployment are left out: a role may still have an old id.
     own = f":role{DEPLOYERS_PATH}{deployment.name}/"
     users = [
         role["arn"]
         for role in existing
-        if role["arn"] not in ours
+        if role["arn"] not in own_trusts
         and own not in role["arn"]
         and ids & external_ids_of(role["assume_role_policy_document"])
     ]
     if users:
         raise DatalakeError(
-            message=f"{', '.join(sorted(users))} can be assumed with an external id of {deployment.name} already, and each account and "
-            "environment needs its own; choose another in external_ids."
+            message=f"{', '.join(sorted(users))} can already be assumed with an external id of {deployment.name}, and each account and "
+            "environment needs its own; choose another one in external_ids."
         )
 
 
 def external_ids_of(document: Document) -> set[str]:
-    """The external ids that a trust asks for."""
+    """The external ids that a trust requires."""
     conditions = [
         statement.get("Condition", {}).get("StringEquals", {}) for statement in as_list(document.get("Statement"))
     ]
@@ -144,11 +144,11 @@ def _policy(deployment: DeployerScope, side: str, name: str, document: Document)
     return {"name": name, "arn": deployment.boundary_arn(side, name), "document": document}
 
 
-# What the playbooks may do
+# Permissions of the playbooks
 
 
 def profile_documents(deployment: DeployerScope, side: str, profile: str) -> list[Document]:
-    """The policies of a profile, as few as IAM's limit allows."""
+    """The policies of a profile, as few as IAM's length limit allows."""
     documents: list[Document] = []
     for statement in _statements(
         deployment, side, needs_of_profile(profile, deployment.access_modes, deployment.account_wide)
@@ -162,19 +162,19 @@ def profile_documents(deployment: DeployerScope, side: str, profile: str) -> lis
     if too_long or len(documents) > _POLICIES_PER_ROLE:
         raise DatalakeError(
             message=f"The policies of profile {profile} of {deployment.name} would exceed IAM's limits ({POLICY_LENGTH} characters each, "
-            f"{_POLICIES_PER_ROLE} per role); divide its buckets and keys among several deployments."
+            f"{_POLICIES_PER_ROLE} per role); distribute its buckets and keys over several deployments."
         )
     return documents
 
 
 def _statements(deployment: DeployerScope, side: str, needs: dict[str, tuple[str, ...]]) -> Iterator[dict[str, Any]]:
-    """One statement for all actions that have resources and conditions in common."""
+    """One statement for all actions with the same resources and conditions."""
     grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     known: set[tuple[str, ...]] = set()
     for kind, actions in needs.items():
         for action in actions if side in sides_of(deployment, kind) else ():
             conditions = _conditions_of(kind, action)
-            # An account may be known by two names, such as that of the data lake and that of the access roles.
+            # Two kinds may mean the same resources, such as the data-lake account and the account of the access roles.
             grant = (action, *_resources(deployment, side, kind), *conditions)
             if grant not in known:
                 known.add(grant)
@@ -197,7 +197,7 @@ def sides_of(deployment: DeployerScope, kind: str) -> list[str]:
 
 
 def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
-    """The names of the conditions under which an action on a kind of resource is granted."""
+    """The names of the conditions of an action on a kind of resource."""
     if kind == "service_role":
         return ("service_policy",) if action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy") else ()
     found = {
@@ -209,7 +209,7 @@ def _conditions_of(kind: str, action: str) -> tuple[str, ...]:
     }.get(action, ())
     if kind == "journal_key":
         found = (*found, "via_s3")
-    # A global service is in a region of its own, and these ARNs name the region.
+    # The region is not a condition for a global service, nor where the ARN has the region.
     named = (
         "endpoint",
         "local_endpoint",
@@ -233,7 +233,7 @@ def _condition(deployment: DeployerScope, side: str, name: str) -> dict[str, dic
     if name == "passed_to_dms":
         return {"StringEquals": {"iam:PassedToService": DMS_PRINCIPAL}}
     if name == "via_s3":
-        # China's services have another suffix.
+        # In China, services have another suffix.
         return {"StringLike": {"kms:ViaService": [f"s3.{region}.amazonaws.com*" for region in deployment.regions]}}
     return {"StringEquals": {"aws:RequestedRegion": list(deployment.regions)}}
 
@@ -283,21 +283,21 @@ def _resources(deployment: DeployerScope, side: str, kind: str) -> list[str]:
 
 
 def _service_role_statements(deployment: DeployerScope, side: str, actions: list[str]) -> Iterator[dict[str, Any]]:
-    """Each service role with AWS's policy for it alone, since these roles have no boundary."""
+    """A statement for each service role, restricted to AWS's policy for it, because service roles have no boundary."""
     for name in SERVICE_ROLES:
         arn = policy_arn(name, deployment.partition)
         sid = "".join(word.capitalize() for word in name.split("-"))
         yield _allow(sid, actions, [deployment.iam_arn(side, f"role/{name}")], {"ArnEquals": {"iam:PolicyARN": arn}})
 
 
-# What nobody may do
+# Boundaries
 
 
 def deployer_boundary(deployment: DeployerScope, side: str) -> Document:
-    """The boundary of the roles to assume: no way up, whatever policy one of them may get.
+    """The boundary of the deployer roles. It prevents privilege escalation, whatever policy such a role gets.
 
-    They change nothing under their own path, and no role but with the access roles' boundary; the service roles of DMS have none. Of IAM
-    they get no more than the playbooks use, whatever else a policy says.
+    The roles can change nothing under their own path. They can change only roles that have the access roles' boundary, and the service roles of DMS.
+    Of IAM they can use only the actions that the playbooks need.
     """
     own = [deployment.iam_arn(side, f"{kind}{DEPLOYERS_PATH}*") for kind in ("role", "policy")]
     used = {
@@ -325,7 +325,7 @@ def deployer_boundary(deployment: DeployerScope, side: str) -> Document:
 
 
 def access_boundary(deployment: DeployerScope, side: str) -> Document:
-    """The boundary of the access roles: what an endpoint of this deployment can need at the most."""
+    """The boundary of the access roles: the most that an endpoint of this deployment can need."""
     allowed: dict[str, dict[str, Any]] = {}
     for document in _widest_policies(deployment, side):
         for statement in document["Statement"]:
@@ -356,7 +356,7 @@ def _widest_policies(deployment: DeployerScope, side: str) -> Iterator[Document]
 
 
 def trust(deployment: DeployerScope, side: str) -> Document:
-    """Who may assume the roles: the automation, with the external id of this account and environment."""
+    """The trust of the deployer roles: the principals, with the external id of this account and environment."""
     principals = [
         f"arn:{deployment.partition}:iam::{principal}:root" if is_account_id(principal) else principal
         for principal in deployment.principals

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One environment of one inventory, as its administrators describe it: names, ARNs, and what can't be. Pure."""
+"""One environment of one inventory, as its administrators declare it for the deployer roles: names, ARNs, checks. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ROLE_NAMES = re.compile(r"[\w+=,.@*-]*[\w+=,.@-][\w+=,.@*-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class DeployerScope:
-    """One environment of one inventory: whose roles these are, and all that they may touch."""
+    """One environment of one inventory: the owner of the deployer roles, and everything that they may change."""
 
     name: str
     partition: str
@@ -60,8 +60,8 @@ class DeployerScope:
 
     @property
     def homes(self) -> list[str]:
-        """The sides where access roles live."""
-        return [side for side, way in ((DMS, BUCKET_POLICY), (LAKE, CROSSACCOUNT_ROLE)) if way in self.access_modes]
+        """The sides that have access roles."""
+        return [side for side, mode in ((DMS, BUCKET_POLICY), (LAKE, CROSSACCOUNT_ROLE)) if mode in self.access_modes]
 
     @property
     def has_local_endpoints(self) -> bool:
@@ -82,7 +82,7 @@ def deployer_role_name(deployment: str, side: str, profile: str) -> str:
 
 def check(deployment: DeployerScope) -> None:
     """
-    :raises DatalakeError: with all that is wrong, and what to do.
+    :raises DatalakeError: with all problems, and what to do.
     """
     problems = [*_name_problems(deployment), *_trust_problems(deployment), *_resource_problems(deployment)]
     if problems:
@@ -102,10 +102,10 @@ def _name_problems(deployment: DeployerScope) -> Iterator[str]:
         if not is_account_id(deployment.account_of(side)):
             yield f"{side}_account_id={deployment.account_of(side)} is not a 12-digit AWS account id; correct it (quote it in YAML)."
     if not deployment.regions or not deployment.access_modes or not set(deployment.access_modes) <= set(ACCESS_MODES):
-        yield f"regions and access_modes are needed, access_modes out of {', '.join(ACCESS_MODES)}; name them."
+        yield f"regions and access_modes are required; set access_modes to one or more of {', '.join(ACCESS_MODES)}."
     for name in deployment.role_names:
         if not _ROLE_NAMES.fullmatch(name):
-            yield f"role_names has {name}, which is no pattern of role names; give one like dms-s3-dev-*."
+            yield f"role_names has {name}, which is not a pattern of role names; give one like dms-s3-dev-*."
 
 
 def _trust_problems(deployment: DeployerScope) -> Iterator[str]:
@@ -114,10 +114,10 @@ def _trust_problems(deployment: DeployerScope) -> Iterator[str]:
         if not _EXTERNAL_ID.fullmatch(external_id):
             yield (
                 f"external_ids has {external_id or 'nothing'} for {side}: at least 8 letters, digits or characters of +=,.@:/_- are needed; "
-                "choose one that nobody guesses."
+                "choose one that can't be guessed."
             )
     if ids[0] == ids[1]:
-        yield f"The external id {ids[0]} is that of both sides, and each account and environment needs its own; choose another for one."
+        yield f"Both sides have the external id {ids[0]}, and each account and environment needs its own; choose another one for one side."
     if not deployment.principals:
         yield "principals is empty; name the account or the ARN of the automation that assumes the roles."
     for principal in deployment.principals:
@@ -139,4 +139,4 @@ def _resource_problems(deployment: DeployerScope) -> Iterator[str]:
         if not is_arn(arn, "rep"):
             yield f"{arn} is not the ARN of a replication instance; give arn:aws:dms:<region>:<account>:rep:<name>."
     if re.search(r"[*?]|\$\{", deployment.journal_prefix):
-        yield f"journal_prefix={deployment.journal_prefix} has *, ? or ${{, which would widen the policies; choose another."
+        yield f"journal_prefix={deployment.journal_prefix} has *, ? or ${{, which would widen the policies; choose another prefix."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The map of environments: whether a run is where it should be. Pure."""
+"""Check an inventory against the map of environments: its accounts and regions. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.arns import acc
 
 
 def environment_findings(params: dict[str, Any]) -> list[str]:
-    """Whether the inventory's accounts are those of its environment, and of no other. Pure.
+    """A sentence for each account or region that does not match the map of environments. Pure.
 
-    `environments` maps a name to {dms_account_id, lake_account_id, shares_accounts_with: [names], regions: [names]}: the one place that says
-    which account is whose, and where the environment may be.
+    `environments` maps a name to {dms_account_id, lake_account_id, shares_accounts_with: [names], regions: [names]}.
     """
     name, environments = params["environment"], params["environments"] or {}
     findings = _role_findings(params)
@@ -33,8 +32,8 @@ def environment_findings(params: dict[str, Any]) -> list[str]:
     declared = str(environments[name][f"{params['side']}_account_id"])
     if declared != params["account_id"]:
         findings.append(
-            f"The inventory names {params['account_id']} as {params['side']} account of {name}, and the map of environments says "
-            f"{declared}: correct whichever is wrong."
+            f"The inventory names {params['account_id']} as {params['side']} account of {name}, and the map of environments has "
+            f"{declared}; correct the inventory or the map."
         )
     return findings + _region_findings(name, environments[name], params) + _shared_account_findings(name, environments)
 
@@ -44,7 +43,7 @@ def _region_findings(name: str, entry: dict[str, Any], params: dict[str, Any]) -
     if not regions or not region or region in regions:
         return []
     return [
-        f"The inventory names region {region}, and the map of environments allows {', '.join(regions)} for {name}: correct whichever is wrong."
+        f"The inventory names region {region}, and the map of environments allows {', '.join(regions)} for {name}; correct the inventory or the map."
     ]
 
 
@@ -55,14 +54,14 @@ def _entry_finding(name: str, entry: Any) -> str | None:
 
 
 def _shared_account_findings(name: str, environments: dict[str, Any]) -> list[str]:
-    ours = environments[name]
+    own = environments[name]
     return [
-        f"Environments {name} and {other} both use account {', '.join(sorted(_accounts(ours) & _accounts(entry)))}: correct the map, "
+        f"Environments {name} and {other} both use account {', '.join(sorted(_accounts(own) & _accounts(entry)))}: correct the map, "
         "or declare it with shares_accounts_with in one of them."
         for other, entry in sorted(environments.items())
         if other != name
-        and _accounts(ours) & _accounts(entry)
-        and other not in (ours.get("shares_accounts_with") or [])
+        and _accounts(own) & _accounts(entry)
+        and other not in (own.get("shares_accounts_with") or [])
         and name not in (entry.get("shares_accounts_with") or [])
     ]
 
@@ -77,5 +76,5 @@ def _role_findings(params: dict[str, Any]) -> list[str]:
         return []
     return [
         f"assume_role_arn={params['assume_role_arn']} is a role of account {account_id}, and the {params['side']} account is "
-        f"{params['account_id']}: correct whichever is wrong."
+        f"{params['account_id']}; correct assume_role_arn or the account id."
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which actions of AWS each module needs, and on what: the one source of documentation and deployers' policies. Pure data.
+"""The AWS actions that each module needs, and on which resources: the source of the documentation and of the deployers' policies. Pure data.
 
 An action more in a module is one word more here. `make permissions` compares with what the playbooks really ask for.
 """
@@ -20,10 +20,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.modes import 
     SIDES,
 )
 
-# What a module is used for. Writing needs what reading needs, too; removing says all that it needs.
+# What a module is used for. The table lists for writing only what it needs in addition to reading; for removing, everything.
 READ, WRITE, REMOVE = "read", "write", "remove"
 USES = (READ, WRITE, REMOVE)
-# What options of a module add: checks of the account, and everything of an account in one go, for those who grant that explicitly.
+# Additional actions for options of a module: account-wide checks, and account-wide reading, which is granted explicitly.
 ACCOUNT_CHECKS, ACCOUNT_WIDE = "account_checks", "account_wide"
 
 # Where the access roles live: in the data-lake account, or with `bucket_policy` in the DMS account. And where one that may not exist is read by name:
@@ -51,8 +51,8 @@ KINDS = {
     "lake_account": (LAKE, "everything in the data-lake account's region"),
     "bucket": (LAKE, "the buckets"),
     "key": (LAKE, "their keys"),
-    "any_key": (LAKE, "keys, also those that are being made"),
-    "alias": (LAKE, "aliases of keys that are being made"),
+    "any_key": (LAKE, "keys, also those that are being created"),
+    "alias": (LAKE, "aliases of keys that are being created"),
 }
 
 Needs = dict[str, tuple[str, ...]]
@@ -159,7 +159,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
         WRITE: {
             "dms_account": ("dms:CreateEndpoint",),
             "endpoint": ("dms:DeleteEndpoint", "dms:AddTagsToResource", "dms:RemoveTagsFromResource"),
-            # Any other is created again.
+            # Any other endpoint is recreated.
             "local_endpoint": ("dms:ModifyEndpoint",),
             "passed_role": ("iam:PassRole",),
         },
@@ -237,7 +237,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
             ),
         },
     },
-    # A role over modules of others.
+    # A role that uses modules of other collections.
     "landing_bucket": {
         READ: {
             "lake_account": ("s3:ListAllMyBuckets", "kms:ListAliases"),
@@ -284,7 +284,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     },
 }
 
-# module: those whose work it does for many endpoints, and whose needs it has, too.
+# module for many endpoints: the modules that it runs, whose actions it needs, too.
 _OF_MANY = {
     "dms_survey": ("dms_preflight",),
     "dms_deployment": (
@@ -360,7 +360,7 @@ PLAYBOOKS = {
 
 
 def needs_of(uses: Iterable[tuple[str, str]]) -> Needs:
-    """What several uses of modules need together, by kind of resource: each action once, sorted."""
+    """The actions that several uses of modules need, by kind of resource; each action once, sorted."""
     found: dict[str, set[str]] = {}
     for module, use in uses:
         for kind, actions in PERMISSIONS[module].get(use, {}).items():
@@ -383,12 +383,12 @@ def needs_of_profile(
     return needs_of([*PROFILES[profile], *more])
 
 
-# A deployer takes away what an endpoint had before it was moved.
+# A deployer removes the role and the statements of an endpoint's former access mode.
 _BUCKET_ACCESS = {READER: (READ,), DEPLOYER: USES, REMOVER: (REMOVE,)}
 
 
 def actions_of(module: str, use: str) -> list[str]:
-    """The actions of one use of a module, each once, in the order in which they stand here."""
+    """The actions of one use of a module, each once, in the order of the table."""
     return list(dict.fromkeys(a for actions in PERMISSIONS[module].get(use, {}).values() for a in actions))
 
 
@@ -422,7 +422,7 @@ def _listed(actions: list[str]) -> str:
 
 
 def table(profile: str) -> list[tuple[str, str, str]]:
-    """What a profile may do, for people: (side, resources, actions)."""
+    """What a profile may do, as readable rows: (side, resources, actions)."""
     sides = {DMS: "DMS", LAKE: "data lake", HOME: "data lake", HOME_AND_LAKE: "data lake"}
     return [
         (sides[KINDS[kind][0]], KINDS[kind][1], ", ".join(f"`{action}`" for action in actions))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What must be right before anything is touched: the environment's accounts, the caller, and what has to exist already.
+"""Check an account before anything is changed: the environment, the caller, and prerequisites such as bucket and replication instance.
 
-All findings come together, as sentences; whoever reads them mends everything in one go.
+All findings are reported together, so that they can be corrected at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.connections impo
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.instances import describe_instance
 
-# The services that are called on each side, and those that only the checks of an account call.
+# The services that are called on each side, and those that only account_checks call.
 _SERVICES = {"dms": ("sts", "dms"), "lake": ("sts", "iam", "s3", "kms")}
 _ACCOUNT_SERVICES = {"dms": ("ec2", "iam"), "lake": ()}
 
@@ -80,45 +80,45 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
 }
 
-_Look = Callable[[], list[Check]]
+_Check = Callable[[], list[Check]]
 
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
-    """Look at everything that the parameters name; nothing is ever changed.
+    """Check everything that the parameters name. Nothing is changed.
 
     :param params: the options of dms_preflight.
-    :returns: the module's result: changed (never), checks, findings, side, region, account_id, arn, partition, support_case; `failure` where
+    :returns: the module's result: changed (never), checks, findings, side, region, account_id, arn, partition, support_case; `failure` if
         there is a finding.
-    :raises AnsibleAWSError: the caller could not even be identified.
+    :raises AnsibleAWSError: the caller could not be identified.
     """
     check_options(params)
     checks = [outcome("environment", FAILED, finding) for finding in environment_findings(params)]
     if params["protected"] and not params["allow_endpoint_url"]:
         checks += [outcome("endpoint_url", FAILED, finding) for finding in _endpoint_url_findings(account, params)]
     if checks:
-        # Nothing is asked of an account that may be the wrong one.
+        # No call is made to an account that may be the wrong one.
         return _result(checks, None, account, params)
     caller = account.caller()
     checks += _identity_checks(caller, params)
     if checks[-1]["status"] == PASSED:
-        checks += [check for name, look in _prerequisite_looks(account, params) for check in _looked(name, look)]
+        checks += [check for name, run in _prerequisite_checks(account, params) for check in _checked(name, run)]
         absent = {check["check"] for check in checks if check["status"] == FAILED}
-        looks = [
-            (name, look) for name, look in _account_looks(account, params) if _PREREQUISITE.get(name) not in absent
+        remaining = [
+            (name, run) for name, run in _account_checks(account, params) if _PREREQUISITE.get(name) not in absent
         ]
-        checks += [check for name, look in looks for check in _looked(name, look)]
+        checks += [check for name, run in remaining for check in _checked(name, run)]
     return _result(checks, caller, account, params)
 
 
 def _endpoint_url_findings(account: Account, params: dict[str, Any]) -> list[str]:
-    """Whether calls would go elsewhere than to AWS, through an option, a variable (of one service, too) or a profile."""
+    """A finding if calls would not go to AWS, because of an option, an environment variable or a profile."""
     services = (*_SERVICES[params["side"]], *(_ACCOUNT_SERVICES[params["side"]] if params["account_checks"] else ()))
     elsewhere = [service for service in services if account.uses_custom_endpoint(service)]
     if not elsewhere:
         return []
     return [
         f"Environment {params['environment']} is protected and its calls of {', '.join(elsewhere)} would go to a custom endpoint URL "
-        "instead of AWS: unset AWS_ENDPOINT_URL (its forms for one service, and endpoint_url), or allow it explicitly with "
+        "instead of AWS; unset AWS_ENDPOINT_URL, its variants for single services and endpoint_url, or set "
         "allow_endpoint_url=true."
     ]
 
@@ -128,67 +128,67 @@ def _identity_checks(caller: Identity, params: dict[str, Any]) -> list[Check]:
         return [outcome("identity", PASSED, f"The caller is {caller.arn}.")]
     text = (
         f"The credentials of the {params['side']} side belong to account {caller.account_id} ({caller.arn}), and the inventory names "
-        f"{params['account_id']}: use the credentials or the assume_role_arn of that account."
+        f"{params['account_id']}; set s3_endpoint_{params['side']}_assume_role_arn to a role in {params['account_id']}, or run with its credentials."
     )
     return [outcome("identity", FAILED, text)]
 
 
-def _looked(name: str, look: _Look) -> list[Check]:
-    """A look that fails is an outcome like any other, beside the rest.
+def _checked(name: str, run: _Check) -> list[Check]:
+    """The outcomes of a check. A call that fails is an outcome, too.
 
-    What only the account's checks look at is no reason to stop where the caller may not look.
+    If the caller lacks a permission that only account_checks needs, the outcome is a warning.
     """
     try:
-        return look()
+        return run()
     except AnsibleAWSError as error:
         tolerated = name in _TOLERATED and denial(error)
         return [outcome(name, WARNED if tolerated else FAILED, explain(error))]
 
 
-# What a look at an account builds on.
+# Check of the account -> the prerequisite that must have passed.
 _PREREQUISITE = {"bucket_settings": "bucket", "kms_key_policy": "kms_key", "route": "replication_instance"}
 
-# Checks that go by permissions which a deployment doesn't need.
+# Checks that need permissions which a deployment does not need.
 _TOLERATED = ("bucket_settings", "kms_key_policy", "service_roles", "quota", "route")
 
 
-def _prerequisite_looks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Look]]:
+def _prerequisite_checks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Check]]:
     bucket, key, instance = params["bucket_name"], params["kms_key_arn"], params["replication_instance_arn"]
-    looks: list[tuple[str, _Look]] = []
+    checks: list[tuple[str, _Check]] = []
     if bucket:
-        looks.append(("bucket", lambda: [_bucket_check(account, bucket, params["account_id"])]))
+        checks.append(("bucket", lambda: [_bucket_check(account, bucket, params["account_id"])]))
     if key:
-        looks.append(("kms_key", lambda: _key_checks(account, key)))
+        checks.append(("kms_key", lambda: _key_checks(account, key)))
     if instance:
-        looks.append(("replication_instance", lambda: [_instance_check(account, instance)]))
+        checks.append(("replication_instance", lambda: [_instance_check(account, instance)]))
     if params["session_seconds"] or params["account_checks"]:
-        looks.append(("session", lambda: [_session_check(account, params["session_seconds"])]))
-    return looks
+        checks.append(("session", lambda: [_session_check(account, params["session_seconds"])]))
+    return checks
 
 
-def _account_looks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Look]]:
-    """What is the same for all endpoints of an account, and therefore looked at once."""
+def _account_checks(account: Account, params: dict[str, Any]) -> list[tuple[str, _Check]]:
+    """The checks of everything that all endpoints of an account share."""
     if not params["account_checks"]:
         return []
     bucket, key, instance = params["bucket_name"], params["kms_key_arn"], params["replication_instance_arn"]
-    looks: list[tuple[str, _Look]] = []
+    checks: list[tuple[str, _Check]] = []
     if bucket:
-        looks.append(("bucket_settings", lambda: _bucket_setting_checks(account, params)))
+        checks.append(("bucket_settings", lambda: _bucket_setting_checks(account, params)))
     if key:
-        looks.append(("kms_key_policy", lambda: [_key_policy_check(account, key, params)]))
+        checks.append(("kms_key_policy", lambda: [_key_policy_check(account, key, params)]))
     if params["planned_role_names"]:
-        looks.append(("quota", lambda: _iam_quota_checks(account, params)))
+        checks.append(("quota", lambda: _iam_quota_checks(account, params)))
     if params["side"] == "dms":
-        looks.append(("service_roles", lambda: _service_role_checks(account, params["service_role_names"])))
-        looks.append(("quota", lambda: _endpoint_checks(account, params)))
+        checks.append(("service_roles", lambda: _service_role_checks(account, params["service_role_names"])))
+        checks.append(("quota", lambda: _endpoint_checks(account, params)))
         if instance:
-            looks.append(("route", lambda: _route_checks(account, instance)))
-    return looks
+            checks.append(("route", lambda: _route_checks(account, instance)))
+    return checks
 
 
-@AWSErrorHandler.common_error_handler("look at the bucket")
+@AWSErrorHandler.common_error_handler("read the bucket")
 def _bucket_check(account: Account, bucket: str, owner: str) -> Check:
-    """HeadBucket gives no reason beyond its status: 403 is another owner as well as a missing permission."""
+    """HeadBucket returns only a status: 403 means another owner, or a missing permission."""
     try:
         answer = account.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
     except is_boto3_error_code(["404", "NoSuchBucket"]):
@@ -202,22 +202,22 @@ def _bucket_check(account: Account, bucket: str, owner: str) -> Check:
         return outcome("bucket", FAILED, text)
     region = answer.get("BucketRegion")
     if region and account.region and region != account.region:
-        text = f"Bucket {bucket} is in {region} and the endpoint in {account.region}: DMS needs both in one region, use another bucket."
+        text = f"Bucket {bucket} is in {region} and the endpoint in {account.region}: DMS needs both in one region; use another bucket."
         return outcome("bucket", FAILED, text)
-    return outcome("bucket", PASSED, f"Bucket {bucket} is of account {owner}, in {region or account.region}.")
+    return outcome("bucket", PASSED, f"Bucket {bucket} belongs to account {owner}, in {region or account.region}.")
 
 
-@AWSErrorHandler.common_error_handler("look at the bucket's encryption and object ownership")
+@AWSErrorHandler.common_error_handler("read the bucket's encryption and object ownership")
 def _bucket_setting_checks(account: Account, params: dict[str, Any]) -> list[Check]:
     client, bucket = account.client("s3"), params["bucket_name"]
-    whose = {"Bucket": bucket, "ExpectedBucketOwner": params["account_id"]}
+    request = {"Bucket": bucket, "ExpectedBucketOwner": params["account_id"]}
     try:
-        rules = client.get_bucket_ownership_controls(**whose)["OwnershipControls"]["Rules"]
+        rules = client.get_bucket_ownership_controls(**request)["OwnershipControls"]["Rules"]
         present = rules[0]["ObjectOwnership"]
     except is_boto3_error_code("OwnershipControlsNotFoundError"):
         present = "ObjectWriter"
     try:
-        rules = client.get_bucket_encryption(**whose)["ServerSideEncryptionConfiguration"]["Rules"]
+        rules = client.get_bucket_encryption(**request)["ServerSideEncryptionConfiguration"]["Rules"]
     except is_boto3_error_code("ServerSideEncryptionConfigurationNotFoundError"):
         rules = []
     rule = rules[0]["ApplyServerSideEncryptionByDefault"] if rules else {}
@@ -227,14 +227,14 @@ def _bucket_setting_checks(account: Account, params: dict[str, Any]) -> list[Che
     ]
 
 
-@AWSErrorHandler.common_error_handler("look at the KMS key")
+@AWSErrorHandler.common_error_handler("describe the KMS key")
 def _key_checks(account: Account, arn: str) -> list[Check]:
     try:
         key = account.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
     except is_boto3_error_code("NotFoundException"):
         return [outcome("kms_key", FAILED, f"KMS key {arn} does not exist: create it first, or correct its ARN.")]
     except is_boto3_error_code("AccessDeniedException") as error:
-        text = f"KMS key {arn} can't be looked at ({error_code(error)}: {error_message(error)}): grant kms:DescribeKey to the caller."
+        text = f"KMS key {arn} can't be described ({error_code(error)}: {error_message(error)}): grant kms:DescribeKey to the caller."
         return [outcome("kms_key", FAILED, text)]
     problems = preflight_checks.key_check(key, account.region)
     return [outcome("kms_key", FAILED, p) for p in problems] or [
@@ -242,13 +242,13 @@ def _key_checks(account: Account, arn: str) -> list[Check]:
     ]
 
 
-@AWSErrorHandler.common_error_handler("look at the policy of the KMS key")
+@AWSErrorHandler.common_error_handler("read the policy of the KMS key")
 def _key_policy_check(account: Account, arn: str, params: dict[str, Any]) -> Check:
     if account_of(arn) != params["account_id"]:
         return preflight_checks.foreign_key_check(arn)
     users = params["role_account_id"] or params["account_id"]
     if users != params["account_id"]:
-        text = f"The policy of KMS key {arn} is given a statement for each access role of {users} (dms_bucket_access)."
+        text = f"The policy of KMS key {arn} gets a statement for each access role of {users} (dms_bucket_access)."
         return outcome("kms_key_policy", PASSED, text)
     document = account.client("kms").get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
     return preflight_checks.key_policy_check(arn, json.loads(document), users)
@@ -273,15 +273,15 @@ def _session_check(account: Account, wanted: int) -> Check:
 
 
 def _service_role_checks(account: Account, names: list[str]) -> list[Check]:
-    """An instance that stands does not need them at once, so that what is wrong with one stops nobody."""
+    """A problem with a service role is only a warning, because an existing replication instance does not need it at once."""
     problems = service_role_plan.problems(service_roles.read(account.client("iam"), names), names)
     return [outcome("service_roles", WARNED, problem) for problem in problems] or [
-        outcome("service_roles", PASSED, f"The service roles {', '.join(names)} are there and healthy.")
+        outcome("service_roles", PASSED, f"The service roles {', '.join(names)} exist and are correct.")
     ]
 
 
 def _endpoint_checks(account: Account, params: dict[str, Any]) -> list[Check]:
-    """Quotas of DMS, and whether AWS is known to let the account have endpoints with a role of another one."""
+    """Checks of DMS quotas, and whether cross-account roles are already in use in the account."""
     client, instance = account.client("dms"), params["replication_instance_arn"]
     identifiers = {name.lower() for name in params["planned_endpoint_identifiers"]}
     endpoints = list_endpoints(client)
@@ -298,25 +298,27 @@ def _endpoint_checks(account: Account, params: dict[str, Any]) -> list[Check]:
     return [*checks, preflight_checks.cross_account_check(endpoints, params)]
 
 
-@IAMErrorHandler.common_error_handler("look at the quotas of IAM")
+@IAMErrorHandler.common_error_handler("read the quotas of IAM")
 def _iam_quota_checks(account: Account, params: dict[str, Any]) -> list[Check]:
-    """GetAccountSummary counts all; those of ours that are there already are found by their path."""
+    """GetAccountSummary counts all roles and policies. The planned ones that exist already are found by their path."""
     client = account.client("iam")
     summary = client.get_account_summary()["SummaryMap"]
-    there = {role["RoleName"] for role in role_info.list_roles(client, params["role_path"])}
-    planned = len(set(params["planned_role_names"]) - there)
+    existing = {role["RoleName"] for role in role_info.list_roles(client, params["role_path"])}
+    planned = len(set(params["planned_role_names"]) - existing)
     return [
         preflight_checks.quota_check("IAM roles", summary["Roles"], summary["RolesQuota"], planned),
         preflight_checks.quota_check("IAM policies", summary["Policies"], summary["PoliciesQuota"], planned),
     ]
 
 
-@AWSErrorHandler.common_error_handler("look at the routes of the replication instance")
+@AWSErrorHandler.common_error_handler("read the routes of the replication instance")
 def _route_checks(account: Account, arn: str) -> list[Check]:
     instance = describe_instance(account.client("dms"), arn)
     group = (instance or {}).get("ReplicationSubnetGroup")
     if not instance or not group:
-        return [outcome("route", WARNED, f"Replication instance {arn} tells no subnets: its route to S3 is unknown.")]
+        return [
+            outcome("route", WARNED, f"Replication instance {arn} has no subnet group, so its route to S3 is unknown.")
+        ]
     ec2, vpc = account.client("ec2"), {"Filters": [{"Name": "vpc-id", "Values": [group["VpcId"]]}]}
     tables = ec2.get_paginator("describe_route_tables").paginate(**vpc).build_full_result()["RouteTables"]
     endpoints = ec2.get_paginator("describe_vpc_endpoints").paginate(**vpc).build_full_result()["VpcEndpoints"]
@@ -326,7 +328,7 @@ def _route_checks(account: Account, arn: str) -> list[Check]:
 
 def check_options(params: dict[str, Any]) -> None:
     """
-    :raises DatalakeError: an account id that is none.
+    :raises DatalakeError: an invalid account id.
     """
     if not is_account_id(params["account_id"]):
         raise DatalakeError(

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The account's service roles of DMS, as one resource: read, decide (in service_role_plan.py), call.
+"""The service roles of DMS in an account, as one resource: read, plan (service_role_plan.py), create, complete and remove them.
 
-All migrations of an account share them, and each may run this at the same time: what somebody else made meanwhile is read again and completed.
+All migrations of an account share them, and several may run this at the same time. A role that others created meanwhile is read again and completed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_conf
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_all_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer
 
-# Role by name, None where there is none.
+# Name -> role, None if it does not exist.
 Roles = dict[str, Any]
 
 # IAM refuses two changes of one role at the same time.
@@ -54,10 +54,10 @@ _Context = Context[list[str]]
 
 @dataclass(frozen=True)
 class RolesPlan(Plan):
-    """What is to be done with the roles, all at once: MODIFIED makes and completes them, DELETED removes those that nothing keeps.
+    """The plan for all roles together. MODIFIED creates and completes them. DELETED removes those that nothing blocks.
 
-    after: the roles as the plan leaves them. kept: why a role is not removed, by its name. policy_findings, warnings: what Access Analyzer
-    found in the trusts that are written.
+    after: the roles after the plan. kept: name -> why the role is not removed. policy_findings, warnings: of Access Analyzer for the trusts that are
+    written.
     """
 
     after: Roles = field(default_factory=dict)
@@ -74,13 +74,13 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool) -> dict[s
 
     :param params: the options of dms_service_roles.
     :returns: the module's result: changed, diff, roles, made, kept, findings, policy_findings, warnings.
-    :raises DatalakeError: a wrong option, before anything is changed. AnsibleAWSError: a call failed.
+    :raises DatalakeError: an invalid option, before anything is changed. AnsibleAWSError: a call failed.
     """
     return resources.ensure(KIND, account, params, check_mode)
 
 
 def read(client: Any, names: list[str]) -> Roles:
-    """Each service role as it is, None where there is none (GetRole, ListAttachedRolePolicies, ListRolePolicies).
+    """Name -> service role, None if it does not exist (GetRole, ListAttachedRolePolicies, ListRolePolicies).
 
     :param client: of IAM.
     """
@@ -105,7 +105,7 @@ def _plan(context: _Context, before: Roles | None) -> RolesPlan:
 
 def _plan_completion(context: _Context, before: Roles) -> RolesPlan:
     """
-    :raises DatalakeError: Access Analyzer objects to a trust, see access_analyzer.validate.
+    :raises DatalakeError: Access Analyzer finds an error in a trust, see access_analyzer.validate.
     """
     account, params = context.account, context.params
     after: Roles = {name: _planned(account, params, name, role) for name, role in before.items()}
@@ -126,7 +126,7 @@ def _removal(before: Roles, kept: dict[str, str]) -> RolesPlan:
 
 
 def _users(context: _Context, before: Roles, plan: RolesPlan) -> RolesPlan:
-    """The plan without the roles that DMS still needs; completing a role hurts nobody."""
+    """The plan without the removal of roles that DMS still needs. Completing a role affects no user."""
     if plan.action != DELETED:
         return plan
     users = _users_of_dms(context.params, context.account.region)
@@ -138,7 +138,7 @@ def _users(context: _Context, before: Roles, plan: RolesPlan) -> RolesPlan:
 
 def _apply_completion(change: _Change) -> Applied[Roles]:
     account, params = change.context.account, change.context.params
-    return Applied({name: _make(account, params, name, role) for name, role in change.existing.items()})
+    return Applied({name: _create_or_complete(account, params, name, role) for name, role in change.existing.items()})
 
 
 def _apply_removal(change: _Change) -> Applied[Roles]:
@@ -161,7 +161,7 @@ def _result(outcome: Outcome[list[str], Roles, RolesPlan]) -> dict[str, Any]:
     }
 
 
-# All deployments of an account share the roles, so that nobody's tag says whose they are, and a role keeps the tags that it was made with.
+# All deployments of an account share the roles, so a tag does not say who owns them, and a role keeps the tags that it was created with.
 KIND = Kind(
     noun=lambda context: f"service roles {', '.join(context.desired)}",
     check=_check,
@@ -180,11 +180,11 @@ def _planned(account: Account, params: dict[str, Any], name: str, role: Role | N
 
 
 def _users_of_dms(params: dict[str, Any], region: str | None) -> list[str]:
-    """What DMS still has in the named regions, as sentences' ends; a region that can't be asked is an error, not an empty one."""
+    """The resources of DMS in these regions, as readable text. A region that can't be read is an error."""
     regions = dict.fromkeys(params["regions"] or ([region] if region else []))
     if not regions:
         raise DatalakeError(
-            message="regions is needed for state=absent, or region: name those in which the account has used DMS."
+            message="regions is required for state=absent, or region; set it to the regions in which the account has used DMS."
         )
     return [user for one in regions for user in _users_in(Account({**params, "region": one}).client("dms"), one)]
 
@@ -201,8 +201,8 @@ def _users_in(client: Any, region: str) -> list[str]:
 # The calls
 
 
-def _make(account: Account, params: dict[str, Any], name: str, role: Role | None) -> Role:
-    """Make or complete one role; the role as it is then."""
+def _create_or_complete(account: Account, params: dict[str, Any], name: str, role: Role | None) -> Role:
+    """Create or complete one role, and return it."""
     client = account.client("iam")
     planned = _planned(account, params, name, role)
     if role is None:
@@ -212,7 +212,7 @@ def _make(account: Account, params: dict[str, Any], name: str, role: Role | None
             role = read_role(client, name)
             if role is None:
                 raise DatalakeError(
-                    message=f"The role {name} was made and removed by somebody else in this very moment; run again."
+                    message=f"The role {name} was created and deleted by others at the same time; run again."
                 )
             planned = _planned(account, params, name, role)
     if role["assume_role_policy_document"] != planned["assume_role_policy_document"]:
@@ -231,7 +231,7 @@ def _remove(client: Any, role: Role) -> None:
 @IAMErrorHandler.common_error_handler("create the service role")
 @_one_by_one
 def _create_role(client: Any, role: Role) -> bool:
-    """CreateRole; False where the role is there by now, by somebody else or by a request of ours whose answer was lost."""
+    """CreateRole; False if the role exists already, created by others or by our first request, whose answer was lost."""
     try:
         client.create_role(
             RoleName=role["role_name"],

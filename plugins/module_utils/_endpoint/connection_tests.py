@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Testing an endpoint from a replication instance: whether it is needed, the wait, and what a failure means.
+"""Test the connection of an endpoint and a replication instance, if a test is needed.
 
-DMS remembers the last result of each pair but not when it was, nor what has changed since. A tag on the endpoint
-remembers both: `datalake.dms:connection-tested` = `<UTC time>/<fingerprint>`.
+DMS returns the last result of each pair, but neither its time nor what has changed since. A tag on the endpoint stores both:
+`datalake.dms:connection-tested` = `<UTC time>/<fingerprint>`.
 """
 
 from __future__ import annotations
@@ -57,37 +57,38 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 
-# What DMS says of a connection, and what we say where nothing was tested.
+# The status of a connection in DMS, and UNVERIFIED where nothing was tested.
 SUCCESSFUL, FAILED, UNVERIFIED = "successful", "failed", "unverified"
 
-# How many more looks DMS gets to show a new test as `testing`; until then it may show the result of the one before. That of a new endpoint can
-# only be the result of one that had its ARN before.
-_START_LOOKS = 4
-_START_LOOKS_OF_NEW = 1
+# How often a new test is polled until DMS returns `testing`. Until then DMS may return the result of the previous test. A new endpoint has no
+# previous
+# test, unless an earlier endpoint had the same ARN.
+_START_ATTEMPTS = 4
+_START_ATTEMPTS_OF_NEW = 1
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What the tag remembers: when the last test succeeded, and the fingerprint of what was tested."""
+    """The value of the tag: when the last test succeeded, and the fingerprint of what was tested."""
 
     at: datetime
     fingerprint: str
 
 
 def ensure(account: Account, params: dict[str, Any], check_mode: bool, is_new: bool = False) -> dict[str, Any]:
-    """Test the connection where that is asked for or needed, and wait for the result.
+    """Test the connection if requested or needed, and wait for the result.
 
     :param params: the options of dms_connection_test.
-    :param is_new: whether the caller has just created the endpoint, so that no test of it is known; else that is read.
+    :param is_new: whether the caller has just created the endpoint, so that it has no test; else the last test is read.
     :returns: the module's result: changed, diff, status, tested, test_needed, endpoint_arn, last_failure_message, hint,
         failed_to_assume_role; `failure` where a test failed.
     :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
     """
     check_options(params)
     if not params["replication_instance_arn"]:
-        hint = "without a replication instance nothing can be tested: set replication_instance_arn"
+        hint = "set replication_instance_arn: without a replication instance nothing can be tested"
         return _result(params, UNVERIFIED, hint=hint)
     if KNOWN_AFTER_CREATION in params["endpoint_arn"]:
         hint = "the endpoint does not exist yet"
@@ -109,7 +110,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, is_new: b
 
 
 def _last_test(client: Any, params: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
-    """The connection as DMS shows it, and the tag that tells of the last successful test."""
+    """The connection in DMS, and the value of the tag of the last successful test."""
     connection = describe_connection(client, params["endpoint_arn"], params["replication_instance_arn"])
     return connection, list_tags(client, params["endpoint_arn"]).get(TESTED_TAG)
 
@@ -117,10 +118,10 @@ def _last_test(client: Any, params: dict[str, Any]) -> tuple[dict[str, Any] | No
 def change_token(
     role: dict[str, Any], settings: dict[str, Any], external_ids: list[str], statements: list[Any] | None = None
 ) -> str:
-    """What changes with whatever the connection depends on; the test remembers it. Pure.
+    """A text that changes with everything that the connection depends on. Pure.
 
-    :param role: the result of dms_crossaccount_role. :param settings: the endpoint's, as dms_s3_endpoint returns them.
-    :param external_ids: those that the endpoint has. :param statements: of dms_bucket_access, where bucket and key admit the role.
+    :param role: the result of dms_crossaccount_role. :param settings: of the endpoint, as dms_s3_endpoint returns them.
+    :param external_ids: of the endpoint. :param statements: of dms_bucket_access, in access mode bucket_policy.
     """
     things = [
         role["policy"]["document"],
@@ -135,9 +136,9 @@ def change_token(
 def test_needed(
     connection: dict[str, Any] | None, tested: Tested | None, params: dict[str, Any], now: datetime
 ) -> bool:
-    """Whether a test would tell anything new. Pure.
+    """Whether a test is needed. Pure.
 
-    It would not where the last one succeeded with this very `change_token`, at most `max_age` seconds ago (0: at any time).
+    It is not needed if the last test succeeded with the same `change_token`, at most `max_age` seconds ago (0: at any time).
     """
     if params["test"] == "always" or not connection or connection["Status"] != SUCCESSFUL or tested is None:
         return True
@@ -147,7 +148,7 @@ def test_needed(
 
 
 def fingerprint(change_token: str | None) -> str:
-    """16 hexadecimal digits that stand for a change token in the tag."""
+    """A hash of a change token, 16 hexadecimal digits, for the tag."""
     return hashlib.sha256((change_token or "").encode()).hexdigest()[:16]
 
 
@@ -157,7 +158,7 @@ def format_tested(at: datetime, change_token: str | None) -> str:
 
 
 def parse_tested(value: str | None) -> Tested | None:
-    """The tag read back; None where it is missing or was written by hand in some other form."""
+    """The parsed value of the tag; None if it is missing or has another form."""
     at, _slash, digits = (value or "").partition("/")
     try:
         return Tested(datetime.strptime(at, _TIME_FORMAT).replace(tzinfo=UTC), digits)
@@ -166,7 +167,7 @@ def parse_tested(value: str | None) -> Tested | None:
 
 
 def check_options(params: dict[str, Any]) -> None:
-    """What can be known to be wrong before any call.
+    """Check the options before any call.
 
     :raises DatalakeError: with what to do.
     """
@@ -184,20 +185,20 @@ def check_options(params: dict[str, Any]) -> None:
 
 
 def test_until_seen(client: Any, params: dict[str, Any], is_new: bool) -> dict[str, Any]:
-    """Test, and again while it fails for want of access, as long as a new test begins within iam_propagation_timeout seconds.
+    """Test, and repeat a test that fails with a denial, until iam_propagation_timeout seconds have passed.
 
     :param is_new: whether the endpoint was never tested. :returns: the connection.
     """
     pause = min(1.0, params["poll_interval"])
     tries = tries_within(params["iam_propagation_timeout"], pause)
     deadline = time.monotonic() + params["iam_propagation_timeout"]
-    start_looks = _START_LOOKS_OF_NEW if is_new else _START_LOOKS
+    start_attempts = _START_ATTEMPTS_OF_NEW if is_new else _START_ATTEMPTS
 
     @retry_until(tries, pause)
     def test() -> dict[str, Any]:
-        nonlocal start_looks
-        connection = _test(client, params, start_looks)
-        start_looks = _START_LOOKS
+        nonlocal start_attempts
+        connection = _test(client, params, start_attempts)
+        start_attempts = _START_ATTEMPTS
         denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
         if denied and time.monotonic() < deadline:
             raise NotYet(connection)
@@ -209,27 +210,27 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool) -> dict[s
         return dict(last.args[0])
 
 
-def _test(client: Any, params: dict[str, Any], start_looks: int) -> dict[str, Any]:
+def _test(client: Any, params: dict[str, Any], start_attempts: int) -> dict[str, Any]:
     """Start a test and wait for its result.
 
-    :param start_looks: how many more looks DMS gets to show the test, see _START_LOOKS.
+    :param start_attempts: how often a new test is polled until DMS returns it, see _START_ATTEMPTS.
     """
     arns = {"endpoint_arn": params["endpoint_arn"], "replication_instance_arn": params["replication_instance_arn"]}
-    looks = {"poll_interval": params["poll_interval"], "Filters": filters(**arns)}
-    if _start(client, params, looks):
-        start_looks = _START_LOOKS
-    # Where `testing` is never seen, the test was over before the first look: what stands there then is its result.
-    shown = last_look(client, "connection_test_started", start_looks * params["poll_interval"], **looks)
+    polling = {"poll_interval": params["poll_interval"], "Filters": filters(**arns)}
+    if _start(client, params, polling):
+        start_attempts = _START_ATTEMPTS
+    # If `testing` is never returned, the test ended before the first poll, and the returned status is its result.
+    shown = last_look(client, "connection_test_started", start_attempts * params["poll_interval"], **polling)
     connections = shown.get("Connections") or []
     if connections and connections[0]["Status"] in (SUCCESSFUL, FAILED):
         return dict(connections[0])
-    return _finish(client, params, looks)
+    return _finish(client, params, polling)
 
 
-def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> bool:
-    """TestConnection; another test of the pair is waited out, as the one that ModifyEndpoint starts knows nothing of the trust.
+def _start(client: Any, params: dict[str, Any], polling: dict[str, Any]) -> bool:
+    """TestConnection. If another test of the pair is running, wait for its end first: ModifyEndpoint starts one before the trust is updated.
 
-    :returns: whether there was another test, whose result DMS may show for a while.
+    :returns: whether there was another test; DMS may return its result for a while.
     """
     others = False
 
@@ -243,7 +244,7 @@ def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> bool:
             )
         except is_boto3_error_code("InvalidResourceStateFault"):
             others = True
-            _finish(client, params, looks)
+            _finish(client, params, polling)
             raise
 
     start()
@@ -251,9 +252,9 @@ def _start(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> bool:
 
 
 @DmsErrorHandler.common_error_handler("wait for the connection test")
-def _finish(client: Any, params: dict[str, Any], looks: dict[str, Any]) -> dict[str, Any]:
-    """The connection, once no test is under way."""
-    return dict(wait_for(client, "connection_test_finished", params["wait_timeout"], **looks)["Connections"][0])
+def _finish(client: Any, params: dict[str, Any], polling: dict[str, Any]) -> dict[str, Any]:
+    """The connection, once no test is running."""
+    return dict(wait_for(client, "connection_test_finished", params["wait_timeout"], **polling)["Connections"][0])
 
 
 def _result(
@@ -267,7 +268,7 @@ def _result(
     tag_after: str | None = None,
     hint: str | None = None,
 ) -> dict[str, Any]:
-    """What the module returns; `changed` is the change of the tag, which is all that it changes."""
+    """The module's result. `changed` says whether the tag changes, because the module changes nothing else."""
     message = (connection or {}).get("LastFailureMessage") if status != SUCCESSFUL else None
     return {
         "changed": tag_before != tag_after,

@@ -15,7 +15,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import 
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import endpoint_view, is_s3_target
 
-# Of those that share an ExternalId; where AWS gives one to the account, these are all of its endpoints.
+# The most endpoints that a warning names. Where AWS uses one ExternalId per account, all of its endpoints share it.
 _NAMES_SHOWN = 5
 
 # The module's own options.
@@ -61,8 +61,8 @@ def _shared_warning(names: list[str]) -> str:
         f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     )
     return (
-        f"The endpoints {some} have the same ExternalId, so it does not tell one from another: let the trusts of their roles ask for "
-        "aws:SourceAccount and aws:SourceArn, too (source_account and source_arn of dms_crossaccount_role; "
+        f"The endpoints {some} have the same ExternalId, so it does not distinguish them; let the trusts of their roles also require "
+        "aws:SourceAccount and aws:SourceArn (source_account and source_arn of dms_crossaccount_role; "
         "s3_endpoint_source_account_condition and s3_endpoint_source_arn_condition of the role s3_endpoint)."
     )
 

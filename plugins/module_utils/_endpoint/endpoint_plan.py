@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is to be done with an S3 target endpoint, and what it will look like then. Pure: descriptions in, decisions out."""
+"""Plan what is done with an S3 target endpoint, and predict the result. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
     superfluous,
 )
 
-# CreateEndpoint.EndpointIdentifier; DMS lower-cases it. DMS names no limit; the console's is 255.
+# CreateEndpoint.EndpointIdentifier. DMS stores it in lower case. The API documents no limit; the console's limit is 255 characters.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
 
@@ -61,23 +61,23 @@ def check_identifiers(identifier: str, tail: str | None) -> None:
 
 
 def is_s3_target(endpoint: dict[str, Any]) -> bool:
-    """Whether an endpoint is of the kind that this collection manages."""
+    """Whether an endpoint is an S3 target, which this collection manages."""
     return endpoint.get("EngineName") == "s3" and endpoint.get("EndpointType", "").lower() == "target"
 
 
 def check_kind(endpoint: dict[str, Any] | None) -> None:
     """
-    :raises DatalakeError: the identifier belongs to an endpoint of another kind, which is none of our business.
+    :raises DatalakeError: the endpoint of this identifier is not an S3 target.
     """
     if endpoint and not is_s3_target(endpoint):
         raise DatalakeError(
             message=f"The endpoint {endpoint['EndpointIdentifier']} exists as {endpoint.get('EndpointType', '').lower()} of engine "
-            f"{endpoint.get('EngineName')}, not as S3 target, and is left alone; choose another endpoint_identifier."
+            f"{endpoint.get('EngineName')}, not as S3 target, and is not changed; choose another endpoint_identifier."
         )
 
 
 def is_remote(desired: DesiredSettings, dms_account_id: str) -> bool:
-    """Whether the endpoint's role is in another account, so that AWS gives it an ExternalId."""
+    """Whether the endpoint's role is in another account, so that AWS assigns an ExternalId."""
     return account_of(desired.settings["ServiceAccessRoleArn"]) != dms_account_id
 
 
@@ -88,11 +88,11 @@ def plan_endpoint(
     recreate: bool = False,
     exact: bool = False,
 ) -> Plan:
-    """Whether the endpoint stays, is created, modified, or deleted and created again. Tags aren't its business.
+    """Whether the endpoint is created, modified, recreated or unchanged. Tags are not considered.
 
-    AWS refuses to modify an endpoint whose role is in another account, so that one is created again.
+    AWS does not modify an endpoint whose role is in another account, so such an endpoint is recreated.
 
-    :param exact: whether a setting that nobody asks for is a difference, too.
+    :param exact: whether an undeclared setting is a difference, too.
 
     :raises DatalakeError: see check_kind; or a change that the table of settings refuses.
     """
@@ -115,10 +115,10 @@ def plan_endpoint(
 
 
 def blocking_users(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:
-    """The replication tasks and serverless replications of the endpoint that the plan would hurt, for people.
+    """The replication tasks and serverless replications that block the plan, as readable text.
 
-    :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs, which tell no state, so that
-        each counts as running.
+    :param tasks: items of DescribeReplicationTasks. :param configs: items of DescribeReplicationConfigs. They have no status, so each counts as
+        running.
     """
     users = [(f"task {t['ReplicationTaskIdentifier']}", t.get("Status", "")) for t in tasks]
     users += [(f"serverless replication {c['ReplicationConfigIdentifier']}", "") for c in configs]
@@ -128,17 +128,17 @@ def blocking_users(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[s
 
 
 def refuse_users(endpoint: dict[str, Any], plan: Plan, users: list[str]) -> None:
-    """Stop where something uses the endpoint and the plan would hurt it.
+    """Refuse a plan that the endpoint's users block.
 
     :param users: see blocking_users.
-    :raises DatalakeError: naming them.
+    :raises DatalakeError: there are users; the message names them.
     """
     if not users:
         return
     verb, remedy = {
         MODIFIED: ("be modified", "stop them first"),
-        RECREATED: ("be deleted and created again", "delete them first, AWS deletes no endpoint in use"),
-        DELETED: ("be deleted", "delete them first, AWS deletes no endpoint in use"),
+        RECREATED: ("be recreated", "delete them first, because AWS does not delete an endpoint in use"),
+        DELETED: ("be deleted", "delete them first, because AWS does not delete an endpoint in use"),
     }[plan.action]
     raise DatalakeError(
         message=f"The endpoint {endpoint['EndpointIdentifier']} would {verb} ({'; '.join(plan.reasons)}), but it is in use by {', '.join(users)}; "
@@ -147,15 +147,15 @@ def refuse_users(endpoint: dict[str, Any], plan: Plan, users: list[str]) -> None
 
 
 def resource_identifier(endpoint_arn: str) -> str | None:
-    """The tail of an endpoint's ARN, where it can be asked for again; None for the longer ones that AWS makes up."""
+    """The last part of an endpoint's ARN, if it is a valid ResourceIdentifier; None for the longer ones that AWS generates."""
     tail = endpoint_arn.rsplit(":", 1)[-1]
     return tail if len(tail) <= RESOURCE_IDENTIFIER_LENGTH and _IDENTIFIER.fullmatch(tail) else None
 
 
 def with_carried_over(current: dict[str, Any] | None, desired: DesiredSettings, exact: bool = False) -> DesiredSettings:
-    """The settings to create an endpoint with: what is wanted, and (unless `exact`) what its predecessor had beside that.
+    """The settings to create an endpoint with: the declared ones, and (unless `exact`) the undeclared ones of its predecessor.
 
-    A setting that nobody names any more stays as it is, whether the endpoint is modified or created again.
+    An undeclared setting stays as it is, whether the endpoint is modified or recreated.
     """
     if exact:
         return desired
@@ -164,7 +164,7 @@ def with_carried_over(current: dict[str, Any] | None, desired: DesiredSettings, 
 
 
 def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
-    """All that an endpoint has and a new one would not have by itself, as options of dms_s3_endpoint; no secret, which is never put back.
+    """All settings and tags of an endpoint that differ from the defaults, as options of dms_s3_endpoint. Secrets are left out.
 
     :returns: {endpoint_arn, external_id, s3_settings, extra_connection_attributes, tags}.
     """
@@ -179,7 +179,7 @@ def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]
 
 
 def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An endpoint as DescribeEndpoints had it, out of its `definition`."""
+    """An endpoint as an item of DescribeEndpoints, from its `definition`."""
     if defined is None:
         return None
     return {
@@ -192,9 +192,9 @@ def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
 def undeclared(
     current: dict[str, Any], desired: DesiredSettings, tags: dict[str, str], wanted: dict[str, Any]
 ) -> list[str]:
-    """What the endpoint has and the user does not name, so that a run that dies between deletion and creation would lose it.
+    """Undeclared settings and tags, which a run that is killed between deletion and creation would lose.
 
-    :param tags: the endpoint's. :param wanted: the tags that the user names.
+    :param tags: of the endpoint. :param wanted: the declared tags.
     """
     lost = {name for name, (_present, _default) in superfluous(desired, current).items()}
     return sorted(lost) + sorted(f"tag {key}" for key in inheritable_tags(tags) if key not in {*wanted, DEPLOYMENT_TAG})
@@ -209,9 +209,9 @@ def create_request(
 ) -> dict[str, Any]:
     """The parameters of CreateEndpoint.
 
-    :param current: the endpoint that is replaced, whose end of the ARN is kept; None for a new one.
+    :param current: the endpoint that is replaced; the last part of its ARN is asked for again. None for a new endpoint.
     :param full_settings: the settings, see `with_carried_over`.
-    :param tail: the resource identifier that the user wants for a new one.
+    :param tail: the option resource_identifier, used for a new endpoint.
     """
     request = {
         "EndpointIdentifier": identifier,
@@ -228,7 +228,7 @@ def create_request(
 def predicted(
     current: dict[str, Any] | None, full_settings: DesiredSettings, plan: Plan, identifier: str, remote: bool
 ) -> dict[str, Any]:
-    """The endpoint as the plan leaves it, with KNOWN_AFTER_CREATION for what only AWS can know.
+    """The endpoint after the plan, with KNOWN_AFTER_CREATION for values that AWS assigns.
 
     :param full_settings: the settings, see `with_carried_over`.
     """
@@ -250,7 +250,7 @@ def predicted(
 
 
 def endpoint_view(endpoint: dict[str, Any] | None, tags: dict[str, str]) -> dict[str, Any] | None:
-    """An endpoint of DescribeEndpoints as the module returns it."""
+    """An item of DescribeEndpoints as the module returns it."""
     if endpoint is None:
         return None
     shown = {k: v for k, v in endpoint.items() if k != "S3Settings"}
@@ -265,7 +265,7 @@ def endpoint_view(endpoint: dict[str, Any] | None, tags: dict[str, str]) -> dict
 def diff_view(
     endpoint: dict[str, Any] | None, tags: dict[str, str], desired: DesiredSettings, changes: dict[str, Any]
 ) -> dict[str, Any]:
-    """One side of `diff`: what the user set, with the values of that side; nothing that AWS fills in."""
+    """One side of `diff`: the declared settings with the values of that side, without what AWS fills in."""
     if endpoint is None:
         return {}
     settings = {**snake_settings(desired.settings), **desired.attributes, **changes}

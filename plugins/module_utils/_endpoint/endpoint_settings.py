@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of an endpoint of any engine: those of its table, and the extra connection attributes beside them. Pure.
+"""The settings of an endpoint of any engine: those of its table, and extra connection attributes. Pure.
 
-The API has two ways of giving a setting: as a member of the engine's structure, and as `key=value` in ExtraConnectionAttributes, of
-which some are no member. AWS shows the members in both. An endpoint is an item of DescribeEndpoints here.
+The API takes a setting as a member of the engine's structure, or as `key=value` in ExtraConnectionAttributes. Some attributes are not a member. AWS
+returns members in both places. In this file, an endpoint is an item of DescribeEndpoints.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.settings import Table
 
-_REMEDY = "change one of them, or set settings_conflicts=warn to send both all the same"
+_REMEDY = "change one of them, or set settings_conflicts=warn to send both"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What one engine has of its own: the table, and the rules that a table can't say.
+    """One engine: its table, and rules that a table can't express.
 
-    impossible: canonical options -> what can't work, as sentences. forbidden: canonical options -> what AWS forbids though its API takes
-    it, as pairs of the offending option and what is wrong with it; beside what `tables.misplaced` finds.
+    impossible: canonical options -> what can't work, as sentences. forbidden: canonical options -> what AWS's user guide forbids though the API
+    accepts it, as pairs of the option and what is wrong with it; in addition to `tables.misplaced`.
     """
 
     table: Table
@@ -40,9 +40,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class DesiredSettings:
-    """What the user wants: the members as the API takes them, and the extra connection attributes that are none of them.
+    """The declared settings: members as the API takes them, and extra connection attributes that are not a member.
 
-    `warnings` are conflicts that came in through extra_connection_attributes, or that the user wants as warnings.
+    `warnings`: conflicts with settings in extra_connection_attributes, or all conflicts with settings_conflicts=warn.
     """
 
     settings: dict[str, Any]
@@ -53,12 +53,12 @@ class DesiredSettings:
 def desired_settings(
     engine: Engine, suboptions: dict[str, Any], extra_connection_attributes: str | None, conflicts: str
 ) -> DesiredSettings:
-    """Fold both ways of giving a setting into one, and check them.
+    """Merge suboptions and extra connection attributes, and check them.
 
     :param suboptions: the settings; None means not set.
     :param extra_connection_attributes: AWS's text form, `key=value;key=value`, or None.
-    :param conflicts: "fail" or "warn": what becomes of settings that the guide forbids together.
-    :raises DatalakeError: a value or a mix that can't be, all of them in one sentence each.
+    :param conflicts: "fail" or "warn": what to do with a combination that the user guide forbids.
+    :raises DatalakeError: invalid values or combinations, one sentence each.
     """
     table = engine.table
     given = tables.canonical_options(table, suboptions)
@@ -67,7 +67,7 @@ def desired_settings(
     options = {**from_attributes, **given}
     _refuse(engine.impossible(options))
     forbidden = [*tables.misplaced(table, options), *engine.forbidden(options)]
-    # A CSV key in the attributes beside parquet is harmless and is found in many a hand-made endpoint.
+    # A CSV attribute of a parquet endpoint has no effect, and many endpoints that were created by hand have one.
     tolerated = {
         mix
         for name, mix in forbidden
@@ -78,14 +78,14 @@ def desired_settings(
     return DesiredSettings(
         settings=tables.to_members(table, options),
         attributes=others,
-        warnings=tuple(f"{mix}; it is sent all the same." for _name, mix in forbidden),
+        warnings=tuple(f"{mix}; it is sent nevertheless." for _name, mix in forbidden),
     )
 
 
 def differences(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What the user set and AWS has otherwise: option (or attribute) -> (present, desired).
+    """Declared settings that differ in AWS: option (or attribute) -> (present, desired).
 
-    Only keys that the user set count, so that whatever default AWS fills in is no change.
+    Undeclared settings are not compared, so defaults that AWS fills in are not a difference.
     """
     found = tables.differences(table, desired.settings, endpoint.get(table.member) or {})
     present = {key.lower(): value for key, value in read_attributes(endpoint.get("ExtraConnectionAttributes")).items()}
@@ -100,7 +100,7 @@ def differences(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]
 
 
 def superfluous(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What an endpoint has and nobody declares any more: option (or attribute) -> (present, what it is by itself)."""
+    """Undeclared settings of an endpoint that differ from the default: option (or attribute) -> (present, default)."""
     return {
         **tables.superfluous(table, desired.settings, endpoint.get(table.member) or {}),
         **{key: (value, None) for key, value in _carried_over_attributes(table, desired, endpoint).items()},
@@ -110,7 +110,7 @@ def superfluous(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]
 def carried_over(
     table: Table, desired: DesiredSettings, endpoint: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Members and attributes that an endpoint has, the user does not set, and a new endpoint would not have by itself."""
+    """Undeclared members and attributes of an endpoint that differ from the default."""
     return (
         tables.carried_over(table, desired.settings, endpoint.get(table.member) or {}),
         _carried_over_attributes(table, desired, endpoint),
@@ -135,7 +135,7 @@ def _split_attributes(table: Table, attributes: dict[str, str]) -> tuple[dict[st
 
 
 def _contradictions(table: Table, given: dict[str, Any], from_attributes: dict[str, Any]) -> list[str]:
-    """The settings that are given in both ways, with different values, as sentences."""
+    """The settings that the option and extra_connection_attributes give with different values, as sentences."""
     option, attribute = tables.hide_secrets(table, given), tables.hide_secrets(table, from_attributes)
     return [
         f"{table.option}.{name}={option[name]} and extra_connection_attributes ({table.settings[name].member}={attribute[name]}) disagree; "

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of an S3 target endpoint: their table, and the rules that only S3 has. Pure.
+"""The settings of an S3 target endpoint: their table, and rules for S3 only. Pure.
 
 Sources: botocore's shape S3Settings (members, types, enums; a test compares it with this table), and the AWS DMS user guide,
-"Using Amazon S3 as a target", for what works together. AWS's API takes most mixes that the guide forbids; they fail
+"Using Amazon S3 as a target", for valid combinations. AWS's API accepts most combinations that the guide forbids; they fail
 later, in the task, or are ignored. Hence two severities: what can't work at all, and what the guide forbids.
 """
 
@@ -21,13 +21,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endp
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import Engine
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import bucket_problem, folder_problem
 
-# S3Settings.MaxFileSize, in KB: what AWS allows, and takes where it is not given.
+# S3Settings.MaxFileSize, in KB: the maximum, which is also AWS's default.
 MAX_FILE_SIZE = 1048576
 
-# What a setting goes with that is for one format only.
+# Conditions of settings that are for one data format only.
 CSV, PARQUET = ("data_format", "csv"), ("data_format", "parquet")
 
-# Option name -> setting. An empty timestamp_column_name is given, and refused by `impossible`.
+# Option name -> setting. An empty timestamp_column_name counts as a value, which `impossible` refuses.
 SETTINGS: dict[str, Setting] = {
     "service_access_role_arn": Setting("ServiceAccessRoleArn", required=True),
     "bucket_name": Setting("BucketName", required=True),
@@ -107,7 +107,7 @@ TABLE = Table("s3_settings", "S3Settings", SETTINGS)
 
 
 def impossible(options: dict[str, Any]) -> list[str]:
-    """What can't work whatever AWS takes, as sentences."""
+    """What can't work although the API accepts it, as sentences."""
     problems = []
     if not is_arn(options.get("service_access_role_arn"), "role"):
         problems.append(
@@ -140,9 +140,9 @@ def impossible(options: dict[str, Any]) -> list[str]:
 
 
 def forbidden(options: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the user guide forbids, though the API takes it: pairs of the offending option and what is wrong with it.
+    """What the user guide forbids although the API accepts it: pairs of the option and what is wrong with it.
 
-    What is for one data format only is in the table.
+    Settings for one data format only are in the table.
     """
     in_order = [name for name in ("preserve_transactions", "cdc_path") if options.get(name)]
     found = [
@@ -169,21 +169,21 @@ def forbidden(options: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def kms_key_problem(settings: dict[str, Any], dms_account_id: str) -> str | None:
-    """What is wrong with the key of another account: it takes a full key ARN, and aws/s3 never works across accounts."""
+    """What is wrong with a key of another account, as a sentence; None if nothing is. It must be a full key ARN, and aws/s3 can't be used."""
     key = settings.get("ServerSideEncryptionKmsKeyId")
     if not key or account_of(settings["ServiceAccessRoleArn"]) == dms_account_id or is_arn(key, "key"):
         return None
     return (
-        f"s3_settings.server_side_encryption_kms_key_id={key} is not a full key ARN, which a key of another account must be named by "
-        "(an alias, and the key aws/s3, can't be used across accounts); give arn:aws:kms:<region>:<account>:key/<id>."
+        f"s3_settings.server_side_encryption_kms_key_id={key} is not a full key ARN, which is required for a key of another account "
+        "(an alias and the key aws/s3 can't be used across accounts); give arn:aws:kms:<region>:<account>:key/<id>."
     )
 
 
 def _not_with(name: str, other: str) -> str:
-    return f"s3_settings.{name} does not go with {other}"
+    return f"s3_settings.{name} can't be combined with {other}"
 
 
-# What endpoint_settings and _core/settings do for any engine, done for this one.
+# The functions of endpoint_settings and _core/settings for this engine.
 
 ENGINE = Engine(TABLE, impossible, forbidden)
 

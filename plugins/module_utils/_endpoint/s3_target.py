@@ -86,17 +86,17 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, known_abs
     """Bring the endpoint into the state that the parameters ask for.
 
     :param params: the options of dms_s3_endpoint.
-    :param known_absent: whether the caller has just read, and there is none; else the endpoint is read. Should it exist by now, AWS refuses a
-        second one of its name.
+    :param known_absent: whether the caller has just read that there is no such endpoint; else the endpoint is read. If it exists nevertheless, AWS
+        refuses to create it.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
         persisted, in_use_by, undeclared, definition, warnings.
-    :raises DatalakeError: a wrong option, or tasks that block it, before anything is changed. AnsibleAWSError: a call failed.
+    :raises DatalakeError: an invalid option, or tasks that block the action, before anything is changed. AnsibleAWSError: a call failed.
     """
     return resources.ensure(KIND, account, params, check_mode, known_absent)
 
 
 def check_options(params: dict[str, Any]) -> DesiredSettings | None:
-    """What can be known to be wrong before any call; the settings that are wanted, None for state=absent.
+    """Check the options before any call, and return the declared settings; None for state=absent.
 
     :raises DatalakeError: with what to do.
     """
@@ -107,7 +107,7 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
         return None
     if params["s3_settings"] is None:
         raise DatalakeError(
-            message="s3_settings is needed for state=present; give service_access_role_arn and bucket_name at least."
+            message="s3_settings is required for state=present; set at least service_access_role_arn and bucket_name in it."
         )
     return desired_settings(params["s3_settings"], params["extra_connection_attributes"], params["settings_conflicts"])
 
@@ -129,7 +129,7 @@ def _read(context: _Context) -> Endpoint | None:
 
 def _refuse(context: _Context, current: Endpoint | None) -> None:
     """
-    :raises DatalakeError: the identifier is another endpoint's, or the key can't be used across accounts.
+    :raises DatalakeError: the endpoint is not an S3 target, or the key can't be used across accounts.
     """
     endpoint_plan.check_kind(current)
     if context.absent:
@@ -140,7 +140,7 @@ def _refuse(context: _Context, current: Endpoint | None) -> None:
 
 
 def _dms_account_id(context: _Context, current: Endpoint | None) -> str:
-    """The account of the endpoint: out of its ARN, else the caller's."""
+    """The account of the endpoint's ARN; without an endpoint, the caller's account."""
     return (account_of(current["EndpointArn"]) if current else None) or context.account.identity.account_id
 
 
@@ -152,9 +152,9 @@ def _plan(context: _Context, current: Endpoint | None) -> Plan:
 
 
 def _users(context: _Context, current: Endpoint, plan: Plan) -> Plan:
-    """The plan with the tasks and serverless replications that it would hurt.
+    """The plan with the tasks and serverless replications that block it.
 
-    :raises DatalakeError: there are some, unless in_use is ignore.
+    :raises DatalakeError: there are any, and in_use is fail.
     """
     client, arn = context.account.client("dms"), current["EndpointArn"]
     tasks, configs = list_tasks(client, arn), list_replication_configs(client, arn)
@@ -165,7 +165,7 @@ def _users(context: _Context, current: Endpoint, plan: Plan) -> Plan:
 
 
 def _settled(context: _Context, current: Endpoint | None, plan: Plan) -> Endpoint | None:
-    """An endpoint that stays as it is, once AWS shows its ExternalId."""
+    """The endpoint; an unchanged one is waited for until AWS returns its ExternalId."""
     if current is None or plan.action != NONE or current.get("ExternalId"):
         return current
     target = _target(context, current)
@@ -178,7 +178,7 @@ def _target(context: _Context, current: Endpoint | None) -> Target:
 
 
 def _predecessor(change: _Change) -> Endpoint | None:
-    """What the endpoint takes over from: itself, or the one that an interrupted run deleted to create it again."""
+    """The endpoint whose undeclared settings are kept: itself, or the one that an interrupted replacement deleted."""
     return change.current or endpoint_plan.predecessor(change.context.params["predecessor"])
 
 
@@ -250,20 +250,20 @@ def _result(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> dict[str, Any]
 
 
 def _warnings(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> list[str]:
-    """Conflicts, and what AWS still shows otherwise than it was sent: better seen at once than as a change on every run."""
+    """Conflicts, and settings that AWS returns with another value than was sent. Such a setting would be a change on every run."""
     context, endpoint = outcome.change.context, outcome.applied.resource
     written = endpoint if outcome.applied.persisted and not context.check_mode else None
     return [
         *context.desired.warnings,
         *(
-            f"AWS shows {name} as {shown!r} though {sent!r} was sent, so every run will see a change; give it as AWS shows it."
+            f"AWS returns {name} as {shown!r} though {sent!r} was sent, so every run will change it; set it to the value that AWS returns."
             for name, (shown, sent) in (differences(context.desired, written) if written else {}).items()
         ),
     ]
 
 
 def _undeclared(change: _Change) -> list[str]:
-    """What would be lost if the run died between deletion and creation; nothing where the declaration is exact."""
+    """Undeclared settings and tags, which a run that is killed between deletion and creation would lose; empty with exact=true."""
     params = change.context.params
     if change.current is None or change.plan.action != RECREATED or params["exact"]:
         return []

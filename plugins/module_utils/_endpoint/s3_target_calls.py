@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The calls that read and change an S3 target endpoint, with the answers that AWS may give, and the waits after them. No decisions."""
+"""The calls that read, create, modify and delete an S3 target endpoint, and the waits after them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endp
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import differences
 
-# Faults of CreateEndpoint after which the endpoint may exist.
+# Faults of CreateEndpoint after which the endpoint may exist nevertheless.
 _MAY_EXIST_ALL_THE_SAME = [
     "ResourceAlreadyExistsFault",
     "AccessDeniedFault",
@@ -39,7 +39,7 @@ _MAY_EXIST_ALL_THE_SAME = [
 
 @dataclass(frozen=True)
 class Target:
-    """The endpoint that calls are for: the client, the module's parameters, what is wanted, and whether its role is in another account."""
+    """The endpoint of the calls: the client, the module's parameters, the declared settings, and whether its role is in another account."""
 
     client: Any
     params: dict[str, Any]
@@ -52,17 +52,17 @@ class Target:
 
     @property
     def waiting(self) -> dict[str, Any]:
-        """What each wait for the endpoint needs."""
+        """Arguments of a wait for the endpoint."""
         return {"poll_interval": self.params["poll_interval"], "Filters": filters(endpoint_id=self.identifier)}
 
 
 def identifier_of(params: dict[str, Any]) -> str:
-    """The endpoint's identifier as DMS has it, which lower-cases it."""
+    """The endpoint's identifier in lower case, as DMS stores it."""
     return str(params["endpoint_identifier"]).lower()
 
 
 def read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
-    """The endpoint; one that is being deleted, as an interrupted run leaves it, counts as absent once it is gone."""
+    """The endpoint; None without one. If an interrupted run is deleting it, wait until it is deleted."""
     endpoint = describe_endpoint(client, identifier_of(params))
     if endpoint and endpoint["Status"] == "deleting":
         _wait_deleted(client, endpoint["EndpointArn"], params)
@@ -73,24 +73,24 @@ def read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """CreateEndpoint, in each of the ways in which AWS may answer it for a role in another account.
+    """CreateEndpoint, with all answers that AWS may give for a role in another account.
 
     :param request: the parameters of CreateEndpoint.
-    :returns: the endpoint as it is then, with its ExternalId, and whether AWS kept it: where it answers with an id and keeps nothing, the id
-        has to be put into the role's trust and the endpoint created again.
-    :raises DatalakeError: AWS gave no ExternalId, or somebody else made an endpoint of this name meanwhile.
+    :returns: the endpoint with its ExternalId, and whether AWS kept it. If it kept none, put the id into the role's
+        trust and create the endpoint again.
+    :raises DatalakeError: AWS assigned no ExternalId, or others created an endpoint of this name meanwhile.
     """
     answer = _create_when_role_is_ready(target, request)
-    # Mostly one read is enough.
-    made = describe_endpoint(target.client, target.identifier)
-    if made and made["Status"] == "active" and (made.get("ExternalId") or not target.remote):
-        return made, True
+    # In most cases, one read is enough.
+    created = describe_endpoint(target.client, target.identifier)
+    if created and created["Status"] == "active" and (created.get("ExternalId") or not target.remote):
+        return created, True
     timeout = (VISIBILITY_ATTEMPTS - 1) * target.params["poll_interval"]
     if not waited_for(target.client, "endpoint_visible", timeout, **target.waiting):
         if not answer.get("ExternalId"):
             raise DatalakeError(
-                message=f"AWS answered CreateEndpoint for {target.identifier}, but shows no such endpoint and gave no ExternalId; run "
-                "again, and if that ends likewise, ask AWS Support with the request in CloudTrail."
+                message=f"AWS answered CreateEndpoint for {target.identifier}, but kept no endpoint and returned no ExternalId; run again, and "
+                "if it fails in the same way, ask AWS Support with the request from CloudTrail."
             )
         return answer, False
     if target.remote:
@@ -99,9 +99,9 @@ def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], boo
 
 
 def _create_when_role_is_ready(target: Target, request: dict[str, Any]) -> dict[str, Any]:
-    """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint isn't free yet.
+    """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint is still in use.
 
-    Where the ARN's tail of the deleted endpoint is never free again, AWS makes up another one.
+    If the last part of the deleted endpoint's ARN stays in use, AWS generates another one.
     """
     retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
 
@@ -111,10 +111,10 @@ def _create_when_role_is_ready(target: Target, request: dict[str, Any]) -> dict[
         try:
             return dict(target.client.create_endpoint(**arguments)["Endpoint"])
         except is_boto3_error_code(_MAY_EXIST_ALL_THE_SAME) as error:
-            made = _existing(target) if denial(error) in (None, PROPAGATION) else None
-            if made is None:
+            existing = _existing(target) if denial(error) in (None, PROPAGATION) else None
+            if existing is None:
                 raise
-            return made
+            return existing
 
     try:
         return dict(send(**request))
@@ -125,36 +125,36 @@ def _create_when_role_is_ready(target: Target, request: dict[str, Any]) -> dict[
 
 
 def _existing(target: Target) -> dict[str, Any] | None:
-    """The endpoint that CreateEndpoint left behind though it answered with a fault: the answer to a first request was lost and
-    botocore sent it again, or AWS keeps what it says it denies.
+    """The endpoint that exists although CreateEndpoint answered with a fault. Either the answer to the first request was lost and botocore sent it
+    again, or AWS created the endpoint although it answered AccessDenied.
 
-    :raises DatalakeError: it is somebody else's, or another kind of endpoint.
+    :raises DatalakeError: others created it, or it is not an S3 target.
     """
-    made = describe_endpoint(target.client, target.identifier)
-    endpoint_plan.check_kind(made)
-    if made is None or made["Status"] == "deleting":
+    existing = describe_endpoint(target.client, target.identifier)
+    endpoint_plan.check_kind(existing)
+    if existing is None or existing["Status"] == "deleting":
         return None
-    check_owner(f"endpoint {target.identifier}", list_tags(target.client, made["EndpointArn"]), target.params)
-    if differences(target.desired, made):
+    check_owner(f"endpoint {target.identifier}", list_tags(target.client, existing["EndpointArn"]), target.params)
+    if differences(target.desired, existing):
         raise DatalakeError(
-            message=f"The endpoint {target.identifier} was made by somebody else in this very moment, with other settings; run again to "
+            message=f"The endpoint {target.identifier} was created by others at the same time, with other settings; run again to "
             "take it over, or choose another endpoint_identifier."
         )
-    return made
+    return existing
 
 
 def wait_external_id(target: Target) -> dict[str, Any]:
-    """The endpoint, once AWS shows its ExternalId.
+    """The endpoint, once AWS returns its ExternalId.
 
-    :raises DatalakeError: it does not within wait_timeout.
+    :raises DatalakeError: AWS returns none within wait_timeout.
     """
     timeout = target.params["wait_timeout"]
     shown = waited_for(target.client, "endpoint_external_id", timeout, **target.waiting)
     endpoint = describe_endpoint(target.client, target.identifier) if shown else None
     if endpoint is None:
         raise DatalakeError(
-            message=f"AWS gave the endpoint {target.identifier} no ExternalId within {timeout} seconds, though its role is in another "
-            "account; run again, or give a longer wait_timeout (seconds)."
+            message=f"AWS assigned no ExternalId to the endpoint {target.identifier} within {timeout} seconds, though its role is in another "
+            "account; run again, or set a longer wait_timeout (seconds)."
         )
     return endpoint
 
@@ -170,9 +170,7 @@ def wait_active(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     wait_for(client, "endpoint_active", params["wait_timeout"], params["poll_interval"], Filters=wanted)
     endpoint = describe_endpoint(client, identifier)
     if endpoint is None:
-        raise DatalakeError(
-            message=f"The endpoint {identifier} was deleted by somebody else while this ran; run again."
-        )
+        raise DatalakeError(message=f"The endpoint {identifier} was deleted by others while this ran; run again.")
     return endpoint
 
 
@@ -192,7 +190,7 @@ def delete(client: Any, arn: str, params: dict[str, Any]) -> None:
             client.delete_endpoint(EndpointArn=arn)
         except is_boto3_error_code("InvalidResourceStateFault"):
             endpoint = describe_endpoint(client, identifier_of(params))
-            # Our own first request, whose answer was lost, has done it.
+            # Our first request succeeded, and its answer was lost.
             if endpoint and endpoint["Status"] != "deleting":
                 raise
 
@@ -201,7 +199,7 @@ def delete(client: Any, arn: str, params: dict[str, Any]) -> None:
 
 
 def modify(target: Target, arn: str) -> None:
-    """ModifyEndpoint, repeated while DMS is busy with the endpoint. It is partial, unless exact: what isn't named stays."""
+    """ModifyEndpoint, repeated while DMS is busy with the endpoint. Unless exact is true, undeclared settings stay as they are."""
     request: dict[str, Any] = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": target.desired.settings}
     if target.params["exact"]:
         request["ExactSettings"] = True

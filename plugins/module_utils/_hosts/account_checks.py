@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The accounts that hosts need, each checked once whatever the number of hosts."""
+"""Check the accounts of hosts. An account is checked once for all of its hosts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import o
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 
-# Checks side by side; more are not worth the connections.
+# Accounts that are checked in parallel. More threads only open more connections.
 _THREADS = 8
 
-# What a removal does not need to exist.
+# Options of dms_preflight whose check is skipped where endpoints are removed: a removal needs none of these.
 WITHOUT_PREREQUISITES: Options = {"replication_instance_arn": "", "bucket_name": "", "kms_key_arn": ""}
 
 
 def check_accounts(hosts: list[Host], reads: SharedReads, account_checks: bool = False, **more: Any) -> list[Options]:
-    """The results of dms_preflight for each account, failed ones among them, each with the names of its `hosts`.
+    """The result of dms_preflight for each account, also where a check failed. Each has the names of its `hosts`.
 
-    :param account_checks: whether to check all that dms_preflight can. :param more: options of dms_preflight for all accounts.
+    :param account_checks: the option of dms_preflight. :param more: options of dms_preflight for all accounts.
     """
     accounts = preflight_checks.accounts([(host.name, host.accounts) for host in hosts])
     options = {"account_checks": account_checks, **more}
@@ -34,7 +34,7 @@ def check_accounts(hosts: list[Host], reads: SharedReads, account_checks: bool =
 
 
 def blockers(checks: list[Options]) -> dict[str, str]:
-    """What has to be put right first, by the name of the host, each sentence once.
+    """What blocks hosts: host name -> sentences of the failed checks, each sentence once.
 
     :param checks: see `check_accounts`.
     """
@@ -47,7 +47,7 @@ def blockers(checks: list[Options]) -> dict[str, str]:
 
 def check_session(host: Host, reads: SharedReads) -> None:
     """
-    :raises DatalakeError: the caller's credentials end before a replacement of the host's endpoint could end.
+    :raises DatalakeError: the caller's credentials may expire before a replacement of the host's endpoint ends.
     """
     account = {
         **host.accounts["dms"],
@@ -64,7 +64,7 @@ _NAMES = {*preflight.ARGUMENT_SPEC, *Connection.__dataclass_fields__, "hosts"}
 
 
 def _known(account: Options, options: Options) -> Options:
-    """The options that make sense for an account: those of the other side are left out."""
+    """The options for this account, without those of the other side."""
     return {name: value for name, value in options.items() if name in account or name not in WITHOUT_PREREQUISITES}
 
 

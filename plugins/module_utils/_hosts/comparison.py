@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One host compared with AWS: the modules decide in check mode, so that no rule is written twice. Each part is read when it is first asked for."""
+"""Compare one host with AWS: each module's result in check mode. A result is computed when it is first used."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals
 class Comparison:
     """What differs between a host and AWS.
 
-    Each property raises AnsibleAWSError where a call failed, and NotInSnapshot where an account is a snapshot that does not hold what is asked for.
+    Each property raises AnsibleAWSError where a call failed, and NotInSnapshot where an account is a snapshot without the requested data.
     """
 
     def __init__(self, host: Host, run: Run, dms: Account, home: Account):
         """
-        :param dms: the account of the endpoint, or a snapshot of it. :param home: that of the access role, likewise.
+        :param dms: the account of the endpoint, or a snapshot of it. :param home: the account of the access role, or a snapshot of it.
         """
         self.host, self._run, self._dms, self._home = host, run, dms, home
 
@@ -46,9 +46,9 @@ class Comparison:
 
     @functools.cached_property
     def interrupted(self) -> Journal | None:
-        """The journal of a replacement that has not ended; None where there is none.
+        """The journal of an interrupted replacement; None without one.
 
-        :raises DatalakeError: another run has the lock, or the journal is not believed.
+        :raises DatalakeError: another run has the lock, or the journal is not valid.
         """
         host = self.host
         if not host.has_journal:
@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def _journaled(self) -> Result | None:
-        """The endpoint's definition before an interrupted replacement; None without one, and where its journal can't be read, see `interrupted`."""
+        """The endpoint's definition before an interrupted replacement; None without one, and where `interrupted` raises an error."""
         try:
             return self.interrupted.endpoint if self.interrupted else None
         except CALL_ERRORS:
@@ -67,7 +67,7 @@ class Comparison:
 
     @functools.cached_property
     def plan(self) -> Result:
-        """The result of dms_s3_endpoint; an endpoint that an interrupted replacement has deleted is compared as it will be created again."""
+        """The result of dms_s3_endpoint. An endpoint that an interrupted replacement has deleted is compared as it will be recreated."""
         options = endpoint_options(self.host, in_use="ignore", predecessor=self._journaled)
         return s3_target.ensure(self._dms, options, True)
 
@@ -93,11 +93,11 @@ class Comparison:
 
     @functools.cached_property
     def role_before(self) -> str:
-        """ARN of the endpoint's role before an interrupted replacement, which may go back to it, or as it is; empty for none."""
+        """ARN of the role of the endpoint before an interrupted replacement, which may be rolled back, else of its present role; empty for none."""
         definition = self._journaled or self.plan["definition"] or {}
         return str((definition.get("s3_settings") or {}).get("service_access_role_arn") or "")
 
     @functools.cached_property
     def former_role(self) -> Result | None:
-        """The access role of the former access mode, see former_access.former_role."""
+        """The access role of the former access mode; see former_access.former_role."""
         return former_role(self.host, self._reads, self.role_before)

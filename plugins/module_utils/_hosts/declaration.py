@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host declares by the variables of the role s3_endpoint, as options of the modules that look at it and deploy it. Pure."""
+"""Turn a host's variables of the role s3_endpoint into options of modules. Pure."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _SESSION_NAME_LENGTH = 64
 def declaration(name: str, variables: Options, job: str) -> Host:
     """What a host declares.
 
-    :param name: the host's. :param variables: the role's, by their whole names, validated, those without a value left out.
-    :param job: who calls, as CloudTrail shall show it: an AWX job, or a user.
+    :param name: of the host. :param variables: of the role, with their prefix, validated, without those that are not set.
+    :param job: the caller, as CloudTrail shows it in the session name: an AWX job, or a user.
     """
     options = {key.removeprefix(PREFIX): value for key, value in variables.items()}
     same_account = options["lake_account_id"] == options["dms_account_id"]
@@ -88,17 +88,17 @@ def declaration(name: str, variables: Options, job: str) -> Host:
 
 
 def _home(access_mode: str, options: Options) -> str:
-    """The account where the access role lives."""
+    """The account of the access role."""
     return str(options["dms_account_id" if access_mode == BUCKET_POLICY else "lake_account_id"])
 
 
 def likely_partition(lake_assume_role_arn: str) -> str:
-    """The partition, before anybody was asked: that of the role to assume, else AWS's commercial one."""
+    """The partition before any call: that of the role to assume, else `aws`."""
     return partition_of(lake_assume_role_arn) if is_arn(lake_assume_role_arn, "role") else "aws"
 
 
 def s3_settings(options: Options, role_arn: str) -> Options:
-    """What the environment says of the target; the endpoint's own settings come last and win."""
+    """The S3 settings from the environment's variables; s3_endpoint_settings takes precedence."""
     settings = {
         "service_access_role_arn": role_arn,
         "bucket_name": options["bucket_name"],
@@ -127,7 +127,7 @@ def _connection(side: str, options: Options, job: str) -> Connection:
 
 
 def _accounts(options: Options, sides: dict[str, Connection], access_mode: str, protected: bool) -> dict[str, Options]:
-    """What dms_preflight is to look at on each side."""
+    """The options of dms_preflight for each account."""
     world = {**_some(options, "environment", "environments", "allow_endpoint_url"), "protected": protected}
     local = access_mode == BUCKET_POLICY
     roles, none = [options["role_name"]], list[str]()
@@ -159,7 +159,7 @@ def _accounts(options: Options, sides: dict[str, Connection], access_mode: str, 
 
 
 def _role(options: Options, partition: str, account_id: str) -> Options:
-    # To a role of the DMS account AWS gives no ExternalId, and no placeholder would ever be replaced.
+    # An endpoint with a role of the DMS account gets no ExternalId, so a placeholder would never be replaced.
     local = account_id == options["dms_account_id"]
     bootstrap = "source_account" if local else options["bootstrap_trust"]
     source_account = options["source_account_condition"] or bootstrap == "source_account"
@@ -167,7 +167,7 @@ def _role(options: Options, partition: str, account_id: str) -> Options:
     return {
         **_some(options, "role_name", "policy_name", "purge_trust_statements", "trust_length_limit"),
         "path": options["role_path"],
-        # It is of the account where the role lives, which is another one after a move and before it.
+        # A boundary is a policy of the role's account, which changes with the access mode.
         "permissions_boundary": re.sub(r"::\d{12}:", f"::{account_id}:", options["permissions_boundary"]),
         "bootstrap_trust": bootstrap,
         "source_account": options["dms_account_id"] if source_account else "",

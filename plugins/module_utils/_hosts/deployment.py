@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Deploy the endpoints of many hosts side by side in one process; what fails for one ends no other."""
+"""Deploy the endpoints of many hosts in parallel, in one process. If one host fails, the others continue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import remove_former_access
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import read_ahead, remove_former_access
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
@@ -46,10 +46,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """What all hosts of a run have in common.
+    """What all hosts of a run share.
 
-    :ivar identity: who runs, for the locks of replacements, see run_identity.current_run.
-    :ivar postpone: whether replacements in protected environments are left to a later play.
+    :ivar identity: of the run, for the locks of replacements; see run_identity.current_run.
+    :ivar postpone: whether replacements in protected environments are postponed to a later play.
     """
 
     check_mode: bool
@@ -59,7 +59,7 @@ class Run:
 
     def replacement(self, host: Host) -> Replacement:
         """
-        :raises DatalakeError: an option that can't be.
+        :raises DatalakeError: an invalid option.
         """
         options = validated(endpoint_replacement.ARGUMENT_SPEC, {**host.replacement, "run": self.identity})
         return Replacement(self.reads.account(host.dms), options, self.check_mode)
@@ -78,10 +78,10 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
 
 def deploy(host: Host, run: Run) -> EndpointResult:
-    """Deploy one endpoint; whatever goes wrong is in the result."""
+    """Deploy one endpoint. An error becomes a failed result."""
     deployment = EndpointDeployment(host, run.reads, run.check_mode)
     try:
-        # ARNs that the inventory does not name are of the account's partition.
+        # Derived ARNs get the partition of the data-lake account.
         deployment.host = host.in_partition(run.reads.account(host.lake).identity.partition)
         return _deployed(deployment, run)
     except Exception as error:
@@ -92,15 +92,16 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     """Resume → plan → (replace | apply) → remove the former access."""
     host = deployment.host
     replacement = run.replacement(host)
-    # A replacement has an endpoint or a journal at any moment.
+    # During a replacement there is an endpoint or a journal at any time. The survey found neither.
     interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over()
     _note_interrupted(deployment.record, host, interrupted)
+    read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)
     ended = None
     if is_replaced(planned) or interrupted:
         if run.postpone and host.protected and not interrupted and not run.check_mode:
             return EndpointResult(f"{host.identifier}: replaced in a later batch.", postponed=True)
-        # Tasks are off meanwhile: of no more endpoints at once than the user allows.
+        # Tasks are stopped meanwhile, so at most s3_endpoint_parallel endpoints are replaced at once.
         with slots.kept():
             ended = replace(deployment, replacement, interrupted)
     else:
@@ -115,12 +116,12 @@ def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -
     if interrupted:
         tasks = ", ".join(entry.identifier for entry in interrupted.tasks) or "none"
         record.notes.append(
-            f"{host.identifier}: the replacement that began {interrupted.began} was interrupted, and is brought to its end (tasks: {tasks})."
+            f"{host.identifier}: the replacement that began {interrupted.began} was interrupted and is now completed (tasks: {tasks})."
         )
 
 
 def _ending(interrupted: Journal | None, ended: str | None) -> str:
-    """What became of a replacement that another run had begun."""
+    """How an interrupted replacement ended, as a sentence; empty without one."""
     if interrupted is None:
         return ""
     return f" The interrupted replacement was {'rolled back' if ended == 'rolled_back' else 'finished'}."
@@ -149,7 +150,7 @@ def _result(deployment: EndpointDeployment, msg: str, failed: bool = False) -> E
 
 
 def _sentence(deployment: EndpointDeployment) -> str:
-    """What was done, or in check mode would be."""
+    """What was done, or what would be done in check mode."""
     host, test = deployment.host, deployment.test
     done = _done(deployment)
     if deployment.check_mode and deployment.record.changed:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One endpoint from nothing to a tested connection: access role, endpoint, its ExternalId into the role's trust, test.
+"""Deploy one endpoint: create its access role, create the endpoint, put its ExternalId into the role's trust, test the connection.
 
-Each step is the `ensure` of a module and does only what is missing; interrupted anywhere, the next run finishes.
+Each step is the `ensure` of a module and does only what is missing. After an interruption, the next run completes the deployment.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads i
 class EndpointDeployment:
     """One endpoint's deployment: `plan`, then `apply`.
 
-    :ivar reads: gives the accounts.
-    :ivar keep_on_failure: whether what was created stays where the connection test fails; a replacement is rolled back.
-    :ivar planned: result of dms_s3_endpoint in check mode. :ivar endpoint: its result, the last time. :ivar access: that of dms_crossaccount_role.
-    :ivar statements: that of dms_bucket_access, empty in access mode crossaccount_role. :ivar test: that of dms_connection_test.
+    :ivar reads: provides the accounts.
+    :ivar keep_on_failure: whether new resources stay when the connection test fails; false for a replacement, which is rolled back.
+    :ivar planned: result of dms_s3_endpoint in check mode. :ivar endpoint: its last result. :ivar access: result of dms_crossaccount_role.
+    :ivar statements: result of dms_bucket_access, empty in access mode crossaccount_role. :ivar test: result of dms_connection_test.
     """
 
     host: Host
@@ -65,41 +65,44 @@ class EndpointDeployment:
     access: Result = field(default_factory=dict)
     statements: Result = field(default_factory=dict)
     test: Result = field(default_factory=dict)
-    # Role and policy as this very run has written them, so that they need not be read again.
+    # Role and policy as this run wrote them, so that they need not be read again.
     _existing: Result | None = None
 
     def plan(self, predecessor: Result | None = None) -> Result:
         """Read the endpoint and plan; nothing is changed.
 
-        :param predecessor: the definition of the endpoint that an interrupted replacement may have deleted, see endpoint_plan.definition.
-        :raises DatalakeError: an option that can't be. AnsibleAWSError: a call failed.
+        :param predecessor: definition of an endpoint that an interrupted replacement may have deleted; see endpoint_plan.definition.
+        :raises DatalakeError: an invalid option. AnsibleAWSError: a call failed.
         """
         options = endpoint_options(self.host, in_use="ignore", predecessor=predecessor)
         known_absent = ENDPOINT in self.host.known_absent
         self.planned = self.endpoint = s3_target.ensure(self.dms, options, True, known_absent)
-        # What the endpoint had is needed again where AWS keeps nothing of the first CreateEndpoint.
+        # The present definition is needed again if AWS does not keep the endpoint of the first CreateEndpoint.
         endpoint = {**self.host.endpoint, "predecessor": self.planned["definition"]}
         self.host = dataclasses.replace(self.host, endpoint=endpoint)
         self.record.warn(self.planned.pop("warnings"))
-        # What would be wrong with the test, too, is said before anything is created.
+        # Invalid options of the test are refused before anything is created.
         test = {**self.host.test, "endpoint_arn": self.planned["endpoint"]["endpoint_arn"]}
         connection_tests.check_options(validated(connection_tests.ARGUMENT_SPEC, test))
         return self.planned
 
     def apply(self) -> None:
-        """Create or change what is missing, and test the connection.
+        """Create what is missing, modify what differs, and test the connection.
 
-        :raises DatalakeError: an option that can't be, or a connection test that fails. AnsibleAWSError: a call failed.
+        :raises DatalakeError: an invalid option, or a failed connection test. AnsibleAWSError: a call failed.
         """
-        # Where AWS validates the trust when it creates an endpoint, the trust must ask for the account alone at that moment.
-        anew = self.host.role["bootstrap_trust"] == "source_account" and self.planned["action"] in (CREATED, RECREATED)
-        self._ensure_access([] if anew else ids_of(self.planned["current_external_id"]), purge=anew)
+        # AWS may validate the trust in CreateEndpoint. With bootstrap_trust=source_account, the trust has no condition on the ExternalId then.
+        is_created = self.host.role["bootstrap_trust"] == "source_account" and self.planned["action"] in (
+            CREATED,
+            RECREATED,
+        )
+        self._ensure_access([] if is_created else ids_of(self.planned["current_external_id"]), purge=is_created)
         if self.planned["action"] != NONE or self.planned["differences"]:
             self._ensure_endpoint(known_absent=self.planned["action"] == CREATED)
         if not self.endpoint["persisted"] and self.external_ids:
             self._create_endpoint_again()
         self._ensure_tested()
-        # Once, and only for an endpoint of this very run: one that ever worked is not deleted because a test fails.
+        # Recreated once, and only if this run created it: an endpoint that ever worked is not deleted because a test fails.
         if self.planned["action"] == CREATED and self.test["failed_to_assume_role"]:
             self._ensure_endpoint(recreate=True)
             if not self.endpoint["persisted"]:
@@ -122,7 +125,7 @@ class EndpointDeployment:
 
     @property
     def external_ids(self) -> list[str]:
-        """The endpoint's ExternalId in a list, empty while only AWS could know it."""
+        """The endpoint's ExternalId in a list; empty until AWS has assigned it."""
         return ids_of(self.endpoint["external_id"])
 
     @property
@@ -135,11 +138,11 @@ class EndpointDeployment:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the connection works, as DMS has tested."""
+        """Whether the connection test succeeded."""
         return bool(self.test) and self.test["status"] == connection_tests.SUCCESSFUL
 
     def _ensure_endpoint(self, recreate: bool = False, known_absent: bool = False) -> None:
-        """The endpoint, and its ExternalId into the trust of its role."""
+        """Create or modify the endpoint, and put its ExternalId into the trust of its role."""
         in_use = "ignore" if self.check_mode else "fail"
         options = endpoint_options(self.host, in_use=in_use, recreate=recreate)
         result = s3_target.ensure(self.dms, options, self.check_mode, known_absent)
@@ -148,13 +151,13 @@ class EndpointDeployment:
             self._ensure_access(self.external_ids)
 
     def _create_endpoint_again(self) -> None:
-        """Where AWS kept only the ExternalId: with the id in the trust, IAM may need a while until DMS sees it.
+        """Create the endpoint again where AWS assigned an ExternalId and kept no endpoint. DMS may see the new trust only after a while.
 
-        :raises DatalakeError: AWS keeps nothing again.
+        :raises DatalakeError: AWS kept no endpoint again.
         """
         pause, patience = (self.host.endpoint[name] for name in ("poll_interval", "iam_propagation_timeout"))
 
-        # Each try reads the endpoint several times.
+        # Each attempt reads the endpoint several times.
         @retry_until(1 + math.ceil(patience / (VISIBILITY_ATTEMPTS * pause)), pause, backoff=1)
         def create() -> None:
             self._ensure_endpoint()
@@ -171,8 +174,8 @@ class EndpointDeployment:
             ) from error
 
     def _ensure_access(self, external_ids: list[str], purge: bool = False) -> None:
-        """The access role with these ids; then, in access mode bucket_policy, bucket and key admit it, which must exist by then."""
-        # The trust with the placeholder was validated a moment ago, and an id in its place makes no difference.
+        """Create or modify the access role. In access mode bucket_policy, let bucket and key admit it then: the role must exist first."""
+        # This run validated the trust with the placeholder; the ExternalId in its place changes no finding.
         is_validated = bool(self._existing) and self.host.role["bootstrap_trust"] == "placeholder"
         more = {"validate_policies": "off"} if is_validated else {}
         options = role_options(self.host, self.endpoint["settings"], external_ids, purge, **more)
@@ -189,16 +192,16 @@ class EndpointDeployment:
             self.statements = self.record.add("bucket_access", result)
 
     def _ensure_tested(self) -> None:
-        """A failed test is no error yet: a new endpoint may be created once more."""
+        """Test the connection. A failed test is not yet an error: a new endpoint may be recreated once."""
         options = connection_options(self.host, self.endpoint, self.access, self.external_ids, self.statements)
         untested = connection_tests.TESTED_TAG not in self.endpoint["endpoint"]["tags"]
         touched = self.planned["action"] != NONE or bool({"role", "bucket_access"} & set(self.record.diffs))
         if touched:
             options["test"] = "always"
-        # IAM gets its time where something changed, in this run or in one that was interrupted before the test.
+        # Wait for IAM's propagation only after a change, in this run or in one that was interrupted before its test.
         if not (touched or untested):
             options["iam_propagation_timeout"] = 0
-        # Created by this very run, and nothing that was interrupted had it before.
+        # Created by this run, and not recreated after an interrupted replacement.
         is_new = self.planned["action"] == CREATED and not self.planned["definition"] and not self.test
         result = connection_tests.ensure(self.dms, options, self.check_mode, is_new)
         self.test = self.record.add("connection", result)

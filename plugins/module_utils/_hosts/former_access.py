@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an endpoint no longer needs: the access role of the access mode that it had before, and statements that admit a role where it wrote before.
+"""Remove what an endpoint no longer needs: the access role of its former access mode, and statements for a role in its former bucket and key.
 
-Statements go first: AWS shows the unique id of a deleted role in place of its ARN.
+Statements are removed first: once a role is deleted, AWS shows its unique id in place of its ARN.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket, and the key that encrypts its objects, where there is one."""
+    """A bucket, and the KMS key that encrypts its objects; both may be empty."""
 
     bucket_name: str = ""
     kms_key_arn: str = ""
 
     @classmethod
     def before(cls, settings: Options, now: Store) -> Store:
-        """What the endpoint wrote to and does not any more.
+        """The bucket and key that the endpoint no longer uses.
 
-        :param settings: the endpoint's, before. :param now: what it writes to now.
+        :param settings: the endpoint's former settings. :param now: the bucket and key that it uses now.
         """
         bucket, key = settings.get("bucket_name") or "", settings.get("server_side_encryption_kms_key_id") or ""
         return cls(
@@ -46,17 +46,26 @@ def store_of(host: Host) -> Store:
     return Store(host.accounts["lake"]["bucket_name"] or "", host.accounts["lake"]["kms_key_arn"] or "")
 
 
-def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | None:
-    """The access role of the other access mode, where it exists and is this deployment's own.
+def read_ahead(host: Host, reads: SharedReads) -> None:
+    """Read the list that `former_role` goes by before anything is changed, so that a denial stops the host in time.
 
-    :param role_before: ARN of the endpoint's role as it is, or was before it was recreated; empty for none.
+    :raises AnsibleAWSError: the call failed.
+    """
+    if host.is_tested and not host.same_account and host.access_mode == CROSSACCOUNT_ROLE:
+        reads.role_names(host.dms, host.role["path"])
+
+
+def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | None:
+    """The access role of the other access mode, if it exists and belongs to this deployment.
+
+    :param role_before: ARN of the endpoint's role before this run; empty for none.
     :returns: the role, see role_plan.role_view.
     :raises AnsibleAWSError: a call failed.
     """
     if host.same_account:
         return None
     has_moved = bool(role_before) and host.access_mode_of(role_before) != host.access_mode
-    # One list for all hosts of the DMS account; its access roles are few.
+    # One ListRoles serves all hosts of a DMS account.
     is_listed = host.access_mode == CROSSACCOUNT_ROLE and not has_moved
     if is_listed and host.role_name not in reads.role_names(host.dms, host.role["path"]):
         return None
@@ -69,7 +78,7 @@ def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | No
 def remove_former_access(
     host: Host, reads: SharedReads, before: Options | None, record: Record, check_mode: bool
 ) -> None:
-    """Remove what the endpoint does not need any more.
+    """Remove what the endpoint no longer needs.
 
     :param before: the endpoint's definition before this run, see endpoint_plan.definition; None for a new one.
     :raises DatalakeError: the role has policies of others. AnsibleAWSError: a call failed.
@@ -91,7 +100,7 @@ def remove_former_access(
 def withdraw(
     host: Host, reads: SharedReads, role_arn: str, stores: list[Store], record: Record, check_mode: bool
 ) -> None:
-    """Have buckets and keys no longer admit a role.
+    """Remove the statements for a role from the policies of buckets and keys.
 
     :raises AnsibleAWSError: a call failed.
     """

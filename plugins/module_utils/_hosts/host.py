@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One host of the inventory, which is one endpoint: what it declares, as the options of the modules that deploy it. Pure."""
+"""One host of the inventory, which declares one endpoint, as options of the modules that deploy it. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_
 Options = dict[str, Any]
 """Options of a module, by their names."""
 
-# What a survey may have found absent: the endpoint, and with it any replacement; the access role and its policy.
+# Names for what a survey found absent. ENDPOINT: the endpoint and any journal of its replacement. ACCESS: the access role and its policy.
 ENDPOINT, ACCESS = "endpoint", "access"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach one account: connection options that all modules of the collection have."""
+    """How to connect to one account: connection options of every module."""
 
     region: str
     assume_role_arn: str = ""
@@ -31,7 +31,7 @@ class Connection:
     assume_role_session_name: str = ""
 
     def options(self) -> Options:
-        """The same as options of a module."""
+        """As options of a module."""
         return asdict(self)
 
 
@@ -39,19 +39,19 @@ class Connection:
 class Host:
     """What a host declares.
 
-    :ivar protected: whether its environment is protected. :ivar confirm: the environment whose change was confirmed, empty for none.
+    :ivar protected: whether its environment is protected. :ivar confirm: name of the environment that the user confirmed; empty for none.
     :ivar access_mode: of the endpoint; within one account always crossaccount_role.
-    :ivar partition: of the data-lake account, see `in_partition`. :ivar role_arn: of the access role that is declared.
-    :ivar session_seconds: how long the caller's credentials must last at least before a replacement or a removal (seconds).
+    :ivar partition: of the data-lake account, see `in_partition`. :ivar role_arn: of the declared access role.
+    :ivar session_seconds: how many seconds the caller's credentials must be valid at least, for a replacement or a removal.
     :ivar accounts: options of dms_preflight for both accounts, "dms" and "lake".
-    :ivar dms: how to reach the DMS account. :ivar lake: how to reach the data-lake account.
+    :ivar dms: connection to the DMS account. :ivar lake: connection to the data-lake account.
     :ivar endpoint: options of dms_s3_endpoint.
     :ivar roles: options of dms_crossaccount_role by access mode, without those that depend on the planned endpoint.
     :ivar bucket_access: options of dms_bucket_access, without those that depend on the planned endpoint.
-    :ivar test: options of dms_connection_test, likewise.
+    :ivar test: options of dms_connection_test, without those that depend on the planned endpoint.
     :ivar replacement: options of the replacement: consents, journal, lock.
-    :ivar known_absent: which of ENDPOINT and ACCESS a survey of this very play has found absent. They are created without being read before, so AWS
-        has to refuse a second one.
+    :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
+        create one that exists by then.
     """
 
     name: str
@@ -76,22 +76,22 @@ class Host:
 
     @classmethod
     def of(cls, declared: Options) -> Host:
-        """A host of what `declared` gave, which may have been through JSON since."""
+        """The host from the output of `declared`, also after a conversion to JSON and back."""
         sides = {side: Connection(**declared[side]) for side in ("dms", "lake")}
         return cls(**{**declared, **sides})
 
     def declared(self) -> Options:
-        """The host in JSON's types."""
+        """The host as types of JSON."""
         return asdict(self)
 
     @property
     def identifier(self) -> str:
-        """The endpoint's identifier, as the inventory has it; DMS lower-cases it."""
+        """The endpoint's identifier as declared. DMS stores it in lower case."""
         return str(self.endpoint["endpoint_identifier"])
 
     @property
     def deployment(self) -> str:
-        """The deployment in the tags of its resources; empty for none."""
+        """Name of the deployment, the value of the deployment tag of its resources; empty for none."""
         return str(self.endpoint["deployment"] or "")
 
     @property
@@ -113,36 +113,36 @@ class Host:
 
     @property
     def home(self) -> Connection:
-        """How to reach the account of the access role."""
+        """Connection to the account of the access role."""
         return self.dms if self.access_mode == BUCKET_POLICY else self.lake
 
     @property
     def other_home(self) -> Connection:
-        """How to reach the account where the access role would be in the other access mode."""
+        """Connection to the account of the access role in the other access mode."""
         return self.lake if self.access_mode == BUCKET_POLICY else self.dms
 
     @property
     def confirmed(self) -> bool:
-        """Whether the environment may be changed: it is not protected, or was confirmed by its name."""
+        """Whether the environment may be changed: it is not protected, or the user confirmed it by name."""
         return not self.protected or self.confirm == self.environment
 
     @property
     def has_journal(self) -> bool:
-        """Whether the inventory names a place for journals."""
+        """Whether the inventory sets a journal bucket or a journal path."""
         return bool(self.replacement["journal_bucket"] or self.replacement["journal_path"])
 
     @property
     def journal_key(self) -> str:
-        """The key of its journal in the journal bucket."""
+        """The key of the endpoint's journal in the journal bucket."""
         return object_key(self.replacement["journal_prefix"], self.dms.region, self.identifier)
 
     @property
     def is_tested(self) -> bool:
-        """Whether a replication instance is named, so that connections can be tested."""
+        """Whether the connection can be tested: a replication instance is set."""
         return bool(self.test["replication_instance_arn"])
 
     def in_partition(self, partition: str) -> Host:
-        """The host where the data-lake account is in this partition: ARNs that the inventory does not name follow it."""
+        """The host with its derived ARNs in this partition. ARNs that the inventory sets stay as they are."""
         if partition == self.partition:
             return self
         settings, role_arn = self.endpoint["s3_settings"], _in_partition(self.role_arn, partition)
@@ -156,9 +156,9 @@ class Host:
         return dataclasses.replace(self, partition=partition, role_arn=role_arn, endpoint=endpoint, roles=roles)
 
     def rolled_back_to(self, definition: Options) -> Host:
-        """The host that declares an endpoint as it was before: its settings, tags and access mode.
+        """The host that declares an endpoint's former settings, tags and access mode.
 
-        :param definition: see endpoint_plan.definition.
+        :param definition: of the former endpoint, see endpoint_plan.definition.
         """
         before = {
             "s3_settings": definition["s3_settings"],
@@ -176,12 +176,12 @@ class Host:
         )
 
     def access_mode_of(self, role_arn: str | None) -> str:
-        """The access mode of an endpoint with this role; that of the host where no role is known."""
+        """The access mode of an endpoint with this role; without a role, the access mode of the host."""
         if self.same_account or not role_arn:
             return self.access_mode
         return BUCKET_POLICY if account_of(role_arn) == self.dms_account_id else CROSSACCOUNT_ROLE
 
 
 def _in_partition(arn: str, partition: str) -> str:
-    """An ARN in another partition; an empty text stays empty."""
+    """An ARN in another partition; an empty string stays empty."""
     return arn.replace(f"arn:{partition_of(arn)}:", f"arn:{partition}:", 1) if arn else arn

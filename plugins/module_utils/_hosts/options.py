@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of each module for one host, out of its declaration. Pure."""
+"""The options of each module for one host. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import v
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 
-# What the access role's policy is made of, out of the planned endpoint's settings.
+# Settings of the planned endpoint that the access role's policy depends on.
 _NEEDS = (
     "bucket_name",
     "bucket_folder",
@@ -23,7 +23,7 @@ _NEEDS = (
     "canned_acl_for_objects",
 )
 
-# The options of each module that is for many hosts.
+# Options that all modules for many hosts have.
 HOSTS_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "dict", "default": []},
     "declared": {"type": "dict", "default": {}},
@@ -38,49 +38,49 @@ def hosts_in(params: Options) -> list[Host]:
 
 
 def ids_of(external_id: str | None) -> list[str]:
-    """An endpoint's ExternalId in a list, which is empty while only AWS could know it."""
+    """An endpoint's ExternalId in a list; empty until AWS has assigned it."""
     return [external_id] if external_id and external_id != KNOWN_AFTER_CREATION else []
 
 
 def endpoint_options(host: Host, **more: Any) -> Options:
     """The options of dms_s3_endpoint.
 
-    :raises DatalakeError: an option that can't be.
+    :raises DatalakeError: an invalid option.
     """
     return validated(s3_target.ARGUMENT_SPEC, {**host.endpoint, **more})
 
 
 def role_options(host: Host, settings: Options, external_ids: list[str], purge: bool, **more: Any) -> Options:
-    """The options of dms_crossaccount_role, of which some come from the planned endpoint.
+    """The options of dms_crossaccount_role. Some of them come from the planned endpoint.
 
-    :param settings: the endpoint's, as dms_s3_endpoint returns them. :raises DatalakeError: an option that can't be.
+    :param settings: of the endpoint, as dms_s3_endpoint returns them. :raises DatalakeError: an invalid option.
     """
     options = {**host.role, **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
     return validated(access_role.ARGUMENT_SPEC, options)
 
 
 def role_as_deployed(host: Host, endpoint: Options) -> Options:
-    """The options of dms_crossaccount_role that describe the role after a deployment with a successful test.
+    """The options of dms_crossaccount_role for the role after a deployment with a successful test.
 
     :param endpoint: the result of dms_s3_endpoint in check mode.
     """
     ids = ids_of(endpoint["current_external_id"])
-    # What differs is validated by the run that writes it.
+    # A comparison does not validate policies. The run that writes one validates it.
     return role_options(host, endpoint["settings"], ids, purge=bool(ids) and host.is_tested, validate_policies="off")
 
 
 def bucket_access_options(host: Host, settings: Options, role_arn: str) -> Options:
-    """The options of dms_bucket_access, of which some come from the planned endpoint."""
+    """The options of dms_bucket_access. Some of them come from the planned endpoint."""
     return validated(bucket_access.ARGUMENT_SPEC, {**host.bucket_access, **_needs(settings), "role_arn": role_arn})
 
 
 def connection_options(
     host: Host, endpoint: Options, role: Options, external_ids: list[str], statements: Options | None = None
 ) -> Options:
-    """The options of dms_connection_test, of which some come from what is tested.
+    """The options of dms_connection_test. Some of them come from the tested resources.
 
-    :param endpoint: the result of dms_s3_endpoint. :param role: that of dms_crossaccount_role. :param statements: that of dms_bucket_access, where
-        bucket and key admit the role.
+    :param endpoint: the result of dms_s3_endpoint. :param role: the result of dms_crossaccount_role.
+    :param statements: the result of dms_bucket_access, empty in access mode crossaccount_role.
     """
     admitted = [statements["bucket_statement"], statements["key_statement"]] if statements else None
     token = connection_tests.change_token(role, endpoint["settings"], external_ids, admitted)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Orphans: what a deployment has created and no host declares any more. Pure: what the info modules found and what hosts declare in, a list out.
+"""Orphans: resources that a deployment created and no host declares any more. Pure.
 
 A resource belongs to a deployment only if all three match: tag, IAM path, shape. An endpoint must be an S3 target whose role is under the IAM path
-of the deployment, a role must be under that path and trust DMS, a policy must be attached to that role and have the tag itself.
+of the deployment. A role must be under that path and trust DMS. A policy must be attached to that role and have the tag itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
 
 @dataclass(frozen=True)
 class Names:
-    """What names a host's endpoint and role among others, and where they are."""
+    """What identifies a host's endpoint and role: their names, accounts and region."""
 
     deployment: str
     endpoint_identifier: str
@@ -53,18 +53,22 @@ def orphans(
 ) -> list[dict[str, Any]]:
     """The endpoints of a deployment that no host declares, each with its role, and the roles whose endpoint is gone.
 
-    A role that another endpoint uses stays out of it, and so does one that several orphans use, until they are gone.
+    A role that another endpoint uses is not listed. A role that several orphans use is listed once they are gone.
 
-    :param endpoints: of dms_s3_endpoint_info, of all accounts and regions of the deployment. :param roles: of dms_crossaccount_role_info,
-        likewise. Either may have one twice.
-    :param declared: the names of all hosts, of other deployments, too.
+    :param endpoints: results of dms_s3_endpoint_info for all accounts and regions of the deployment; duplicates are allowed.
+    :param roles: results of dms_crossaccount_role_info for all accounts of the deployment; duplicates are allowed.
+    :param declared: the names of all hosts, also of other deployments.
     :returns: dictionaries, sorted: deployment, endpoint_identifier, endpoint_arn (None for a role alone), role_name, role_arn, path (None for
-        an endpoint alone), admitted_by (bucket_name, kms_key_arn and lake_account_id, where a role of the DMS account needs policies of the other
-        account to admit it; else None), policy_names, foreign_policies (what others gave to the role, which blocks its removal), text.
+        an endpoint alone), admitted_by (bucket_name, kms_key_arn and lake_account_id, if the role is in the DMS account and policies of the
+        data-lake account admit it; else None), policy_names, foreign_policies (policies of others on the role, which block its removal), text.
     """
     paths = {one.role_path for one in declared if one.deployment == deployment}
     existing = {e["endpoint_arn"]: e for e in endpoints if e.get("status") != "deleting"}
-    gone = {arn: e for arn, e in existing.items() if _is_ours(e, deployment, paths) and not _is_declared(e, declared)}
+    gone = {
+        arn: e
+        for arn, e in existing.items()
+        if _is_of_deployment(e, deployment, paths) and not _is_declared(e, declared)
+    }
     users = Counter(_role_of(endpoint) for endpoint in existing.values())
     own_roles = _undeclared_roles(roles, deployment, paths, declared)
     pairs = [(e, own_roles.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
@@ -78,7 +82,7 @@ def _undeclared_roles(
     roles: list[dict[str, Any]], deployment: str, paths: set[str], declared: list[Names]
 ) -> dict[str, dict[str, Any]]:
     """The access roles of a deployment that no host declares, by ARN."""
-    # In either account, as each access mode has its role in another one.
+    # In both accounts, because each access mode has its role in another one.
     names = {
         (account, one.role_name.lower()) for one in declared for account in (one.dms_account_id, one.lake_account_id)
     }
@@ -88,14 +92,14 @@ def _undeclared_roles(
         if _has_tag(role, deployment)
         and role["path"] in paths
         and admits_dms(role["assume_role_policy_document"])
-        # The account's service roles have no endpoint, and other deployments need them too.
+        # Service roles of the account belong to no endpoint, and other deployments need them too.
         and role["role_name"] not in SERVICE_ROLES
         and (account_of(role["arn"]), role["role_name"].lower()) not in names
     }
 
 
 def orphan_names(entries: list[dict[str, Any]]) -> list[str]:
-    """A name for each: the endpoint's identifier, or the role's name; the ARN where that is not the only one of its name."""
+    """A name for each orphan: the endpoint's identifier, or the role's name; the ARN where several have the same name."""
     times = Counter(map(_short_name, entries))
     return [e["endpoint_arn"] or e["role_arn"] if times[_short_name(e)] > 1 else _short_name(e) for e in entries]
 
@@ -108,7 +112,7 @@ def _has_tag(resource: dict[str, Any], deployment: str) -> bool:
     return bool(deployment) and (resource["tags"] or {}).get(DEPLOYMENT_TAG) == deployment
 
 
-def _is_ours(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
+def _is_of_deployment(endpoint: dict[str, Any], deployment: str, paths: set[str]) -> bool:
     is_s3_target = endpoint.get("engine_name") == "s3" and endpoint.get("endpoint_type", "").lower() == "target"
     return is_s3_target and _has_tag(endpoint, deployment) and role_path(_role_of(endpoint) or "") in paths
 
@@ -147,9 +151,9 @@ def _entry(
 def _admitted_by(
     endpoint: dict[str, Any] | None, role: dict[str, Any] | None, policies: list[dict[str, Any]], lakes: dict[str, str]
 ) -> dict[str, Any] | None:
-    """Whose policies have statements for a role of the DMS account: the bucket, and perhaps the key, that its own policy is about.
+    """The bucket and key whose policies admit a role of the DMS account, taken from the role's own policy.
 
-    :param lakes: the data-lake account of each DMS account, as the hosts declare it; the endpoint knows its bucket's owner better.
+    :param lakes: DMS account -> data-lake account, as the hosts declare it. The endpoint's expected_bucket_owner takes precedence.
     """
     lake = lakes.get(account_of(role["arn"]) or "") if role else None
     named = [granted_resources(policy["document"]) for policy in policies]
@@ -168,8 +172,8 @@ def _text(entry: dict[str, Any]) -> str:
     if entry["endpoint_arn"]:
         parts.append(f"endpoint {entry['endpoint_identifier']} ({entry['endpoint_arn']})")
     if entry["role_arn"]:
-        lonely = "" if entry["endpoint_arn"] else ", whose endpoint is gone"
-        parts.append(f"role {entry['role_name']} ({entry['role_arn']}){lonely}")
+        without_endpoint = "" if entry["endpoint_arn"] else ", whose endpoint is gone"
+        parts.append(f"role {entry['role_name']} ({entry['role_arn']}){without_endpoint}")
     parts += [f"policy {name}" for name in entry["policy_names"]]
     if entry["admitted_by"]:
         key = entry["admitted_by"]["kms_key_arn"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many hosts side by side in threads, and how far they have come."""
+"""Handle many hosts in parallel threads, and log the progress."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.slots import Sl
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
 
-# How many hosts may be begun at once, of which those that only wait for AWS need no slot: as many as DMS shows on a page.
+# How many hosts may be in progress at once, including those that only wait for AWS, which need no slot. DMS has as many items per page.
 _BEGUN_AT_MOST = 100
 
-# Who shows it to people is not for us to say.
+# A caller may show what is logged here, such as the action plugins do.
 LOGGER = "datalake.dms"
 _LOG = logging.getLogger(LOGGER)
 
 
 class Progress:
-    """Tells the log how far a task with many hosts has come, a line for each that is done."""
+    """Logs the progress of a task with many hosts, one line for each finished host."""
 
     def __init__(self, total: int) -> None:
         self._done, self._total = itertools.count(1), total
@@ -37,9 +37,9 @@ class Progress:
 def side_by_side(
     hosts: list[Host], handle: Callable[[Host], EndpointResult], parallel: int
 ) -> dict[str, EndpointResult]:
-    """What became of each host by its name, in their order; each one's `msg` goes to the log when it is done.
+    """Host name -> result, in the order of the hosts. The `msg` of each host is logged when it is finished.
 
-    :param parallel: how many hosts are handled at once, those that only wait for AWS not counted; 1 or less: one after another.
+    :param parallel: how many hosts are handled at once, without those that only wait for AWS; 1 or less: one after another.
     """
     progress, slots = Progress(len(hosts)), Slots(max(1, parallel))
 
@@ -54,7 +54,7 @@ def side_by_side(
 
 
 def each_by_itself(handle: Callable[[Host], EndpointResult]) -> Callable[[Host], EndpointResult]:
-    """A function for one host, with whatever goes wrong as that host's failure."""
+    """The same function, with an error as the failed result of that host."""
 
     def handled(host: Host) -> EndpointResult:
         try:
@@ -66,12 +66,12 @@ def each_by_itself(handle: Callable[[Host], EndpointResult]) -> Callable[[Host],
 
 
 def failures(problems: dict[str, str]) -> dict[str, EndpointResult]:
-    """The results of hosts that can't be handled, by name -> why."""
+    """The results of hosts that can't be handled. :param problems: host name -> reason."""
     return {name: EndpointResult(str(why), failed=True) for name, why in problems.items()}
 
 
 def hosts_result(results: dict[str, EndpointResult]) -> Result:
-    """The result of a module that is for many hosts: changed, asked (names), hosts (name -> result), postponed (names), warnings."""
+    """The result of a module for many hosts: changed, asked (names), hosts (name -> result), postponed (names), warnings."""
     return {
         "changed": any(result.changed for result in results.values()),
         "asked": list(results),

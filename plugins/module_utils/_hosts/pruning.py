@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""List the orphans of all deployments that hosts declare, and remove those that are named; never a bucket or its data."""
+"""List the orphans of all declared deployments, and remove those that the user names. Buckets and their data are never removed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Orphan = dict[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """The orphans, and why those of a deployment are not known."""
+    """The orphans, and a sentence for each deployment whose orphans are unknown."""
 
     orphans: list[Orphan]
     problems: list[str]
@@ -57,14 +57,14 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
     :param params: the options of dms_orphans.
     :returns: the module's result: changed, diff, orphans, names, problems, warnings.
-    :raises DatalakeError: a reason to remove nothing.
+    :raises DatalakeError: nothing may be removed.
     """
     reads, hosts = SharedReads(), hosts_in(params)
     removes = params["state"] == "absent"
     if params["partial"]:
         if removes:
             raise DatalakeError(message=f"{params['partial']} Nothing is removed.")
-        return {**_listed(Found([], [])), "warnings": [f"{params['partial']} Orphans are not looked for."]}
+        return {**_listed(Found([], [])), "warnings": [f"{params['partial']} Orphans are not listed."]}
     found = find(hosts, params, reads, params["session_seconds"] if removes and params["names"] else 0)
     if not removes:
         return _listed(found)
@@ -77,7 +77,7 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
         try:
             _remove(orphan, hosts, reads, record, check_mode)
         except CALL_ERRORS as error:
-            # One that is still in use leaves the others alone.
+            # If one can't be removed, the others are removed all the same.
             failures.append(explain(error))
     result = {**_listed(found), "changed": record.changed, "diff": record.diff(), "warnings": record.warnings}
     return {**result, "failure": " ".join(failures)} if failures else result
@@ -98,12 +98,14 @@ def _listed(found: Found) -> Result:
 
 
 def find(hosts: list[Host], params: Options, reads: SharedReads, session_seconds: int = 0) -> Found:
-    """The orphans of all deployments that hosts declare. A role is known to be an orphan only beside all endpoints that may use it, so one account
-    that can't be read leaves out the whole deployment."""
+    """The orphans of all declared deployments.
+
+    Any endpoint of a deployment may use a role. So if one account can't be read, the orphans of the whole deployment are unknown.
+    """
     if not hosts and not params["problems"]:
-        return Found([], ["Orphans are not known: no host of the inventory says where to look."])
+        return Found([], ["Orphans are unknown: the inventory has no host, so no account to read."])
     if params["problems"]:
-        return Found([], [f"Orphans are not known: {name}: {why}" for name, why in params["problems"].items()])
+        return Found([], [f"Orphans are unknown: {name}: {why}" for name, why in params["problems"].items()])
     found, problems = [], []
     for deployment in sorted({host.deployment for host in hosts} - {""}):
         its_own = [host for host in hosts if host.deployment == deployment]
@@ -117,7 +119,7 @@ def find(hosts: list[Host], params: Options, reads: SharedReads, session_seconds
                 found += _orphans_of(deployment, its_own, hosts, reads)
         except CALL_ERRORS as error:
             failed = [explain(error)]
-        problems += [f"Orphans of {deployment} are not known: {why}" for why in failed]
+        problems += [f"Orphans of {deployment} are unknown: {why}" for why in failed]
     return Found(found, problems)
 
 
@@ -137,9 +139,9 @@ def _orphans_of(deployment: str, its_own: list[Host], hosts: list[Host], reads: 
 
 
 def _role_places(hosts: list[Host], role_accounts: set[str | None]) -> list[tuple[str, Connection, str]]:
-    """Where access roles may be: account, how to reach it, IAM path; IAM is the same in all regions.
+    """Where access roles may be: account, connection, IAM path. IAM is global, so the region does not matter.
 
-    A DMS account has access roles only where an endpoint has, or is declared to have, the access mode bucket_policy.
+    A DMS account has access roles only if an endpoint has the access mode bucket_policy, or a host declares it.
     """
     places = {}
     for host in hosts:
@@ -158,12 +160,12 @@ def _role_of(endpoint: Result) -> str:
     return str((endpoint["s3_settings"] or {}).get("service_access_role_arn") or "")
 
 
-# Whether it may be removed
+# Checks before a removal
 
 
 def _check(found: Found, names: list[str], params: Options) -> None:
     """
-    :raises DatalakeError: not everything could be read, nothing is named, or something that may not be removed.
+    :raises DatalakeError: not everything could be read, nothing is named, or something named must not be removed.
     """
     wanted = params["names"]
     if found.problems:
@@ -172,13 +174,13 @@ def _check(found: Found, names: list[str], params: Options) -> None:
         consent = json.dumps({"s3_endpoint_prune": names})
         raise DatalakeError(
             message=f"These are orphans: {'; '.join(orphan['text'] for orphan in found.orphans)}. To remove them, run again with "
-            f"-e '{consent}'; leave out what is to stay."
+            f"-e '{consent}'; leave out what you want to keep."
         )
     unknown = [name for name in dict.fromkeys(wanted) if name not in names]
     if unknown:
         raise DatalakeError(
-            message=f"s3_endpoint_prune has {', '.join(unknown)}, which is no orphan: it is declared, gone already, or another's. Nothing was "
-            "removed; run without s3_endpoint_prune to see the list."
+            message=f"s3_endpoint_prune has {', '.join(unknown)}, which is not an orphan: it is declared, already removed, or of another deployment. "
+            "Nothing was removed; run without s3_endpoint_prune to list the orphans."
         )
     foreign = [
         orphan["text"]
@@ -187,13 +189,13 @@ def _check(found: Found, names: list[str], params: Options) -> None:
     ]
     if foreign:
         raise DatalakeError(
-            message=f"Not all of this belongs to the deployment: {'; '.join(foreign)}. Detach or delete those policies first. Nothing was removed."
+            message=f"Policies of others block the removal: {'; '.join(foreign)}. Detach or delete those policies first. Nothing was removed."
         )
 
 
 def _check_confirmed(chosen: list[Orphan], hosts: list[Host], params: Options) -> None:
     """
-    :raises DatalakeError: something is of a protected environment that was not confirmed.
+    :raises DatalakeError: an orphan belongs to a protected environment that was not confirmed.
     """
     deployments = {orphan["deployment"] for orphan in chosen}
     protected = sorted({host.environment for host in hosts if host.protected and host.deployment in deployments})
@@ -204,11 +206,11 @@ def _check_confirmed(chosen: list[Orphan], hosts: list[Host], params: Options) -
         )
 
 
-# What is removed
+# The removal
 
 
 def _remove(orphan: Orphan, hosts: list[Host], reads: SharedReads, record: Record, check_mode: bool) -> None:
-    """Endpoint → statements that admit its role → role and policy. The role goes last, so that an interrupted run is found again."""
+    """Endpoint → statements that admit its role → role and policy. The role is removed last: it lets the next run find the rest."""
     if orphan["endpoint_arn"]:
         host = _host_at(hosts, orphan, orphan["endpoint_arn"])
         names = ("wait_timeout", "poll_interval")
@@ -258,7 +260,7 @@ def _withdraw(orphan: Orphan, hosts: list[Host], reads: SharedReads, record: Rec
 
 
 def _host_at(hosts: list[Host], orphan: Orphan, arn: str) -> Host:
-    """A host of the orphan's deployment that reaches the account of an ARN; for an endpoint, in its region."""
+    """A host of the orphan's deployment with the account of an ARN; for an endpoint, also with its region."""
     region, account_id = arn.split(":")[3:5]
     return next(
         host

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Remove the endpoints of many hosts, each with its access role and what admits it; never the bucket or its data."""
+"""Remove the endpoints of many hosts, each with its access role and the statements for it. Buckets and their data are never removed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
 
 def remove(host: Host, run: Run) -> EndpointResult:
-    """Remove one endpoint; whatever goes wrong is in the result."""
+    """Remove one endpoint. An error becomes a failed result."""
     record = Record()
     try:
         _remove(host, run, record)
@@ -80,8 +80,8 @@ def _remove(host: Host, run: Run, record: Record) -> None:
     host = host.in_partition(run.reads.account(host.lake).identity.partition)
     if run.replacement(host).journal.read():
         raise DatalakeError(
-            message=f"The replacement of {host.identifier} was interrupted, and its journal has the only definition of tasks that may not exist any "
-            "more; run deploy.yml to bring it to its end, then remove it."
+            message=f"The replacement of {host.identifier} was interrupted, and its journal may have the only definition of its tasks; "
+            "run deploy.yml to complete the replacement, then remove the endpoint."
         )
     names = ("endpoint_identifier", "deployment", "wait_timeout", "poll_interval")
     options = {"state": "absent", **{name: host.endpoint[name] for name in names}}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replacing an endpoint that exists so that nothing is lost: everything is checked and journaled first, and what fails is rolled back."""
+"""Replace an existing endpoint without losing its tasks: first check and journal everything, and roll back on failure."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 
-# AWS does not promise it, and nobody can know before.
-_ARNS = " ARNs stay where AWS lets their ends be used again at once; where it does not, endpoint and tasks get others."
+# AWS does not document it.
+_ARNS = " The ARNs stay the same if AWS allows to reuse their last part at once; else endpoint and tasks get new ARNs."
 
 
 def replace(deployment: EndpointDeployment, replacement: Replacement, interrupted: Journal | None) -> str | None:
     """Replace the endpoint of a planned deployment, or finish a replacement that was interrupted.
 
-    :param interrupted: the journal that another run left, None where there is none.
+    :param interrupted: the journal of a replacement that another run began; None without one.
     :returns: how an interrupted replacement ended, "finished" or "rolled_back"; None without a journal.
-    :raises DatalakeError: a refusal before anything was changed, or why it failed and what became of it.
+    :raises DatalakeError: the replacement is refused before anything is changed, or it failed and was rolled back.
     """
     planned, host = deployment.planned, deployment.host
     begins = is_replaced(planned)
@@ -69,24 +69,24 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
 
 
 def rehearse(deployment: EndpointDeployment) -> None:
-    """Do all of it in check mode, before a task is stopped.
+    """Run the deployment in check mode, before a task is stopped.
 
-    :raises DatalakeError: what would fail.
+    :raises DatalakeError: a step would fail.
     """
     rehearsal = dataclasses.replace(deployment, check_mode=True, record=Record(), keep_on_failure=False)
     rehearsal.apply()
 
 
 def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replacement | None, reason: str) -> str:
-    """Have the endpoint and its tasks as they were before; where that fails as well, free the lock for the next run.
+    """Roll back the endpoint and its tasks. If that fails as well, release the lock for the next run.
 
-    :param before: the endpoint's definition, see endpoint_plan.definition. :param replacement: None without a journal.
-    :param reason: why it is rolled back, as a sentence. :returns: what became of it, for the user.
+    :param before: the endpoint's former definition, see endpoint_plan.definition. :param replacement: None without a journal.
+    :param reason: why it is rolled back, as a sentence. :returns: how it ended, as readable text.
     """
     identifier = deployment.host.identifier
     try:
         if replacement:
-            # Proves that no other run has taken over.
+            # Fails if another run has taken over.
             replacement.journal.take_over()
         old = EndpointDeployment(
             deployment.host.rolled_back_to(before),
@@ -102,7 +102,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
     except Exception as error:
         released = _release(replacement)
         keeps = (
-            "the journal has endpoint and tasks"
+            "the journal has the definitions of endpoint and tasks"
             if replacement
             else f"it creates {identifier} as the inventory declares it"
         )
@@ -114,7 +114,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
 
 
 def _release(replacement: Replacement | None) -> str:
-    """Free the lock; a sentence where that fails, too."""
+    """Release the lock; a sentence if that fails, else empty."""
     try:
         if replacement:
             replacement.journal.release()
@@ -133,24 +133,24 @@ def _note_steps(deployment: EndpointDeployment, foreseen: Foreseen) -> None:
 
 
 def _own_refusals(deployment: EndpointDeployment, foreseen: Foreseen, journaled: bool) -> list[str]:
-    """Why the endpoint must not be replaced, beside what its tasks say."""
+    """Why the endpoint must not be replaced, apart from the risks to its tasks."""
     host, planned = deployment.host, deployment.planned
     refusals = []
     if foreseen.steps and not host.confirmed:
-        refusals.append(confirmation(host, f"touch the tasks of {host.identifier}"))
+        refusals.append(confirmation(host, f"stop or recreate the tasks of {host.identifier}"))
     if not journaled and planned["undeclared"]:
         refusals.append(
-            f"{host.identifier} would be recreated without a journal, and has what the inventory does not declare "
-            f"({', '.join(planned['undeclared'])}), which would be lost if the run were killed meanwhile; name a bucket in "
-            "s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true to do without them."
+            f"{host.identifier} would be recreated without a journal, and the inventory does not declare all of its settings and tags "
+            f"({', '.join(planned['undeclared'])}), which would be lost if the run were killed meanwhile; set "
+            "s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true to remove them."
         )
     return refusals
 
 
 def confirmation(host: Host, would: str) -> str:
-    """The sentence that asks for the confirmation of a protected environment.
+    """The sentence that asks to confirm a protected environment.
 
-    :param would: what the run would do, beginning with a verb.
+    :param would: what the run would do; begins with a verb.
     """
     return (
         f"Environment {host.environment} is protected, and this would {would}; if that is meant, run again with "

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of one host: changes as they happen, and the result at the end. Pure."""
+"""Changes of one host as they happen, and its result at the end. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any
 Result = dict[str, Any]
 """A module's result."""
 
-# States of an endpoint's ExternalId: the role's trust admits it; the trust does not admit it yet, or AWS has not assigned it; there is none, as the
-# role is in the account of the endpoint.
+# States of an endpoint's ExternalId. TRUSTED: the role's trust admits it. PENDING: the trust does not admit it yet, or AWS has not assigned it.
+# NOT_USED: the endpoint has none, because its role is in its own account.
 TRUSTED, PENDING, NOT_USED = "trusted", "pending", "not_used"
 
 
 @dataclass
 class Record:
-    """What a run has changed on one host by now.
+    """What a run has changed on one host so far.
 
-    :ivar diffs: step -> {before, after}, from the beginning of the run to now. :ivar notes: sentences for the user. :ivar warnings: likewise.
+    :ivar diffs: step -> {before, after}; `before` is the state at the beginning of the run.
+    :ivar notes: sentences for the beginning of `msg`. :ivar warnings: sentences.
     """
 
     diffs: dict[str, Result] = field(default_factory=dict)
@@ -33,14 +34,14 @@ class Record:
         return bool(self.diffs)
 
     def add(self, step: str, result: Result) -> Result:
-        """Record a module's result; the same result without its warnings."""
+        """Record a module's result, and return it without its warnings."""
         self.warn(result.pop("warnings", []))
         if result["changed"]:
             self.change(step, result["diff"])
         return result
 
     def change(self, step: str, diff: Result) -> None:
-        """Record a change: `before` is what it was at the beginning of the run, `after` what it is now."""
+        """Record a change. A second change of a step keeps the first `before`."""
         first = self.diffs.get(step) or diff
         self.diffs[step] = {"before": first["before"], "after": diff["after"]}
 
@@ -48,7 +49,7 @@ class Record:
         self.warnings += [text for text in warnings if text not in self.warnings]
 
     def diff(self) -> list[Result]:
-        """As Ansible shows it with --diff."""
+        """The diffs as Ansible shows them with --diff."""
         return [{"before_header": step, "after_header": step, **diff} for step, diff in sorted(self.diffs.items())]
 
 
@@ -56,11 +57,11 @@ class Record:
 class EndpointResult:
     """How a run ended for one endpoint.
 
-    :ivar msg: what happened, as a sentence. :ivar action: none, created, modified, recreated or deleted; None where it was not planned.
+    :ivar msg: what happened, as a sentence. :ivar action: none, created, modified, recreated or deleted; None without a plan.
     :ivar endpoint_arn: None where there is no endpoint yet. :ivar external_id_state: TRUSTED, PENDING or NOT_USED.
-    :ivar connection_status: as DMS has it, or "unverified". :ivar differences: names of settings that differ, or differed.
-    :ivar findings: what is not as declared, as sentences. :ivar foreign: what others added to the role.
-    :ivar postponed: whether the endpoint is left to a later play.
+    :ivar connection_status: the status in DMS, or "unverified". :ivar differences: names of settings that differ, or differed before.
+    :ivar findings: the drift, as sentences. :ivar foreign: what others added to the role, as sentences.
+    :ivar postponed: whether the endpoint is postponed to a later play.
     """
 
     msg: str
@@ -79,5 +80,5 @@ class EndpointResult:
     postponed: bool = False
 
     def as_result(self) -> Result:
-        """In JSON's types, as a module returns it for each host."""
+        """As types of JSON, as a module returns it for each host."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

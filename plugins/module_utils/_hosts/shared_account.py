@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An account that many hosts share: what they wait for in DMS is polled once for all of them, and policies are written together."""
+"""An account that many hosts share. DMS is polled once for all of them, and their changes of a policy are written together."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What many hosts have in common, read once for all of them: accounts with their clients, and whatever is asked of them."""
+"""A cache for many hosts: accounts with their clients, and what was read of them."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots impo
     held_tags,
 )
 
-# Reads side by side; more are not worth the connections.
+# Reads in parallel. More threads only open more connections.
 _THREADS = 8
 
 
 class SharedReads:
-    """A cache of reads, shared by all hosts and threads; an error is raised again for every host that asks, and for no other."""
+    """A cache of reads, shared by all hosts and threads. An error is raised again for every host that asks for the same."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def read_once(self, what: list[Any], read: Callable[[], Any]) -> Any:
-        """The answer to `what`, a description in JSON's types, by the first of those who want it."""
+        """The answer for the key `what`, in types of JSON. The first caller reads it; the others wait for it."""
         key = json.dumps(what, sort_keys=True, default=str)
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._answers:
@@ -66,7 +66,7 @@ class SharedReads:
     def account(self, connection: Connection) -> SharedAccount:
         """The account of a connection.
 
-        :raises DatalakeError: options that can't be.
+        :raises DatalakeError: invalid options.
         """
         account: SharedAccount = self.read_once(["account", asdict(connection)], lambda: _account(connection))
         return account
@@ -78,7 +78,7 @@ class SharedReads:
         return names
 
     def journals(self, host: Host) -> set[str]:
-        """The keys of all journals where the host's is, if that is a bucket."""
+        """The keys of all journals in the host's journal bucket; empty without one."""
         dms, bucket, prefix = host.dms, host.replacement["journal_bucket"], host.replacement["journal_prefix"]
         if not bucket:
             return set()
@@ -90,7 +90,7 @@ class SharedReads:
     # Snapshots
 
     def read_snapshots(self, hosts: list[Host]) -> None:
-        """Read side by side what many hosts will ask for; whatever fails fails again when they do."""
+        """Read in parallel what many hosts will ask for. An error is raised when a host asks."""
 
         def read(one: tuple[Callable[[Host], Any], Host]) -> None:
             what, host = one
@@ -110,14 +110,14 @@ class SharedReads:
             list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
 
     def dms_snapshot(self, host: Host) -> Account:
-        """The DMS account with all endpoints, the tags of S3 targets, and, where the host is tested, the connections."""
+        """A snapshot of the DMS account: all endpoints, the tags of S3 targets, and the connections if the host is tested."""
         tested = {"describe_connections": self._connections(host)} if host.is_tested else {}
         return SnapshotAccount(self.account(host.dms), {"dms": {**self._endpoints(host), **tested}})
 
     def iam_snapshot(self, host: Host, policy_tags: bool = False) -> Account:
-        """The account of the access role with all roles in one go, where that was granted; else the account itself, read role by role.
+        """A snapshot of the account of the access role, where account-wide reading is granted; else the account itself.
 
-        :param policy_tags: whether the tags of a policy are read, with a call for each; else they are taken to be those of its role.
+        :param policy_tags: whether the tags of each policy are read, with one call each; else they are assumed to equal those of its role.
         """
         account = self.account(host.home)
         if not host.account_wide:
@@ -126,7 +126,7 @@ class SharedReads:
         return SnapshotAccount(account, {"iam": {**self._roles(host).held, **tagged}})
 
     def access_is_absent(self, host: Host) -> bool:
-        """Whether the snapshot of IAM has neither the host's access role nor its policy; False where there is no such snapshot."""
+        """Whether the snapshot of IAM has neither the host's access role nor its policy; False without a snapshot."""
         if not host.account_wide:
             return False
         roles, account_id = self._roles(host), self.account(host.home).identity.account_id
@@ -155,9 +155,9 @@ class SharedReads:
 
 @dataclass(frozen=True)
 class _Roles:
-    """All roles and policies of an account, as a snapshot holds them.
+    """All roles and policies of an account.
 
-    :ivar names: of the roles. :ivar policy_arns: of the account's own policies, whether a role has them or not.
+    :ivar held: operations of a snapshot. :ivar names: of the roles. :ivar policy_arns: of all customer managed policies, attached or not.
     """
 
     held: Mapping[str, Operation]
@@ -172,7 +172,7 @@ def _all_roles(client: Any) -> _Roles:
 
 
 def _endpoints(client: Any) -> dict[str, Operation]:
-    # Of each kind: identifiers are unique among all of them.
+    # All kinds of endpoints, because identifiers are unique among all of them.
     endpoints: list[Item] = list_endpoints(client)
     tags = list_tags_of(client, [endpoint["EndpointArn"] for endpoint in endpoints if is_s3_target(endpoint)])
     return {"describe_endpoints": held_endpoints(endpoints), "list_tags_for_resource": held_tags(tags)}

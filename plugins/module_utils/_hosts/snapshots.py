@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Snapshots: what was read of an account, as data, and one client for any service that answers from it.
+"""Snapshots: what was read of an account, as data, and a client that answers from it.
 
-With such a client a module decides in check mode without a call. What a snapshot does not hold the client refuses with NotInSnapshot, so that no
-module decides on something that was not read; so does whatever would be written. Pure.
+With such a client, a module plans in check mode without a call. The client raises NotInSnapshot for data that was not read, and for any operation
+that writes. So no module decides on unread data. Pure.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 
 Item = dict[str, Any]
 Operation = Callable[..., Item]
-"""Answers a request, given as keywords."""
+"""Answers a request, whose parameters are keyword arguments."""
 
 
 class NotInSnapshot(Exception):
-    """Something that was not read."""
+    """The snapshot does not have the requested data."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a snapshot holds for one operation.
+    """The data of a snapshot for one operation.
 
-    :ivar answer: the member of the answer, such as "Endpoints". :ivar items: what was read, as AWS answers it.
-    :ivar by: filter or parameter of a request -> member of an item. A request must have each of them, and nothing else.
-    :ivar one: whether the answer is one item; one that was not read is refused.
-    :ivar of: values of the first of `by` that were read; None for all, so that what is not among the items does not exist.
-    :ivar unknown: values of the first of `by` of which nothing can be said -> what was not read.
-    :ivar member: what of each item is in the answer; all of it where this is empty.
+    :ivar answer: the member of the answer, such as "Endpoints". :ivar items: as AWS returned them.
+    :ivar by: filter or parameter of a request -> member of an item. A request must have all of them, and no other.
+    :ivar one: whether the answer is one item. A request for an item that was not read is refused.
+    :ivar of: values of the first of `by` that were read. None: all were read, so what is not among the items does not exist.
+    :ivar unknown: value of the first of `by` -> what was not read. A request for such a value is refused.
+    :ivar member: the member of each item that is in the answer; the complete item if this is empty.
     """
 
     answer: str
@@ -51,7 +51,7 @@ class Held:
     def __call__(self, **request: Any) -> Item:
         """The answer to a request.
 
-        :raises NotInSnapshot: it asks for what was not read.
+        :raises NotInSnapshot: the requested data was not read.
         """
         wanted = _wanted(request)
         if set(wanted) != set(self.by):
@@ -78,15 +78,15 @@ class Held:
 
 
 def _wanted(request: Item) -> dict[str, list[str]]:
-    """What a request asks by: its filters, name -> values, and its other parameters."""
+    """The filters and the other parameters of a request, as name -> values."""
     filters = {one["Name"]: list(one["Values"]) for one in request.get("Filters", [])}
     return {**filters, **{name: [value] for name, value in request.items() if name != "Filters"}}
 
 
 class SnapshotClient:
-    """A client of any service that knows some operations.
+    """A client for some operations of a service.
 
-    :param operations: by their names as methods of botocore's client. Mostly they are Held; one of the real client's asks AWS all the same.
+    :param operations: name of the method of botocore's client -> operation. Most are Held; a method of the real client calls AWS.
     """
 
     def __init__(self, operations: Mapping[str, Operation]):
@@ -96,7 +96,7 @@ class SnapshotClient:
         return self._operation(name)
 
     def get_paginator(self, name: str) -> _Pages:
-        """A paginator with one page of all."""
+        """A paginator that returns everything in one page."""
         return _Pages(self._operation(name))
 
     def _operation(self, name: str) -> Operation:
@@ -117,7 +117,7 @@ class _Pages:
 
 
 class SnapshotAccount(Account):
-    """An account whose clients know what was read, and nothing else."""
+    """An account whose clients answer from a snapshot."""
 
     def __init__(self, real: Account, clients: Mapping[str, Mapping[str, Operation]]):
         """
@@ -125,13 +125,13 @@ class SnapshotAccount(Account):
         """
         self.region, self.answers = real.region, real.answers
         self._clients = {service: SnapshotClient(operations) for service, operations in clients.items()}
-        # Where it is not given away by the role to assume, STS was asked once for all hosts.
+        # The identity was read once for all hosts.
         self.__dict__["identity"] = real.identity
 
     def client(self, service: str) -> Any:
         """The client of a service that was read.
 
-        :raises NotInSnapshot: another service.
+        :raises NotInSnapshot: nothing of the service was read.
         """
         if service not in self._clients:
             raise NotInSnapshot(service)
@@ -142,9 +142,9 @@ class SnapshotAccount(Account):
 
 
 def held_endpoints(endpoints: list[Item]) -> Held:
-    """describe_endpoints, of all endpoints; of one on its way from one state to another nothing can be said."""
+    """describe_endpoints, with all endpoints. An endpoint that is not active is unknown, because its state is about to change."""
     unknown = {
-        one["EndpointIdentifier"]: f"what becomes of an endpoint that is {one['Status']}"
+        one["EndpointIdentifier"]: f"the final state of an endpoint that is {one['Status']}"
         for one in endpoints
         if one["Status"] != "active"
     }
@@ -152,7 +152,7 @@ def held_endpoints(endpoints: list[Item]) -> Held:
 
 
 def held_tags(tags: dict[str, dict[str, str]]) -> Held:
-    """list_tags_for_resource, of the resources whose tags were read. :param tags: ARN -> its tags."""
+    """list_tags_for_resource, with the resources whose tags were read. :param tags: ARN -> tags."""
     items = [
         {"ResourceArn": arn, **tag} for arn, of_one in tags.items() for tag in ansible_dict_to_boto3_tag_list(of_one)
     ]
@@ -160,15 +160,16 @@ def held_tags(tags: dict[str, dict[str, str]]) -> Held:
 
 
 def held_connections(connections: list[Item]) -> Held:
-    """describe_connections, of all connections."""
+    """describe_connections, with all connections."""
     by = {"endpoint-arn": "EndpointArn", "replication-instance-arn": "ReplicationInstanceArn"}
     return Held("Connections", connections, by)
 
 
 def held_roles(details: Item) -> dict[str, Held]:
-    """The operations that read an access role, of GetAccountAuthorizationDetails.
+    """The operations that read an access role, answered from GetAccountAuthorizationDetails.
 
-    That has no tags of policies: they are taken to be those of the role that has the policy. A policy that no role has is not held.
+    GetAccountAuthorizationDetails has no tags of policies. They are assumed to equal those of the role that the policy is attached to. A policy
+    without a role is left out.
 
     :param details: RoleDetailList and Policies.
     """
@@ -190,5 +191,5 @@ def held_roles(details: Item) -> dict[str, Held]:
 
 
 def _each(items: Iterable[Item], member: str) -> list[tuple[Item, Item]]:
-    """Each item with each of what it has in a list."""
+    """Each pair of an item and an element of its list `member`."""
     return [(item, inner) for item in items for inner in item.get(member, [])]

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be put right before a deployment, and which hosts have nothing to do, from a few reads of each account.
+"""Find out which hosts are blocked, which are unchanged and which are to be deployed, with a few reads of each account.
 
-The modules themselves decide, in check mode, with clients that answer from what was read. What such a client does not know it refuses, and the host
-is then deployed as any other. Nothing is ever written because of a survey.
+The same modules run in check mode against the data already read. Where the data is not enough, the host is deployed. A survey writes nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         "to_stop": [*blocked, *(host.name for host in ready[:1])] if blocked else [],
         "unchanged": unchanged,
         "to_deploy": [host.name for host in to_deploy],
-        # A result shows no secret, so that a host with one is read again by its deployment.
+        # A result must not have secrets, so a host with a secret is left out here; its deployment reads its variables again.
         "declared": {
             host.name: _with_absent(host, differences.get(host.name)).declared()
             for host in to_deploy
@@ -73,16 +72,16 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
         "warnings": [
-            f"The survey failed, so that each host is read by itself: {failure}"
+            f"The survey failed, so each host is read on its own: {failure}"
             for failure in (run.reads.failures() if compared else [])
-            # What blocks a host is said there.
+            # `blocked` already has what blocks a host.
             if not any(failure in why for why in blocked.values())
         ],
     }
 
 
 def _wrong_options(hosts: list[Host]) -> dict[str, str]:
-    """What the endpoint's module would refuse without a call, by the name of the host: better known before any other is changed."""
+    """Host name -> what dms_s3_endpoint would refuse without a call. It is known before any host is changed."""
     found = {}
     for host in hosts:
         try:
@@ -92,7 +91,7 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
     return found
 
 
-# Which hosts have nothing to do
+# Which hosts are unchanged
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,15 @@ class Difference:
 
 
 def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
-    """Why each host is deployed; None where everything is as it declares."""
+    """Host name -> why it is deployed; None if it matches the inventory."""
     run.reads.read_snapshots(hosts)
     return {host.name: difference_of(host, run) for host in hosts}
 
 
 def difference_of(host: Host, run: Run) -> Difference | None:
-    """Why a host is deployed; None where everything is as it declares."""
+    """Why a host is deployed; None if it matches the inventory."""
     try:
-        # ARNs that the inventory does not name are of the account's partition.
+        # Derived ARNs get the partition of the data-lake account.
         host = host.in_partition(run.reads.account(host.lake).identity.partition)
         return _difference(host, run)
     except NotInSnapshot as unknown:
@@ -131,7 +130,7 @@ def _difference(host: Host, run: Run) -> Difference | None:
         raise NotInSnapshot("a journal in a folder")
     compared = Comparison(host, run, run.reads.dms_snapshot(host), run.reads.iam_snapshot(host))
     plan = compared.plan
-    # The journals are listed after the endpoints: a replacement has an endpoint or a journal at any moment.
+    # The journals are listed after the endpoints: during a replacement there is an endpoint or a journal at any time.
     if host.journal_key in run.reads.journals(host):
         return Difference("a replacement was interrupted")
     if plan["action"] == CREATED:
@@ -149,5 +148,5 @@ def _difference(host: Host, run: Run) -> Difference | None:
 
 
 def _with_absent(host: Host, difference: Difference | None) -> Host:
-    """The host with what the survey found absent, so that its deployment need not read it again."""
+    """The host with what the survey found absent, so that the deployment does not read it again."""
     return dataclasses.replace(host, known_absent=list(difference.known_absent)) if difference else host

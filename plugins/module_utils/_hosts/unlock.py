@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Free the locks that dead runs hold on endpoints; their journals stay, and the next deployment brings the replacements to their end."""
+"""Release the locks of dead runs on endpoints. The journals stay, and the next deployment completes the replacements."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"
 
 
 def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
-    """Free the locks of all hosts.
+    """Release the locks of all hosts.
 
     :param params: the options of dms_unlock. :returns: the module's result, see parallel.hosts_result.
     """
     run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
     confirmed = [host for host in hosts if host.confirmed]
     problems = {
-        host.name: confirmation(host, f"free the lock of {host.identifier}, which another run may still hold")
+        host.name: confirmation(host, f"release the lock of {host.identifier}, which another run may still hold")
         for host in hosts
         if not host.confirmed
     }
@@ -51,15 +51,15 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
 
 def unlock(host: Host, run: Run) -> EndpointResult:
-    """Free the lock of one endpoint.
+    """Release the lock of one endpoint.
 
-    :raises DatalakeError: its journal is not believed. AnsibleAWSError: a call failed.
+    :raises DatalakeError: its journal is not valid. AnsibleAWSError: a call failed.
     """
     journal = run.replacement(host).journal
     freed = journal.unlock()
     owner = journal.current.lock["owner"] if journal.current else None
     text = (
-        f"the lock of {owner} is free, run deploy.yml to bring the replacement to its end"
+        f"the lock of {owner} was released; run deploy.yml to complete the replacement"
         if freed
         else "no run holds its lock"
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare the endpoints of many hosts with AWS, and say in sentences what drifted. Nothing is changed."""
+"""Compare the endpoints of many hosts with AWS, and report drift in sentences. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     """Compare the endpoints of all hosts.
 
     :param params: the options of dms_verification.
-    :returns: the module's result, see parallel.hosts_result, and with it declared (name -> declaration) and to_report (names).
+    :returns: the module's result, see parallel.hosts_result, with two more members: declared (name -> declaration) and to_report (names).
     """
     run, hosts = Run(check_mode=True, identity=params["run"] or current_run()), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
@@ -64,7 +64,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     healthy = [name for name, result in results.items() if not result.failed]
     return {
         **hosts_result(results),
-        # A result shows no secret.
+        # A result must not have secrets.
         "declared": {host.name: host.declared() for host in hosts if not secrets_in(host.endpoint)},
         # A play in which every host fails would end the playbook for all others.
         "to_report": [*failed, *healthy[:1]] if failed else [],
@@ -72,16 +72,16 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
 
 
 def _with_finding(result: EndpointResult) -> EndpointResult:
-    """A host that could not be compared has its failure as a finding."""
+    """The result with its failure as a finding, if the host could not be compared."""
     is_found = result.findings or not result.failed
     return result if is_found else dataclasses.replace(result, findings=(result.msg,))
 
 
 def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
-    """Compare one endpoint with the snapshots of its accounts, or with the accounts themselves where that is not enough.
+    """Compare one endpoint with the snapshots of its accounts; where they are not enough, with the accounts themselves.
 
-    :param policy_tags: whether the tags of its policy are compared where they have to be read for that alone.
-    :raises AnsibleAWSError: a call failed, or an option can't be.
+    :param policy_tags: whether the tags of its policy are compared, if that takes a call for each policy.
+    :raises AnsibleAWSError: a call failed, or an option is invalid.
     """
     reads = run.reads
     host = host.in_partition(reads.account(host.lake).identity.partition)
@@ -97,12 +97,12 @@ def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
 
 
 def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, tuple[str, ...]]:
-    """The account of the access role, as a snapshot where there is one, and warnings."""
+    """The account of the access role, or a snapshot of it, and warnings."""
     try:
         return reads.iam_snapshot(host, policy_tags), ()
     except CALL_ERRORS as error:
         return reads.account(host.home), (
-            f"All roles can't be read at once, so each is read by itself: {explain(error)}",
+            f"The roles can't be read in one call, so each is read on its own: {explain(error)}",
         )
 
 
@@ -137,11 +137,11 @@ def _connection(compared: Comparison) -> str:
     return str(compared.test["status"])
 
 
-# What a comparison means
+# Findings
 
 
 def findings(compared: Comparison) -> list[str]:
-    """What drifted, as sentences without an end."""
+    """The drift, as sentences without a period."""
     return [
         *_replacement_findings(compared),
         *_endpoint_findings(compared.plan),
@@ -175,7 +175,7 @@ def _role_findings(compared: Comparison) -> Iterator[str]:
 
 
 def _former_access_findings(compared: Comparison) -> Iterator[str]:
-    """Only where a deployment would remove it, after a successful test; a role that the endpoint still uses is a difference of the endpoint."""
+    """The role of the former access mode, if a deployment would remove it. While the endpoint uses it, that is a finding of the endpoint."""
     former = compared.former_role
     if former and former["arn"] != compared.role_before and compared.host.is_tested:
         yield f"the role of the former access mode still exists: {former['arn']}"
@@ -185,19 +185,20 @@ def _test_findings(test: Result) -> Iterator[str]:
     if test["last_failure_message"]:
         yield f"the last connection test failed ({test['last_failure_message']})"
     elif test["test_needed"]:
-        yield "the connection was not tested successfully since the last change"
+        yield "the connection has no successful test since the last change"
 
 
 def foreign(compared: Comparison) -> list[str]:
-    """What somebody else added to the access role, which a deployment leaves alone."""
+    """What others added to the access role, as sentences. A deployment does not change it."""
     others = compared.access["foreign"]
     return [
-        *(f"somebody else attached {arn}" for arn in others["attached_policies"]),
-        *(f"somebody else put the inline policy {name}" for name in others["inline_policies"]),
-        *(f"somebody else trusts {json.dumps(statement)}" for statement in others["trust_statements"]),
+        *(f"others attached {arn}" for arn in others["attached_policies"]),
+        *(f"others added the inline policy {name}" for name in others["inline_policies"]),
+        *(f"others added the trust statement {json.dumps(statement)}" for statement in others["trust_statements"]),
     ]
 
 
 def _with_changes(text: str, result: Result) -> str:
-    """With what differs in detail; nothing more where that can't be said, as of a secret."""
+    """The text with the details of the difference; without details where there are none, such as for a secret."""
+
     return ": ".join(filter(None, [text, ", and ".join(changes(result["diff"]["before"], result["diff"]["after"]))]))

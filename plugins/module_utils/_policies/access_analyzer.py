@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What IAM Access Analyzer says of a policy before it is written (ValidatePolicy), and what that means for the task."""
+"""Validate policies with IAM Access Analyzer before they are written (ValidatePolicy)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ VALIDATION_SPEC: dict[str, dict[str, Any]] = {
 
 _MADE_UP = re.compile(rf"{re.escape(KNOWN_AFTER_CREATION)}|{re.escape(PLACEHOLDER_PREFIX)}[0-9a-f]+")
 
-# Of ValidatePolicyFinding.findingType. A SUGGESTION is only returned: it is about style.
+# Values of ValidatePolicyFinding.findingType. A SUGGESTION is about style, so it is returned and causes no warning.
 _FAILING = ("ERROR", "SECURITY_WARNING")
 _WARNING = (*_FAILING, "WARNING")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A document that is to be written, and `what` it is, for people; the types are those of ValidatePolicy."""
+    """A document to be written, and `what` it is, as readable text. The types are those of ValidatePolicy."""
 
     what: str
     document: dict[str, Any]
@@ -63,7 +63,7 @@ def bucket_policy(bucket_name: str, document: dict[str, Any]) -> Policy:
 
 
 def key_policy(key_arn: str, document: dict[str, Any]) -> Policy:
-    """The policy of a KMS key; ValidatePolicy has no resource type for it, so it gets the checks of all resource policies."""
+    """The policy of a KMS key. ValidatePolicy has no resource type for it, so only the general checks of resource policies run."""
     return Policy(f"policy of key {key_arn}", document, "RESOURCE_POLICY")
 
 
@@ -72,7 +72,7 @@ KINDS = {"trust": trust_policy, "identity": identity_policy, "bucket": bucket_po
 
 
 def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
-    """Have policies looked at that something else than this collection's modules writes.
+    """Validate policies that other modules write.
 
     :param params: the options of dms_policy_validation.
     :returns: the module's result: changed (never), policy_findings, warnings.
@@ -86,12 +86,12 @@ def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[
 def validate(
     account: Account, policies: list[Policy], params: dict[str, Any]
 ) -> tuple[list[dict[str, str]], list[str]]:
-    """Have the account's Access Analyzer look at policies that are about to be written; in check mode, too.
+    """Validate policies that are about to be written, also in check mode.
 
-    :param policies: those that change: what stands already was looked at, or is not our doing.
+    :param policies: those that change. Unchanged policies are not validated.
     :param params: the options of VALIDATION_SPEC.
-    :returns: the findings (policy, finding_type, issue_code, details), less the exceptions, and the warnings for the user.
-    :raises DatalakeError: validate_policies=fail and a finding that is an ERROR or a SECURITY_WARNING, or no answer at all.
+    :returns: the findings (policy, finding_type, issue_code, details) without the exceptions, and warnings.
+    :raises DatalakeError: validate_policies=fail, and a finding is an ERROR or a SECURITY_WARNING, or the validation failed.
     """
     mode = params["validate_policies"]
     if mode == OFF or not policies:
@@ -105,7 +105,7 @@ def validate(
 
 
 def judged(findings: list[dict[str, str]], mode: str) -> list[str]:
-    """The warnings that findings are worth. Pure.
+    """The warnings for findings. Pure.
 
     :raises DatalakeError: in mode `fail`, for all that are an ERROR or a SECURITY_WARNING together.
     """
@@ -113,8 +113,8 @@ def judged(findings: list[dict[str, str]], mode: str) -> list[str]:
     if failing and mode == FAIL:
         codes = sorted({finding["issue_code"] for finding in findings if finding["finding_type"] in _FAILING})
         raise DatalakeError(
-            message=f"IAM Access Analyzer objects, and nothing was written: {'; '.join(failing)}; mend that, or, if it is meant, put "
-            f"{', '.join(codes)} into validation_exceptions."
+            message=f"IAM Access Analyzer found errors, and nothing was written: {'; '.join(failing)}; correct that, or add "
+            f"{', '.join(codes)} to validation_exceptions."
         )
     return [f"IAM Access Analyzer: {_sentence(f)}." for f in findings if f["finding_type"] in _WARNING]
 
@@ -126,22 +126,22 @@ def _sentence(finding: dict[str, str]) -> str:
 def _unanswered(error: AnsibleAWSError, mode: str) -> str:
     """
     :returns: a warning, the same for each host, so that Ansible shows it once.
-    :raises DatalakeError: the user wants validation or nothing, and it is not a permission that is missing.
+    :raises DatalakeError: validate_policies=fail, and the cause is not a missing permission.
     """
     if denial(error):
-        return "Policies are not validated, as the caller lacks access-analyzer:ValidatePolicy; grant it, or set validate_policies=off."
+        return "Policies are not validated, because the caller lacks access-analyzer:ValidatePolicy; grant it, or set validate_policies=off."
     if mode == FAIL:
         raise DatalakeError(
-            message=f"{explain(error).rstrip('.')}; with validate_policies=fail nothing is written that was not validated, warn or off "
-            "would go on."
+            message=f"{explain(error).rstrip('.')}; with validate_policies=fail nothing is written without a validation; set validate_policies to "
+            "warn or off to continue without it."
         )
     return f"Policies are not validated: {explain(error)}"
 
 
 def _findings(account: Account, policy: Policy) -> list[dict[str, str]]:
-    """What is found in a policy; one that says the same of another role was looked at already."""
+    """The findings of a policy. Equal documents are validated once."""
     request = {
-        # A value that AWS will make up, or that nobody knows, has to look like one, and is the same for all.
+        # Placeholders and values that AWS assigns later are replaced by one valid value, so that equal policies are validated once.
         "policyDocument": _MADE_UP.sub("made-up", json.dumps(policy.document)),
         "policyType": policy.policy_type,
         **({"validatePolicyResourceType": policy.resource_type} if policy.resource_type else {}),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an endpoint's role needs on bucket, key and Glue catalog, as policy documents. Pure."""
+"""What an access role needs on bucket, key and Glue catalog, as policy documents. Pure."""
 
 from __future__ import annotations
 
@@ -74,30 +74,30 @@ def access_policy(access: Access, partition: str, region: str, account_id: str) 
 
 
 def bucket_grant(access: Access, partition: str) -> dict[str, Any]:
-    """The same of the bucket's side, to be put into its policy: what is allowed on the bucket, and on the folder's objects.
+    """The grant for the bucket's policy: actions on the bucket, and on the folder's objects.
 
-    In one statement, as a bucket's policy is short of room: no action of the one applies to the other.
+    It is one statement, because the length of a bucket policy is limited. No action on the bucket applies to objects, and vice versa.
     """
     actions = [*_bucket_actions(access), *_object_actions(access)]
     return {"Effect": "Allow", "Action": actions, "Resource": list(_bucket_arns(access, partition))}
 
 
 def key_grant() -> dict[str, Any]:
-    """The same of the key's side, to be put into its policy, where "*" is the key."""
+    """The grant for the key's policy, where "*" means the key itself."""
     return {"Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": "*"}
 
 
 def granted_resources(document: dict[str, Any]) -> tuple[str | None, str | None]:
-    """The name of the bucket and the ARN of the key that an `access_policy` is about; None for what it does not name."""
+    """The bucket name and the key ARN in an `access_policy`; None for what it does not have."""
     named = {s.get("Sid"): as_list(s.get("Resource")) for s in as_list(document.get("Statement"))}
     bucket, key = ((named.get(sid) or [""])[0] for sid in ("ListBucket", "UseKey"))
     return bucket.rpartition(":::")[2] or None, key or None
 
 
 def check_access(access: Access) -> None:
-    """What can be known to be wrong before any call.
+    """Check the names before any call.
 
-    :raises DatalakeError: a bucket, folder or key that can't be, or that would widen the policy.
+    :raises DatalakeError: a bucket, folder or key is invalid, or would widen the policy.
     """
     problem = bucket_problem(access.bucket_name)
     if problem:
@@ -107,8 +107,8 @@ def check_access(access: Access) -> None:
         raise DatalakeError(message=f"bucket_folder={access.bucket_folder} {problem}.")
     if access.kms_key_arn and not is_arn(access.kms_key_arn, "key"):
         raise DatalakeError(
-            message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which a key of another "
-            "account must be named by; give arn:aws:kms:<region>:<account>:key/<id>."
+            message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which is required for a key of "
+            "another account; give arn:aws:kms:<region>:<account>:key/<id>."
         )
     length = document_length(access_policy(access, "aws-us-gov", "ap-southeast-2", "0" * 12))
     if length > POLICY_LENGTH:
@@ -122,8 +122,8 @@ def bucket_problem(name: str | None) -> str | None:
     if name and _BUCKET_NAME.fullmatch(name):
         return None
     return (
-        "is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and hyphens); give the name alone, without "
-        "s3:// or folder"
+        "is not the name of an S3 bucket (3 to 63 lower-case letters, digits, dots and hyphens); set it to the name only, such as "
+        "example-lake-dev, without s3:// or folder"
     )
 
 
@@ -132,7 +132,7 @@ def folder_problem(folder: str | None) -> str | None:
     if not folder:
         return None
     if folder.startswith("/") or folder.endswith("/"):
-        return "begins or ends with a slash; leave it out, DMS puts it between bucket, folder and object itself"
+        return "begins or ends with a slash; remove the slash, because DMS adds it between bucket, folder and object"
     if re.search(r"[*?]|\$\{", folder):
         return "has *, ? or ${, which would widen the access policy to other folders; choose another name"
     return None

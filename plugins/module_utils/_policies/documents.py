@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an access role may do: its permission policy, least privilege for one endpoint. Pure.
-
-Source of the actions: AWS DMS user guide, "Using Amazon S3 as a target", sections on prerequisites, encryption and Glue.
-"""
+"""Policy documents of any kind: statements and lengths. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ POLICY_LENGTH = 6144
 
 
 def with_statements(document: dict[str, Any] | None, statements: list[dict[str, Any]]) -> dict[str, Any]:
-    """A policy with statements put in: one whose Sid stands there takes its place, and all others stay.
+    """A policy with added statements. A statement replaces the present one with the same Sid; all others stay.
 
-    :param document: the present policy; None or empty where there is none. :param statements: each with its Sid.
+    :param document: the present policy; None or empty without one. :param statements: each with its Sid.
     """
     present = document or {"Version": VERSION}
     new = {statement["Sid"]: statement for statement in statements}
@@ -31,12 +28,12 @@ def with_statements(document: dict[str, Any] | None, statements: list[dict[str, 
 
 
 def document_length(document: dict[str, Any]) -> int:
-    """Characters of a policy document as IAM counts them: white space left out."""
+    """Characters of a policy document as IAM counts them: without white space."""
     return len(re.sub(r"\s", "", json.dumps(document, ensure_ascii=False)))
 
 
 def as_list(value: Any) -> list[Any]:
-    """A policy element that is one thing or a list of them, as a list."""
+    """A policy element, which may be one value or a list, as a list."""
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lock among all processes and threads that a user has on this machine: hosts of one run, and runs side by side."""
+"""A lock among all processes and threads of a user on this machine: hosts of one run, and concurrent runs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock of that name, waiting for whoever has it. It ends with its process, however that ends.
+    """Hold the lock of that name; wait while another thread or process holds it. The lock ends when its process ends.
 
-    :raises DatalakeError: somebody else made the folder of the locks.
+    :raises DatalakeError: the folder of the locks belongs to another user.
     """
     with _folder() as folder:
         file = f"{hashlib.sha256(name.encode()).hexdigest()}.lock"
         lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
-        # Of this open file, not of the process: threads wait for one another, too.
+        # The lock belongs to the open file, not to the process, so threads wait for one another, too.
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -37,25 +37,24 @@ def locked(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[int]:
-    """The user's own folder in a place where everybody may write: neither a link nor one that somebody else prepared."""
+    """The user's own folder in the temporary directory. It must not be a link or the folder of another user."""
     path = Path(tempfile.gettempdir()) / f"datalake-dms-{os.geteuid()}"
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise _not_ours(path) from error
+        raise _foreign_folder(path) from error
     try:
         found = os.fstat(folder)
         if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise _not_ours(path)
+            raise _foreign_folder(path)
         yield folder
     finally:
         os.close(folder)
 
 
-def _not_ours(path: Path) -> DatalakeError:
+def _foreign_folder(path: Path) -> DatalakeError:
     return DatalakeError(
-        message=f"{path}, where runs of one user on this machine keep their locks, is not a folder of this user's alone; remove it, or set TMPDIR "
-        "to another place."
+        message=f"{path}, the folder of locks, is not a folder that only this user can access; remove it, or set TMPDIR to another directory."
     )

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The policies of a bucket and of a key: read and written as a whole, as AWS knows no other way, and no condition for it.
+"""Read and write the policies of a bucket and of a key. AWS has only calls for the complete policy, and no conditional write.
 
-So a writer can undo what another wrote between its read and its write. Among those of one machine a lock is held from read to write. Against
-all others: a policy is never sent longer than half of `settle_time` after it was begun to be read, not even by botocore's retries; whatever
-overwrites ours was therefore read before ours was written, and is there within `settle_time`, the other half being for its way. A writer that
-looks again after that time, and finds its statement, has it for good; one that does not, writes again. Writers that keep to none of this
-(people, other tools) can still undo ours, which the next run or verify finds, and be undone, where they write within the fraction of a second
-between our read and our write.
+So a writer can undo what another wrote between its read and its write. On one machine, a lock is held from read to write. Between machines, two rules
+hold. A policy is sent at most half of `settle_time` after its read began, also by botocore's retries. After a write, the writer waits `settle_time`
+and reads again: any write that was based on an older read has arrived by then. If its statement is still there, it stays; else it writes again.
+
+People and other tools do not follow these rules. They can undo our statement, which the next run or verify finds. Their statement is undone only if
+they write between our read and our write, which takes a fraction of a second.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.resource_st
 Policy = dict[str, Any]
 Merge = Callable[["Policy | None"], "Policy | None"]
 
-# How often a policy is written until it stays; others that lose a race are then known to have settled.
+# How often a policy is written until it stays as written.
 _ROUNDS = 10
 
 _DENIED = ["AccessDenied", "AccessDeniedException", "403"]
 
-# The longest first pause before a role that was just made is named again, in seconds.
+# The longest first pause, in seconds, before a policy with a new role is sent again.
 _FIRST_PAUSE = 1.0
 
 
@@ -65,7 +65,7 @@ class _NotSettled(Exception):
 class PolicyStore(Protocol):
     """The policy of one resource.
 
-    `what` it is, for people, the `limit` of its length in bytes, and what a caller `needs` to read and to write it.
+    `what`: the policy, as readable text. `limit`: of its length in bytes. `needs`: what a caller needs to read and to write it.
     """
 
     what: str
@@ -76,7 +76,7 @@ class PolicyStore(Protocol):
         """The policy; None where the resource has none."""
 
     def write(self, policy: Policy | None) -> None:
-        """Put the policy in the place of what stands there. :raises _StaleRead: that was read too long ago."""
+        """Replace the present policy. :raises _StaleRead: the present policy was read too long ago."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class Patience:
     iam_propagation_timeout: float
 
 
-# Writes policies as their merges say, until they stay so: write_until_settled, or what goes through it.
+# Writes merged policies until they stay as written: write_until_settled, or a function that calls it.
 Write = Callable[[list[tuple[PolicyStore, Merge]], Patience], None]
 
 
 class _Freshness:
-    """Refuses to send what was read too long ago, at each try of botocore's.
+    """Refuses to send a policy that was read too long ago, at each attempt of botocore.
 
-    Threads share a client, and with it what is registered there: what is refused is what this thread sends for this policy.
+    Threads share a client and its event handlers. So the handler checks a time limit of the current thread.
     """
 
     def __init__(self, client: Any, operations: tuple[str, ...], longest: float):
@@ -111,7 +111,7 @@ class _Freshness:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """What this thread sends meanwhile is refused once the read is too long ago."""
+        """Within this context, the thread can't send a policy that was read too long ago."""
         _SENDING.until = self._read_at + self._longest
         try:
             yield
@@ -120,7 +120,7 @@ class _Freshness:
 
 
 _REGISTERING = threading.Lock()
-# Until when (time.monotonic) this thread may send the policy that it has at hand.
+# Until when (time.monotonic) this thread may send a policy.
 _SENDING = threading.local()
 
 
@@ -174,7 +174,7 @@ class KeyPolicy:
     def write(self, policy: Policy | None) -> None:
         if policy is None:
             raise DatalakeError(
-                message=f"The {self.what} would be empty, which KMS does not take; give it a statement for its own account first."
+                message=f"The {self.what} would be empty, which KMS does not accept; add a statement for the key's account first."
             )
         with self._freshness.kept():
             self._client.put_key_policy(**self._place, Policy=compact(policy))
@@ -192,15 +192,14 @@ def read_policy(store: PolicyStore) -> Policy | None:
 
 
 def write_until_settled(merges: list[tuple[PolicyStore, Merge]], patience: Patience) -> None:
-    """Make each policy what its `merge` makes of it, and see that it stays so.
+    """Write the result of `merge` to each policy, until it stays as written.
 
-    :raises DatalakeError: others keep undoing it, calls take too long, or deleted roles of others are in the way. AnsibleAWSError: a call
-        failed.
+    :raises DatalakeError: others keep overwriting it, calls take too long, or it names deleted roles of others. AnsibleAWSError: a call failed.
     """
 
     @_UntilSettled.exponential_backoff(retries=_ROUNDS, delay=patience.settle_time, backoff=1, max_delay=None)
     def settle() -> None:
-        # All of them in each round, to wait but once.
+        # All policies are written in each round, so that the settle time is waited for once.
         written = [_written(store, merge, patience) for store, merge in merges]
         if any(written):
             raise _NotSettled
@@ -211,17 +210,17 @@ def write_until_settled(merges: list[tuple[PolicyStore, Merge]], patience: Patie
         policies = " and the ".join(store.what for store, _merge in merges)
         if isinstance(error.__cause__, _StaleRead):
             raise DatalakeError(
-                message=f"The {policies} could not be written within {patience.settle_time / 2:g} seconds after it was read, {_ROUNDS} times; give a "
+                message=f"The {policies} could not be written within {patience.settle_time / 2:g} seconds after it was read, {_ROUNDS} times; set a "
                 "longer settle_time (seconds)."
             ) from error
         raise DatalakeError(
-            message=f"The {policies} was written {_ROUNDS} times and does not stay as written, because something else keeps writing it; find out "
-            "in CloudTrail what that is, and run again."
+            message=f"The {policies} was written {_ROUNDS} times and does not stay as written, because something else keeps overwriting it; find the "
+            "writer in CloudTrail, and run again."
         ) from error
 
 
 class _UntilSettled(CloudRetry):
-    """Again after a pause, as long as something was written."""
+    """Repeats after a pause, as long as something was written."""
 
     base_class = _NotSettled
 
@@ -235,9 +234,9 @@ class _UntilSettled(CloudRetry):
 
 
 def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
-    """Read, merge and write, once; whether anything was to be written.
+    """Read, merge and write once; whether anything was written.
 
-    A role that was just made is no principal yet to S3 and KMS, for a while that AWS does not tell.
+    S3 and KMS accept a new role as principal only after a while. AWS does not document how long that takes.
     """
     pause = min(_FIRST_PAUSE, patience.settle_time)
 
@@ -260,13 +259,13 @@ def _written(store: PolicyStore, merge: Merge, patience: Patience) -> bool:
     try:
         return bool(write())
     except _StaleRead as error:
-        # Not sent; the next round reads it again.
+        # The policy was not sent. The next round reads it again.
         raise _NotSettled from error
 
 
 @contextlib.contextmanager
 def _denials_explained(store: PolicyStore, done: str) -> Iterator[None]:
-    """S3 often says no more than "Access Denied", also of a bucket of another account."""
+    """S3's message is often only "Access Denied", also for a bucket of another account."""
     try:
         yield
     except is_boto3_error_code(_DENIED) as error:
@@ -276,10 +275,10 @@ def _denials_explained(store: PolicyStore, done: str) -> Iterator[None]:
 
 
 def _refuse_deleted_principals(store: PolicyStore, policy: Policy | None) -> None:
-    """Waiting does not help where a statement of others names a role or user that is deleted."""
-    dead = deleted_principals(policy)
-    if dead:
+    """Refuse a policy in which a statement of others names a deleted role or user. Waiting does not help there."""
+    deleted = deleted_principals(policy)
+    if deleted:
         raise DatalakeError(
-            message=f"The {store.what} can't be written, because it has statements of others for roles or users that are deleted, which AWS does "
-            f"not store again: {', '.join(dead)}; take those out of it, and run again."
+            message=f"The {store.what} can't be written, because it has statements of others for deleted roles or users, which AWS does "
+            f"not store again: {', '.join(deleted)}; remove these statements, and run again."
         )

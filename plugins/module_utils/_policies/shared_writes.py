@@ -4,9 +4,9 @@
 
 """Threads of one process that write to the same policies share one write and its settle time.
 
-Whoever comes first waits a little for others, then writes what all of them want; those who come later are the next group, which need not wait for
-the first to settle. Each thread fails for what it wants itself: a merge that is refused keeps no other from being written, and what AWS refuses
-of a group is tried once more by each by itself.
+The first thread waits a little for others, then writes the changes of all. Threads that come later form the next group, which does not wait for the
+first one to settle. Each thread fails only for its own change: if one change is refused, the others are written. If AWS refuses the write of a group,
+each thread writes its change on its own.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_poli
 
 Merges = list[tuple[PolicyStore, Merge]]
 
-# How long a group waits for others, as a part of the settle time: a second of ten. It ends sooner where no other host is at work.
+# How long a group waits for others, as a fraction of the settle time: one second of ten. It waits less if no other host is active.
 _GATHERING = 0.1
 
 
 @dataclass
 class _Member:
-    """What one thread wants of each policy, in their order, and why it can't be."""
+    """The changes of one thread, one for each policy, and the error if one was refused."""
 
     merges: list[Merge]
     error: DatalakeError | None = None
@@ -46,14 +46,14 @@ class _Member:
 
 @dataclass
 class _Group:
-    """Those whose policies are written together. `error` is what went wrong for all of them."""
+    """Threads whose changes are written together. `error` is the error of the common write."""
 
     members: list[_Member] = field(default_factory=list)
     error: BaseException | None = None
     is_done: threading.Event = field(default_factory=threading.Event)
 
     def merge(self, place: int) -> Merge:
-        """What all members make of the policy at that place; one that is refused is left out from then on."""
+        """A merge of the changes of all members for one policy. A member whose change is refused is left out from then on."""
 
         def merged(policy: Policy | None) -> Policy | None:
             for member in self.members:
@@ -70,17 +70,17 @@ class _Group:
 class SharedWrites:
     """The writes of many threads to the policies of one account.
 
-    :param write: writes what a group wants.
+    :param write: writes the changes of a group.
     """
 
     def __init__(self, write: Write = write_until_settled) -> None:
         self._write = write
         self._lock = threading.Lock()
-        # The groups that can still be joined, by their policies and patience.
+        # The groups that other threads can still join, by policies and patience.
         self._gathering: dict[tuple[tuple[str, ...], Patience], _Group] = {}
 
     def write(self, merges: Merges, patience: Patience) -> None:
-        """Like write_until_settled, together with other threads that write to the same policies. Others have this thread's slot meanwhile.
+        """Like write_until_settled, together with other threads that write to the same policies. Meanwhile, the thread gives back its slot.
 
         :raises DatalakeError, AnsibleAWSError: as write_until_settled does.
         """
@@ -98,7 +98,7 @@ class SharedWrites:
                     del self._gathering[key]
                 self._write_group(group, [store for store, _merge in merges], patience)
             group.is_done.wait()
-            self._tell(group, member, merges, patience)
+            self._raise_error(group, member, merges, patience)
 
     def _write_group(self, group: _Group, stores: list[PolicyStore], patience: Patience) -> None:
         try:
@@ -108,9 +108,9 @@ class SharedWrites:
         finally:
             group.is_done.set()
 
-    def _tell(self, group: _Group, member: _Member, merges: Merges, patience: Patience) -> None:
+    def _raise_error(self, group: _Group, member: _Member, merges: Merges, patience: Patience) -> None:
         """
-        :raises DatalakeError, AnsibleAWSError: what went wrong for this member.
+        :raises DatalakeError, AnsibleAWSError: the error of this member.
         """
         if member.error:
             raise member.error
@@ -118,5 +118,5 @@ class SharedWrites:
             return
         if len(group.members) == 1 or error_code(group.error) not in MALFORMED_CODES:
             raise group.error
-        # One of them wants what AWS does not take, such as a role that does not exist; IAM had its time.
+        # AWS refused the change of one member, such as a role that does not exist. The group has already waited for IAM.
         self._write(merges, dataclasses.replace(patience, iam_propagation_timeout=0))

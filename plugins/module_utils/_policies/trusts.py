@@ -4,8 +4,8 @@
 
 """The trust of one endpoint's access role: who may assume it, and with which ExternalId. Pure.
 
-AWS answers CreateEndpoint with an ExternalId that has to stand in the role's trust as `sts:ExternalId`; until it is known the
-trust holds something that nobody can present, so that it is never open to every customer of DMS.
+CreateEndpoint returns an ExternalId, which must be in the role's trust as `sts:ExternalId`. Until it is known, the trust has a random placeholder, so
+that it never admits every customer of DMS.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import VERSION, as_list, document_length
 
-# Marks our statement; whatever stands beside it belongs to somebody else.
+# The Sid of our statement. All other statements belong to others.
 STATEMENT_SID = "DatalakeDmsEndpoint"
 
 PLACEHOLDER_PREFIX = "datalake-dms-placeholder-"
@@ -36,7 +36,7 @@ TRUST_LENGTH_MAX = 4096
 # STS AssumeRole, parameter ExternalId: 2 to 1,224 characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
-# What DMS sends as aws:SourceArn; of one account in any case.
+# What DMS sends as aws:SourceArn. The account must not be a wildcard.
 _SOURCE_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:dms:[a-z0-9*-]+:\d{12}:[\w*:-]+", re.ASCII)
 
 # The service itself, and its regional and Chinese forms.
@@ -50,11 +50,11 @@ _EXTERNAL_ID_KEY = "sts:externalid"
 
 @dataclass(frozen=True)
 class TrustRequest:
-    """What the user wants of the trust.
+    """The declared trust.
 
-    `external_ids` is what is known; `bootstrap` ("placeholder" or "source_account") is what stands in for it while it is empty.
-    `source_account`, a 12-digit account id, is an `aws:SourceAccount` condition beside the ids where it is set; `source_arn`, which may
-    have wildcards, an `aws:SourceArn` condition.
+    `external_ids`: the known ids. `bootstrap` ("placeholder" or "source_account"): what the trust requires while they are empty.
+    `source_account`: a 12-digit account id for an additional condition `aws:SourceAccount`. `source_arn`: an ARN, which may have wildcards, for an
+    additional condition `aws:SourceArn`.
     """
 
     external_ids: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class TrustRequest:
 
 @dataclass(frozen=True)
 class TrustPlan:
-    """The trust as it shall be, what stands in it, and what was found wrong with the present one."""
+    """The desired trust, its ExternalIds, and findings about the present one."""
 
     document: dict[str, Any]
     external_ids: list[str]
@@ -77,7 +77,7 @@ class TrustPlan:
 
 
 def new_placeholder() -> str:
-    """An ExternalId that nobody can guess; 128 random bits behind a fixed prefix."""
+    """An ExternalId that can't be guessed: a fixed prefix and 128 random bits."""
     return f"{PLACEHOLDER_PREFIX}{secrets.token_hex(16)}"
 
 
@@ -91,8 +91,8 @@ def plan_trust(
 ) -> TrustPlan:
     """The trust that `request` asks for, given the role's present trust document (None: there is no role yet).
 
-    Ids are added to those that stand there, and taken away only with `purge_external_ids`. A statement of somebody else
-    stays, but for one that opens the role to every customer of DMS.
+    Ids are added to the present ones, and removed only with `purge_external_ids`. Statements of others stay, unless they
+    let every customer of DMS assume the role.
     """
     statements = [copy.deepcopy(s) for s in as_list((current or {}).get("Statement"))]
     findings = trust_findings(current)
@@ -121,30 +121,30 @@ def trust_findings(document: dict[str, Any] | None) -> list[str]:
 
 
 def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statements of a trust that are somebody else's."""
+    """The statements of a trust that belong to others."""
     return [s for s in as_list(document.get("Statement")) if s.get("Sid") != STATEMENT_SID]
 
 
 def admits_dms(document: dict[str, Any]) -> bool:
-    """Whether a trust names the DMS service, in whatever form and with whatever condition."""
+    """Whether a trust allows the DMS service, in any spelling and with any condition."""
     allowed = [s for s in as_list(document.get("Statement")) if s.get("Effect") == "Allow"]
     return any(_DMS_SERVICE.fullmatch(service) for s in allowed for service in _services(s.get("Principal")))
 
 
 def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> None:
-    """What can be known to be wrong before any call.
+    """Check the request before any call.
 
-    :raises DatalakeError: an id, an account or a length that IAM would refuse.
+    :raises DatalakeError: IAM would refuse an id, an account or the length.
     """
     for external_id in request.external_ids:
         if not _EXTERNAL_ID.fullmatch(external_id):
             raise DatalakeError(
                 message=f"external_ids has {external_id!r}, and an ExternalId is 2 to 1,224 letters, digits or characters of "
-                "+=,.@:/-; take the value that CreateEndpoint answered with."
+                "+=,.@:/-; use the value that CreateEndpoint returned."
             )
     if request.purge_external_ids and not request.external_ids and request.bootstrap == "placeholder":
         raise DatalakeError(
-            message="purge_external_ids=true needs external_ids, else nobody could assume the role; name the ids to keep."
+            message="purge_external_ids=true needs external_ids, else DMS could not assume the role; set external_ids to the ids to keep."
         )
     if request.bootstrap == "source_account" and not request.source_account:
         raise DatalakeError(
@@ -156,8 +156,8 @@ def check_request(request: TrustRequest, length_limit: int = TRUST_LENGTH) -> No
         )
     if request.source_arn and not _SOURCE_ARN.fullmatch(request.source_arn):
         raise DatalakeError(
-            message=f"source_arn={request.source_arn} is not the ARN of something of DMS; give one like "
-            "arn:aws:dms:eu-central-1:111122223333:endpoint:*, wildcards are for its region and its end."
+            message=f"source_arn={request.source_arn} is not the ARN of a DMS resource; give one like "
+            "arn:aws:dms:eu-central-1:111122223333:endpoint:*, with wildcards only in the region and in the last part."
         )
     if not request.principals:
         raise DatalakeError(
@@ -174,12 +174,12 @@ def check_length(document: dict[str, Any], limit: int) -> None:
     if length > limit:
         raise DatalakeError(
             message=f"The role's trust would have {length} characters and the account's quota is {limit}; prune old external_ids "
-            "or foreign statements, or have the quota raised (to 4,096 at most) and say so in trust_length_limit."
+            "or foreign statements, or request a higher quota (at most 4,096) and set trust_length_limit to it."
         )
 
 
 def _next_ids(current: list[str], request: TrustRequest, make_placeholder: Callable[[], str]) -> list[str]:
-    """The ids of our statement: a known id drives the placeholder out, an unknown one keeps whatever stands there."""
+    """The ids of our statement. Known ids replace the placeholder; without one, the present ids stay."""
     real = [] if request.purge_external_ids else [i for i in current if not _is_placeholder(i)]
     if request.external_ids or request.bootstrap == "source_account":
         return list(dict.fromkeys([*real, *request.external_ids]))
@@ -209,7 +209,7 @@ def _is_placeholder(external_id: str) -> bool:
 
 
 def _external_ids(statement: dict[str, Any]) -> list[str]:
-    """The values of `sts:ExternalId` under StringEquals that are ids; a policy variable such as ${sts:ExternalId} is none.
+    """The values of `sts:ExternalId` under StringEquals that are ids. A policy variable such as ${sts:ExternalId} is not an id.
 
     Condition keys are case-insensitive.
     """
@@ -222,7 +222,7 @@ def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
 
 
 def _is_open(statement: dict[str, Any]) -> bool:
-    """Whether DMS may assume the role for any customer: our own statement isn't, with its source account for a start."""
+    """Whether DMS may assume the role without an ExternalId. Our own statement may have aws:SourceAccount in its place."""
     if statement.get("Effect") != "Allow" or not covers_assume_role(statement) or not _admitted_dms(statement):
         return False
     asked = _asked_external_ids(statement)
@@ -237,7 +237,7 @@ def _has_source_account(statement: dict[str, Any]) -> bool:
 
 
 def covers_assume_role(statement: dict[str, Any]) -> bool:
-    """Whether a statement is about sts:AssumeRole, allowed or denied."""
+    """Whether a statement allows or denies sts:AssumeRole."""
 
     def covered(patterns: Any) -> bool:
         return any(fnmatch.fnmatchcase("sts:assumerole", str(p).lower()) for p in as_list(patterns))
@@ -246,7 +246,7 @@ def covers_assume_role(statement: dict[str, Any]) -> bool:
 
 
 def _admitted_dms(statement: dict[str, Any]) -> bool:
-    """Whether the statement's principals have DMS among them: by name, by wildcard, or by naming only others."""
+    """Whether DMS is among the statement's principals: by name, by wildcard, or by a NotPrincipal without it."""
     if "NotPrincipal" in statement:
         return not any(map(_is_dms_service, _services(statement["NotPrincipal"])))
     principal = statement.get("Principal")
@@ -260,7 +260,7 @@ def _is_everyone(principal: Any) -> bool:
 
 
 def _asks_for_an_identity(statement: dict[str, Any]) -> bool:
-    """Whether a condition asks for something that no AWS service has: an organization, account or ARN of the principal."""
+    """Whether a condition requires what an AWS service does not have: an organization, account or ARN of the principal."""
     equals = (statement.get("Condition") or {}).get("StringEquals") or {}
     return any(key.lower() in _IDENTITY_KEYS for key in equals)
 
@@ -274,19 +274,19 @@ def _is_dms_service(service: str) -> bool:
 
 
 def _closed(statement: dict[str, Any]) -> dict[str, Any] | None:
-    """Somebody else's statement without its opening to DMS; None where nothing is left of it."""
+    """A statement of others without the access for DMS; None if nothing remains of it."""
     if not _is_open(statement):
         return statement
     principal = statement.get("Principal")
     if not isinstance(principal, dict):
         return None
-    left = {
+    remaining = {
         **principal,
         "Service": [s for s in _services(principal) if not _is_dms_service(s)],
         "AWS": principal.get("AWS") if not _is_everyone(principal) else _named(principal),
     }
-    left = {kind: names for kind, names in left.items() if names}
-    return {**statement, "Principal": left} if left else None
+    remaining = {kind: names for kind, names in remaining.items() if names}
+    return {**statement, "Principal": remaining} if remaining else None
 
 
 def _named(principal: dict[str, Any]) -> list[str]:

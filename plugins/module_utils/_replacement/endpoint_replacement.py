@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replacing an endpoint under its tasks: tasks are journaled and taken off before, and put back after, from wherever a run stopped.
+"""Replace an endpoint that tasks use: journal the tasks and stop or delete them before, and restore them afterwards, also after an interruption.
 
-What could be lost is decided in task_entries.py, what of a journal is believed in journals.py. Each step reads what exists and does only what
-is missing, so that it can be repeated at any time.
+task_entries.py decides what could be lost, journals.py whether a journal is valid. Each step reads what exists and does only what is missing, so it
+can be repeated at any time.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockedJournal, no_journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
-# How often a task or an endpoint is waited for at most, one after the other: stop, checkpoint, deletion of tasks and endpoint, creation of
-# the endpoint, its test, creation of the tasks; IAM is waited for when the endpoint is created and when it is tested.
+# The most waits of a replacement, one after the other. Waits for DMS: stop, checkpoint, deletion of the tasks, deletion of the endpoint, its
+# creation, its test, creation of the tasks. Waits for IAM: creation of the endpoint, its test.
 _WAITS, _IAM_WAITS = 7, 2
 
-# The options of a replacement; the first two are the run's.
+# The options of a replacement.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "run": {
         "type": "dict",
@@ -79,7 +79,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class Foreseen:
     """What a replacement would do to the tasks of an endpoint.
 
-    :ivar steps: a sentence without an end for each task. :ivar refusals: why it must not begin, as sentences. :ivar diff: {before, after}.
+    :ivar steps: for each task, a sentence without a period. :ivar refusals: why it must not begin, as sentences. :ivar diff: {before, after}.
     """
 
     steps: list[str] = field(default_factory=list)
@@ -89,9 +89,9 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class _Prospect:
-    """What `take_tasks_off` goes by.
+    """What `take_tasks_off` needs.
 
-    :ivar definition: of the endpoint, see endpoint_plan.definition. :ivar entries: the tasks to remember.
+    :ivar definition: of the endpoint, see endpoint_plan.definition. :ivar entries: the tasks to journal.
     :ivar found: identifiers of the tasks that exist now. :ivar subscriptions: the event subscriptions that name tasks.
     """
 
@@ -108,7 +108,7 @@ class Replacement:
     def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
         """
         :param account: of the endpoint. :param params: the options of ARGUMENT_SPEC.
-        :raises DatalakeError: an option that can't be; nothing is called.
+        :raises DatalakeError: an invalid option; nothing is called.
         """
         check_options(params)
         self._account, self._params, self._check_mode = account, params, check_mode
@@ -124,13 +124,13 @@ class Replacement:
 
     @property
     def _accept(self) -> list[str]:
-        """The consents of this run, and of the one that began."""
+        """The consents of this run, and those in the journal."""
         return sorted({*self._params["accept"], *(self.journal.current.accept if self.journal.current else [])})
 
     # The steps
 
     def foresee(self, action: str) -> Foreseen:
-        """What would be done to the tasks, and why not; nothing is changed.
+        """What would be done to the tasks, and what blocks it. Nothing is changed.
 
         :param action: "recreated" or "modified". :raises DatalakeError: see LockedJournal.read.
         """
@@ -138,9 +138,9 @@ class Replacement:
         return self._prospect(action).foreseen
 
     def take_tasks_off(self, action: str) -> Foreseen:
-        """Stop the tasks, and delete them where the endpoint is recreated, after everything that is needed to put them back was journaled.
+        """Journal the tasks, then stop them. If the endpoint is recreated, delete them as well.
 
-        :param action: "recreated" or "modified". :raises DatalakeError: a reason not to begin, before anything is changed.
+        :param action: "recreated" or "modified". :raises DatalakeError: the replacement is refused, before anything is changed.
         """
         resumed = self.journal.read()
         if resumed and not self._check_mode:
@@ -163,9 +163,9 @@ class Replacement:
         return prospect.foreseen
 
     def put_tasks_back(self) -> str | None:
-        """Create the tasks that don't exist, start those that ran, and remove the journal.
+        """Create the missing tasks, start those that ran, and remove the journal.
 
-        :returns: "finished" or "rolled_back", by whether the endpoint is as it was before; None where there is no journal.
+        :returns: "rolled_back" if the endpoint has its former settings, else "finished"; None without a journal.
         :raises DatalakeError: the endpoint does not exist, or a task can't be created; the journal stays.
         """
         journal = self.journal.read()
@@ -176,7 +176,8 @@ class Replacement:
             return _outcome(journal.endpoint, endpoint)
         if endpoint is None:
             raise DatalakeError(
-                message=f"The endpoint {self.identifier} does not exist, so its tasks can't be put back; its journal keeps them, run again."
+                message=f"The endpoint {self.identifier} does not exist, so its tasks can't be created again; run again, the journal keeps "
+                "their definitions."
             )
         self.journal.save()
         self._create_tasks(journal.tasks, endpoint["EndpointArn"])
@@ -189,7 +190,7 @@ class Replacement:
 
     def _prospect(self, action: str) -> _Prospect:
         """
-        :raises DatalakeError: the endpoint does not exist, serverless replications use it, or the place is not fit for journals.
+        :raises DatalakeError: the endpoint does not exist, serverless replications use it, or the journal bucket is not suitable.
         """
         endpoint = describe_endpoint(self._client, self.identifier)
         if endpoint is None:
@@ -210,7 +211,7 @@ class Replacement:
     def _tasks_now(
         self, endpoint: dict[str, Any], action: str
     ) -> tuple[list[TaskEntry], dict[str, list[task_entries.Risk]]]:
-        """The entries of the tasks that use the endpoint, and the risks of touching them, by identifier."""
+        """The entries of the tasks that use the endpoint, and task identifier -> risks of stopping or recreating it."""
         tasks = list_tasks(self._client, endpoint["EndpointArn"], settings=True)
         tags = list_tags_of(self._client, [task["ReplicationTaskArn"] for task in tasks])
         arns = sorted({task["SourceEndpointArn"] for task in tasks})
@@ -228,18 +229,18 @@ class Replacement:
     def _refusals(self, action: str, prospect: _Prospect, risks: dict[str, list[task_entries.Risk]]) -> list[str]:
         """Why the replacement must not begin, as sentences.
 
-        :raises DatalakeError: serverless replications use the endpoint, or the place is not fit for journals.
+        :raises DatalakeError: serverless replications use the endpoint, or the journal bucket is not suitable.
         """
         resumed, entries = self.journal.current is not None, prospect.entries
         plan = Plan(action, ("it is to be replaced",))
         configs = list_replication_configs(self._client, prospect.definition["endpoint_arn"])
-        # Serverless replications can't be put back.
+        # Serverless replications can't be restored.
         users = endpoint_plan.blocking_users(plan, [], configs)
         endpoint_plan.refuse_users({"EndpointIdentifier": self.identifier}, plan, users)
         refusals = [task_entries.refusal(self.identifier, risks, self._accept)]
         if entries and not self._params["replace_tasks"] and not resumed:
             refusals.append(
-                f"The endpoint {self.identifier} has tasks, which would be touched ({'; '.join(prospect.foreseen.steps)}); if that is meant, set "
+                f"The endpoint {self.identifier} has tasks that would change ({'; '.join(prospect.foreseen.steps)}); to allow that, set "
                 "replace_tasks=true."
             )
         if not self.journal.has_place:
@@ -255,13 +256,13 @@ class Replacement:
         )
         if stranger:
             refusals.append(
-                f"The endpoint {self.identifier} and its tasks can't be journaled, because {stranger}, which is of none of the accounts in "
+                f"The endpoint {self.identifier} and its tasks can't be journaled, because {stranger}, whose account is not in "
                 "trusted_account_ids; add its account, or replace the endpoint by hand."
             )
         return [refusal for refusal in refusals if refusal]
 
     def _subscriptions_of(self, identifiers: set[str]) -> list[dict[str, Any]]:
-        """The event subscriptions that name one of the tasks, with their tags; those that were journaled are as they were then."""
+        """The event subscriptions that name one of the tasks, with their tags. The journaled version takes precedence."""
         if not identifiers:
             return []
         existing = {
@@ -281,9 +282,9 @@ class Replacement:
         return f"arn:{identity.partition}:dms:{self.journal.scope.region}:{identity.account_id}:es:{name}"
 
     def _stop(self, names: list[str], action: str) -> None:
-        """Stop the tasks of these identifiers, and journal their positions, which move until then.
+        """Stop the tasks of these identifiers, and journal their positions, which change until then.
 
-        :raises DatalakeError: a task has no position once it is stopped, though its owner did not consent to that.
+        :raises DatalakeError: a stopped task has no position, and the user did not consent to that.
         """
         existing = describe_tasks(self._client, names)
         for task in existing:
@@ -304,16 +305,16 @@ class Replacement:
         )
         if lost and action == RECREATED and task_entries.NO_CHECKPOINT not in self._accept:
             raise DatalakeError(
-                message=f"Task {', '.join(lost)} showed no RecoveryCheckpoint once it was stopped, and is not deleted; accept=no_checkpoint takes "
-                "the loss of its position."
+                message=f"Task {', '.join(lost)} has no RecoveryCheckpoint after it was stopped, so it is not deleted; set accept=no_checkpoint to "
+                "accept the loss of its position."
             )
 
     # After
 
     def _create_tasks(self, entries: list[TaskEntry], endpoint_arn: str) -> None:
-        """Create the tasks that don't exist.
+        """Create the missing tasks.
 
-        :raises DatalakeError: somebody else made a task of that name for another endpoint.
+        :raises DatalakeError: others created a task of that name for another endpoint.
         """
         names = [entry.identifier for entry in entries]
         wait_for_tasks(self._client, "tasks_settled", names, self._params)
@@ -322,8 +323,8 @@ class Replacement:
             task = existing.get(entry.identifier)
             if task and task["TargetEndpointArn"] != endpoint_arn:
                 raise DatalakeError(
-                    message=f"The replication task {entry.identifier} was created by somebody else for {task['TargetEndpointArn']} while its "
-                    f"endpoint {self.identifier} was replaced; rename or remove that one, and run again."
+                    message=f"The replication task {entry.identifier} was created by others for {task['TargetEndpointArn']} while its "
+                    f"endpoint {self.identifier} was replaced; rename or delete that task, and run again."
                 )
             if not task:
                 request = task_entries.create_request(entry, endpoint_arn)
@@ -331,7 +332,7 @@ class Replacement:
         wait_for_tasks(self._client, "tasks_settled", names, self._params)
 
     def _restore_subscriptions(self, journal: Journal) -> None:
-        """Have the event subscriptions name the tasks as before; whether AWS drops a deleted task there is unknown."""
+        """Restore the event subscriptions. AWS does not document whether it removes a deleted task from them."""
         identifiers = {entry.identifier for entry in journal.tasks}
         for subscription in journal.event_subscriptions:
             sources = identifiers & set(subscription["source_ids"])
@@ -339,14 +340,14 @@ class Replacement:
             if existing and sources <= set(existing["source_ids"]):
                 continue
             if not existing:
-                # A run that died in between deleted it, and with it the tasks of other endpoints.
+                # An interrupted run deleted it, and with it the tasks of other endpoints.
                 others = describe_tasks(self._client, subscription["source_ids"])
                 sources |= {task["ReplicationTaskIdentifier"] for task in others}
             wanted = {**subscription, **(existing or {}), "source_ids": sorted(sources)}
             make_subscription_again(self._client, wanted, subscription.get("tags", {}), self._params)
 
     def _start(self, entries: list[TaskEntry], endpoint_arn: str) -> None:
-        """Start the tasks that ran before; each instance must have tested the endpoint (TestConnection)."""
+        """Start the tasks that ran before. Each replication instance must have tested the endpoint first (TestConnection)."""
         for instance_arn in sorted({entry.instance_arn for entry in entries}):
             connection = describe_connection(self._client, endpoint_arn, instance_arn)
             if not connection or connection["Status"] != connection_tests.SUCCESSFUL:
@@ -355,8 +356,8 @@ class Replacement:
             if connection["Status"] != connection_tests.SUCCESSFUL:
                 said = connection.get("LastFailureMessage") or "AWS gives no reason"
                 raise DatalakeError(
-                    message=f"The tasks of {self.identifier} exist again and are not started, because its connection test from {instance_arn} "
-                    f"failed: {said}; correct that and run again, the journal keeps them."
+                    message=f"The tasks of {self.identifier} were created again but not started, because its connection test from {instance_arn} "
+                    f"failed: {said}; correct that and run again, the journal keeps their definitions."
                 )
         names = [entry.identifier for entry in entries]
         for task in describe_tasks(self._client, names):
@@ -368,7 +369,7 @@ class Replacement:
 
 
 def check_options(params: dict[str, Any]) -> None:
-    """What can be known to be wrong before any call.
+    """Check the options before any call.
 
     :raises DatalakeError: with what to do.
     """
@@ -380,11 +381,11 @@ def check_options(params: dict[str, Any]) -> None:
             "not negative; give seconds."
         )
     if params["journal_bucket"] and params["journal_path"]:
-        raise DatalakeError(message="journal_bucket and journal_path are both given; leave one of them out.")
+        raise DatalakeError(message="journal_bucket and journal_path are both set; set only one of them.")
 
 
 def longest_pause(params: dict[str, Any]) -> float:
-    """How long the tasks may stand still, in seconds: every wait to its end. Pure."""
+    """The longest time that the tasks are stopped, in seconds: the sum of all waits. Pure."""
     return float(_WAITS * params["wait_timeout"] + _IAM_WAITS * params["iam_propagation_timeout"])
 
 
@@ -405,7 +406,7 @@ def _diff(entries: list[TaskEntry], action: str) -> dict[str, Any]:
 
 
 def _outcome(definition: dict[str, Any], endpoint: dict[str, Any] | None) -> str | None:
-    """Whether the endpoint is as it was before the replacement, or as the replacement makes it."""
+    """Whether the endpoint has the settings from before the replacement ("rolled_back") or new ones ("finished")."""
     if endpoint is None:
         return None
     existing = endpoint_plan.definition(endpoint, {})

@@ -4,7 +4,7 @@
 
 """Where journals are kept: in an S3 bucket of the DMS account, or in a local folder where the endpoint URL is loopback.
 
-Both make a journal only where there is none, and change it only where it is what was read: of two runs, one is told so.
+Both create a journal only if there is none, and change it only if it is unchanged since it was read. Of two concurrent runs, one fails.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ _DENIED = ["AccessDenied", "403", "AllAccessDisabled"]
 
 
 class SomebodyElsesJournal(Exception):
-    """The journal is there already, or is not what was read."""
+    """The journal exists already, or was changed since it was read."""
 
 
 class JournalStore(Protocol):
     """Keeps one endpoint's journal as text."""
 
     def check(self) -> None:
-        """Refuse a place that is not fit for journals."""
+        """Raise DatalakeError if the place is not suitable for journals."""
 
     def read(self) -> tuple[str, str] | None:
-        """The text and its tag; None where there is no journal."""
+        """The text and its version tag; None without a journal."""
 
     def create(self, text: str) -> str:
-        """Make the journal; its tag. :raises SomebodyElsesJournal: there is one."""
+        """Create the journal, and return its version tag. :raises SomebodyElsesJournal: there is one."""
 
     def replace(self, text: str, tag: str) -> str:
-        """Change the journal of that tag; its new tag. :raises SomebodyElsesJournal: it isn't that any more."""
+        """Change the journal of that version tag, and return the new one. :raises SomebodyElsesJournal: it has another version tag."""
 
     def delete(self, tag: str) -> None:
-        """Remove the journal of that tag. :raises SomebodyElsesJournal: it isn't that any more."""
+        """Remove the journal of that version tag. :raises SomebodyElsesJournal: it has another version tag."""
 
 
 def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
     """The store that the options journal_bucket, journal_prefix and journal_path name; None where they name none.
 
-    :raises DatalakeError: a local folder, and calls that go to AWS.
+    :raises DatalakeError: journal_path is set, and calls go to AWS.
     """
     dms = account.client("dms").meta
     if params["journal_bucket"]:
@@ -76,8 +76,9 @@ def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
     host = api_host(account)
     if not is_loopback(host):
         raise DatalakeError(
-            message=f"journal_path={params['journal_path']} is a folder of this machine, which is no safe place while calls go to {host}; name "
-            "a bucket of the DMS account in journal_bucket."
+            message=f"journal_path={params['journal_path']} is a folder of this machine, which is allowed only with a loopback endpoint "
+            f"URL, and calls go to {host}; set "
+            "journal_bucket to a bucket of the DMS account."
         )
     place = object_key("", dms.region_name, params["endpoint_identifier"])
     return FileStore(Path(params["journal_path"]) / account.identity.account_id / place)
@@ -109,7 +110,7 @@ class S3Store:
         self._place = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": account.identity.account_id}
         self._owner = {"Bucket": bucket, "ExpectedBucketOwner": account.identity.account_id}
 
-    @AWSErrorHandler.common_error_handler("look at the bucket of journal_bucket")
+    @AWSErrorHandler.common_error_handler("read the settings of journal_bucket")
     def check(self) -> None:
         states = {
             "versioning": self._client.get_bucket_versioning(**self._owner).get("Status") == "Enabled",
@@ -119,7 +120,7 @@ class S3Store:
         missing = [_NOT_CONFIGURED[name] for name, as_it_should in states.items() if not as_it_should]
         if missing:
             raise DatalakeError(
-                message=f"journal_bucket={self._bucket} is not fit for journals: it {' and '.join(missing)}; put that right, or name another "
+                message=f"journal_bucket={self._bucket} is not suitable for journals: it {' and '.join(missing)}; correct that, or name another "
                 "bucket."
             )
 
@@ -135,11 +136,11 @@ class S3Store:
             ) from error
         except is_boto3_error_code(_DENIED) as error:
             if error.operation_name == "AssumeRole":
-                raise  # The bucket was not asked yet.
+                raise  # No call reached the bucket.
             raise DatalakeError(
                 message=f"journal_bucket={self._bucket} can't be read ({error_message(error)}); it must belong to account "
-                f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, without which S3 "
-                "denies what is merely absent."
+                f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, because without "
+                "s3:ListBucket S3 denies access to an absent object."
             ) from error
         return answer["Body"].read().decode(), answer["ETag"]
 
@@ -155,7 +156,7 @@ class S3Store:
         try:
             self._client.delete_object(**self._place, IfMatch=tag)
         except is_boto3_error_code(_MISSING):
-            return  # Our own first request, whose answer was lost, has done it.
+            return  # Our first request succeeded, and its answer was lost.
         except is_boto3_error_code(_NOT_AS_EXPECTED) as error:
             if self.read() is not None:
                 raise SomebodyElsesJournal from error
@@ -168,7 +169,7 @@ class S3Store:
                 **self._place, **condition, Body=text.encode(), ContentType="application/json"
             )
         except is_boto3_error_code([*_NOT_AS_EXPECTED, *_MISSING]) as error:
-            # The answer to a first request may have been lost, and botocore sent it again.
+            # The answer to the first request may have been lost, so that botocore sent it again.
             found = self.read()
             if found is None or found[0] != text:
                 raise SomebodyElsesJournal from error
@@ -198,7 +199,7 @@ class FileStore:
         self._path = path
 
     def check(self) -> None:
-        """Any folder will do."""
+        """Every folder is suitable."""
 
     def read(self) -> tuple[str, str] | None:
         try:
@@ -233,7 +234,7 @@ class FileStore:
             raise SomebodyElsesJournal
 
     def _written(self, text: str) -> Path:
-        """The text in a file beside, so that the journal is whole at any moment."""
+        """Write the text to a temporary file in the same folder, so that the journal is never incomplete."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".", delete=False) as file:
             file.write(text)

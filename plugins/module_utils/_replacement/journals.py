@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal of a replacement: what it holds, whose it is, and what of it is believed. Pure.
+"""The journal of a replacement: its content, its owner, and whether it is valid. Pure.
 
-The journal is the endpoint's lock as well. It is stored as JSON: the fields of Journal, and `format`.
+The journal is also the endpoint's lock. It is stored as JSON: the fields of Journal, and `format`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:", re.ASCII)
 
 @dataclass(frozen=True)
 class Scope:
-    """What a journal is about; one that was written for something else is refused."""
+    """What a journal was written for. A journal with another scope is refused."""
 
     host: str
     api_host: str
@@ -53,10 +53,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class Journal:
-    """A replacement that has begun: all that is needed to finish it or to roll it back.
+    """A replacement that has begun: everything that is needed to finish it or to roll it back.
 
-    :ivar began: when, as text. :ivar action: "recreated" or "modified". :ivar accept: the consents that were given, which hold until its end.
-    :ivar lock: who replaces the endpoint: a run (see run_identity) and `expires`. :ivar endpoint: see endpoint_plan.definition.
+    :ivar began: UTC time, such as 2026-01-31T12:00:00Z. :ivar action: "recreated" or "modified". :ivar accept: the consents, valid until its end.
+    :ivar lock: the run that replaces the endpoint (see run_identity), and `expires`. :ivar endpoint: see endpoint_plan.definition.
     :ivar event_subscriptions: those that name the tasks, see event_subscriptions.list_subscriptions.
     """
 
@@ -71,7 +71,7 @@ class Journal:
 
     @classmethod
     def of(cls, text: str) -> Journal:
-        """A journal out of a text that was checked, see `read_journal`."""
+        """The journal of a text that was checked, see `read_journal`."""
         parts = {name: value for name, value in json.loads(text).items() if name != "format"}
         tasks = [TaskEntry(**{name: task[name] for name in _TASK}) for task in parts["tasks"]]
         known = {field.name: parts[field.name] for field in fields(cls)}
@@ -82,7 +82,7 @@ class Journal:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True)
 
     def as_result(self) -> dict[str, Any]:
-        """What a module returns of it."""
+        """The journal as a module returns it."""
         return {
             "began": self.began,
             "owner": self.lock["owner"],
@@ -108,46 +108,46 @@ def new_journal(
 
 
 def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, Any]:
-    """The lock of a run, for so many seconds from now."""
+    """The lock of a run, which expires in this number of seconds."""
     return {**run, "expires": (now + timedelta(seconds=seconds)).strftime(_TIME_FORMAT)}
 
 
 def is_ours(journal: Journal, run: dict[str, Any]) -> bool:
-    """Whether this very run has the lock."""
+    """Whether this run has the lock."""
     return bool(journal.lock["id"] == run["id"])
 
 
 def is_free(journal: Journal, now: datetime) -> bool:
-    """Whether the lock is over: it was released, it expired, or its run is known to be dead."""
+    """Whether the lock is free: it was released, it expired, or its run is dead."""
     lock = journal.lock
     return _time(lock["expires"]) <= now or run_identity.is_dead(lock)
 
 
 def check_lock(journal: Journal, run: dict[str, Any], now: datetime) -> None:
     """
-    :raises DatalakeError: another run has the lock, naming it.
+    :raises DatalakeError: another run has the lock; the message names it.
     """
     if is_ours(journal, run) or is_free(journal, now):
         return
     lock = journal.lock
     raise DatalakeError(
         message=f"The endpoint {journal.scope.endpoint_identifier} is being replaced by {lock['owner']} (run {lock['id']}, begun {journal.began}), "
-        f"who has it until {lock['expires']}; wait until that run has ended, or if it is dead, release it with playbooks/unlock.yml --limit "
+        f"whose lock expires {lock['expires']}; wait until that run has ended, or if it is dead, release the lock with playbooks/unlock.yml --limit "
         f"{journal.scope.host}."
     )
 
 
 def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> Journal:
-    """A journal out of its text, believed only where all of it belongs to this endpoint.
+    """The journal of a text. It is valid only if everything in it belongs to this endpoint.
 
-    :param trusted_accounts: the accounts whose roles, keys and topics the old definition may name, beside the endpoint's own.
-    :raises DatalakeError: it is no journal, is of something else, or names what is none of this endpoint's business.
+    :param trusted_accounts: ids of accounts whose roles, keys and topics the journal may name, in addition to the endpoint's account.
+    :raises DatalakeError: it is not a journal, has another scope, or names resources of other accounts.
     """
     problem = _problem(text, scope, {scope.account_id, *trusted_accounts})
     if problem:
         raise DatalakeError(
-            message=f"The journal of {scope.endpoint_identifier} is not believed: {problem}; look at it, and at the versions of the object, "
-            "and remove it only when its tasks are all there."
+            message=f"The journal of {scope.endpoint_identifier} is not valid: {problem}; compare it with earlier versions of the object, "
+            "and remove it only when all of its tasks exist."
         )
     return Journal.of(text)
 
@@ -159,7 +159,7 @@ def stranger_in(
     subscriptions: list[dict[str, Any]],
     trusted_accounts: Iterable[str],
 ) -> str | None:
-    """An ARN that belongs to somebody else; None where all are the endpoint's own, or roles, keys and topics of trusted accounts.
+    """The first ARN of an account that is not allowed, as a sentence; None if there is none. Roles, keys and topics may be of trusted accounts.
 
     :param endpoint: see Journal, and so are `tasks` and `subscriptions`.
     """
@@ -199,7 +199,7 @@ def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
 
 
 def _shape_problem(journal: dict[str, Any]) -> str | None:
-    """What of it isn't as `new_journal` makes it."""
+    """The first part that is missing or has another type, as a sentence; None if there is none."""
     lists = [journal.get("tasks"), journal.get("event_subscriptions"), journal.get("accept")]
     if not all(isinstance(part, list) for part in lists) or not isinstance(journal.get("endpoint"), dict):
         return "it has no endpoint, tasks, event_subscriptions and accept"
@@ -219,7 +219,7 @@ def _shape_problem(journal: dict[str, Any]) -> str | None:
 
 
 def _arns(value: Any) -> Iterable[str]:
-    """All ARNs that are a whole value of something within a value."""
+    """All strings within a value that are an ARN."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An endpoint's journal in its store, as one run reads and writes it: whoever has written it last has the endpoint's lock."""
+"""An endpoint's journal in its store, as one run reads and writes it. The run that wrote it last has the endpoint's lock."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_ent
 class LockedJournal:
     """The journal of one endpoint.
 
-    :ivar scope: what it is about. :ivar current: as it was last read or written; None while there is none.
+    :ivar scope: of the journal. :ivar current: the journal as it was last read or written; None without one.
     """
 
     def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
         """
         :param account: of the endpoint. :param params: endpoint_identifier, inventory_host, journal_bucket, journal_prefix, journal_path,
             trusted_account_ids, run and lock_timeout (seconds).
-        :raises DatalakeError: a folder of this machine, and calls that go to AWS.
+        :raises DatalakeError: journal_path is set, and calls go to AWS.
         """
         self._params, self._check_mode = params, check_mode
         self._store = store_for(account, params)
@@ -50,18 +50,18 @@ class LockedJournal:
 
     @property
     def has_place(self) -> bool:
-        """Whether the inventory names a place for journals."""
+        """Whether a journal bucket or a journal path is set."""
         return self._store is not None
 
     def check_place(self) -> None:
         """
-        :raises DatalakeError: the place is not fit for journals.
+        :raises DatalakeError: the place is not suitable for journals.
         """
         if self._store:
             self._store.check()
 
     def read(self, respect_lock: bool = True) -> Journal | None:
-        """The journal, after proof that it is this endpoint's, and that no other run has it.
+        """The journal. It must be of this endpoint, and no other run may have the lock.
 
         :raises DatalakeError: see journals.read_journal and journals.check_lock.
         """
@@ -74,7 +74,7 @@ class LockedJournal:
         return self.current
 
     def take_over(self) -> Journal | None:
-        """The journal that another run left, or this one wrote; from here on, the lock is this run's.
+        """The journal of another run, or of this one; None without one. From now on, this run has the lock.
 
         :raises DatalakeError: see `read`.
         """
@@ -93,16 +93,16 @@ class LockedJournal:
     ) -> None:
         """Write the first journal, which takes the endpoint's lock. For the parameters see journals.Journal.
 
-        :raises DatalakeError: another run was faster.
+        :raises DatalakeError: another run wrote one first.
         """
         lock, now = self._new_lock(), _now()
         journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, lock, now)
         self._write(lambda store, text: store.create(text), journal)
 
     def save(self, **changes: Any) -> None:
-        """Write the journal with these parts changed, and the lock renewed.
+        """Write the journal with these parts changed, and renew the lock.
 
-        :raises DatalakeError: it is not what was read any more.
+        :raises DatalakeError: it was changed since it was read.
         """
         if self.current is None:
             raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
@@ -110,9 +110,9 @@ class LockedJournal:
         self._write(lambda store, text: store.replace(text, self._tag), journal)
 
     def remove(self) -> None:
-        """Remove the journal, which frees the lock.
+        """Remove the journal, which releases the lock.
 
-        :raises DatalakeError: it is not what was read any more.
+        :raises DatalakeError: it was changed since it was read.
         """
         try:
             if self._store:
@@ -122,12 +122,12 @@ class LockedJournal:
         self.current = None
 
     def release(self) -> bool:
-        """Give up this run's own lock, so that the next run need not wait; whether there was one."""
+        """Release this run's own lock, so that the next run need not wait; whether there was one."""
         journal = self.read(respect_lock=False)
         return bool(journal and journals.is_ours(journal, self._params["run"]) and self._end_lock(journal))
 
     def unlock(self) -> bool:
-        """Free the lock, whichever run has it; whether one had. The journal stays for the next run."""
+        """Release the lock of any run; whether there was one. The journal stays for the next run."""
         journal = self.read(respect_lock=False)
         return bool(journal and self._end_lock(journal))
 
@@ -164,10 +164,10 @@ class LockedJournal:
 
 
 def no_journal(identifier: str) -> str:
-    """Why an endpoint is not replaced where no place for its journal is named."""
+    """Why an endpoint is not replaced without a place for its journal."""
     return (
-        f"The endpoint {identifier} can't be replaced without a journal that outlives this run: name a bucket of the DMS account in "
-        "journal_bucket."
+        f"The endpoint {identifier} can't be replaced without a journal that outlives this run; set journal_bucket to a bucket of the "
+        "DMS account."
     )
 
 

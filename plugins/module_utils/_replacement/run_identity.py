@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who runs: what tells one run of Ansible from another, and whether a run of this machine is dead.
+"""The identity of a run of Ansible, and whether a run of this machine is dead.
 
-A lock that a killed run left behind would stand until it expires. On the machine where the run was killed, its process is known to be gone.
+The lock of a killed run would block others until it expires. On the same machine, it is known that the run's process no longer exists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PROC = Path("/proc")
 def current_run(owner: str | None = None) -> dict[str, Any]:
     """The run that this process belongs to: {owner, id, machine, pid, started}.
 
-    :param owner: who it is for people, where that is known better than by user and host name.
+    :param owner: a readable name of the run; by default user@host.
     """
     parent = multiprocessing.parent_process()
     # Ansible's workers are forked by the process of the run.
@@ -40,9 +40,9 @@ def current_run(owner: str | None = None) -> dict[str, Any]:
 
 
 def machine() -> str | None:
-    """What tells this machine, its boot and its set of process ids from any other; None where the system doesn't tell.
+    """A hash that identifies this machine, its boot and its process namespace; None where the system does not provide them.
 
-    Two containers may have one host name, and each a process 7.
+    Two containers may have the same host name, and each a process 7.
     """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -52,18 +52,18 @@ def machine() -> str | None:
 
 
 def process_started(pid: int) -> str | None:
-    """When a process of this machine was started, in the kernel's ticks; None where there is none, or the system doesn't tell."""
+    """When a process of this machine was started, in ticks of the kernel; None if there is no such process, or the system does not provide it."""
     try:
         status = (_PROC / str(pid) / "stat").read_text()
     except OSError:
         return None
-    # The name of the program, in brackets, may hold anything; the state follows, and the time is the 22nd field of all.
+    # The program's name is in parentheses and may have any characters. The state follows it; the start time is field 22.
     fields = status.rpartition(")")[2].split()
     return fields[19] if fields[0] not in ("Z", "X") else None
 
 
 def is_dead(run: dict[str, Any]) -> bool:
-    """Whether a run is known to be over: it ran on this machine, and its process is gone."""
+    """Whether a run is known to be dead: it ran on this machine, and its process no longer exists."""
     here = machine()
     if here is None or run.get("machine") != here or not isinstance(run.get("pid"), int) or not run.get("started"):
         return False

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replication tasks whose endpoint is replaced: what must be remembered of them, what could be lost, and how they are made again. Pure.
+"""Replication tasks whose endpoint is replaced: what must be journaled, what could be lost, and how they are created again. Pure.
 
-What is remembered of a task is an entry, plain data that goes into the journal as it is:
+A task is journaled as an entry of plain data:
 {identifier, arn, request, tags, declared_type, running, has_run, loaded, checkpoint}, where `request` has the parameters of CreateReplicationTask
-but for the target, the tags and the position.
+without the target, the tags and the position.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     resource_identifier,
 )
 
-# The migration type that a task's owner declared, on a task that goes on as `cdc` after its full load.
+# Tag with the declared migration type of a task that continues as `cdc` after its full load.
 DECLARED_TAG = f"{RESERVED_PREFIX}migration-type"
 
-# What an owner can consent to lose, see `risks`.
+# What a user can consent to lose, see `risks`.
 NO_CHECKPOINT, FULL_LOAD = "no_checkpoint", "full_load"
 POSTGRESQL_SLOT, SOURCE_LOGS = "postgresql_slot", "source_logs"
 CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS)
 
-# What check mode shows for a position that moves until the task is stopped.
+# What check mode shows for a position that changes until the task is stopped.
 POSITION_WHEN_STOPPED = "(its RecoveryCheckpoint, once it is stopped)"
 
 _CLOUDFORMATION = "aws:cloudformation:"
 _POSTGRESQL = ("postgres", "aurora-postgresql", "aurora-postgresql-serverless")
-# Members of DescribeReplicationTasks that CreateReplicationTask takes.
+# Members of DescribeReplicationTasks that CreateReplicationTask accepts.
 _KEPT = (
     "ReplicationTaskIdentifier",
     "SourceEndpointArn",
@@ -52,13 +52,13 @@ _KEPT = (
     "CdcStopPosition",
     "TaskData",
 )
-# Task settings that AWS fills in and refuses to be given (terraform-provider-aws#21512).
+# Task settings that AWS fills in and does not accept (terraform-provider-aws#21512).
 _READ_ONLY_LOGGING = ("CloudWatchLogGroup", "CloudWatchLogStream")
 
 
 @dataclass(frozen=True)
 class Risk:
-    """What the replacement could do to a task; `consent` is the one that takes it, None where nothing does."""
+    """What a task could lose by the replacement. `consent` is the value of `accept` that allows it; None if nothing does."""
 
     text: str
     consent: str | None = None
@@ -66,11 +66,12 @@ class Risk:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """What must be remembered of a task to create it again, in a journal and in memory.
+    """Everything that is needed to create a task again.
 
-    :ivar arn: of the task, whose end its successor asks for. :ivar request: parameters of CreateReplicationTask, without TargetEndpointArn and Tags.
-    :ivar tags: without those of AWS. :ivar declared_type: the migration type that its owner declared.
-    :ivar running: whether it ran. :ivar has_run: whether it was ever started. :ivar loaded: whether its full load is over, or it has none.
+    :ivar arn: of the task; the new task asks for the same last part. :ivar request: parameters of CreateReplicationTask, without TargetEndpointArn
+        and Tags.
+    :ivar tags: without tags of AWS (aws:). :ivar declared_type: the declared migration type.
+    :ivar running: whether it ran. :ivar has_run: whether it was ever started. :ivar loaded: whether its full load has finished, or it has none.
     :ivar checkpoint: its RecoveryCheckpoint, None for a full load.
     """
 
@@ -94,7 +95,7 @@ class TaskEntry:
 
 
 def entry_of(task: dict[str, Any], tags: dict[str, str]) -> TaskEntry:
-    """What must be remembered of a task.
+    """The entry of a task.
 
     :param task: an item of DescribeReplicationTasks, with its settings. :param tags: its tags, as a flat dict.
     """
@@ -121,19 +122,19 @@ def entry_of(task: dict[str, Any], tags: dict[str, str]) -> TaskEntry:
 
 
 def renewed(entry: TaskEntry, now: TaskEntry) -> TaskEntry:
-    """The entry of a task after another look: it counts as running where it ran at the first one."""
+    """The entry of a task that was read again. It counts as running if it ran at the first read."""
     return dataclasses.replace(now, running=entry.running or now.running)
 
 
 def continues(entry: TaskEntry) -> bool:
-    """Whether the task goes on as `cdc` from its checkpoint (CdcStartPosition is for tasks of that type only)."""
+    """Whether the new task continues as `cdc` from the checkpoint. CdcStartPosition is for tasks of type cdc only."""
     return bool(entry.has_run and entry.loaded and entry.checkpoint)
 
 
 def create_request(entry: TaskEntry, endpoint_arn: str, same_tail: bool = True) -> dict[str, Any]:
-    """The parameters of CreateReplicationTask that make the task again.
+    """The parameters of CreateReplicationTask that create the task again.
 
-    :param same_tail: whether to ask for the end of the ARN that the task had.
+    :param same_tail: whether to ask for the same last part of the ARN.
     """
     request = {**entry.request, "TargetEndpointArn": endpoint_arn}
     tags = dict(entry.tags)
@@ -155,9 +156,9 @@ def create_request(entry: TaskEntry, endpoint_arn: str, same_tail: bool = True) 
 
 
 def start_request(task: dict[str, Any]) -> dict[str, Any] | None:
-    """The parameters of StartReplicationTask; None where the task runs, or is about to.
+    """The parameters of StartReplicationTask; None if the task runs, or is about to run.
 
-    A task that was started once is resumed; `start-replication` would begin again (API reference, StartReplicationTaskType).
+    A task that was started before is resumed; `start-replication` would begin again (API reference, StartReplicationTaskType).
 
     :param task: an item of DescribeReplicationTasks.
     """
@@ -179,18 +180,20 @@ def risks(
     pause: float,
     retention: float,
 ) -> list[Risk]:
-    """What speaks against touching a task.
+    """What a task could lose if it is stopped or recreated.
 
-    :param source: the source endpoint, as DescribeEndpoints has it.
-    :param pause: how long the task may stand still, in seconds. :param retention: how long the source keeps its logs, in seconds; 0 unknown.
+    :param source: the source endpoint, an item of DescribeEndpoints.
+    :param pause: the longest time that the task is stopped, in seconds. :param retention: how many seconds the source keeps its logs; 0: unknown.
     """
     found = []
     stack = next((value for key, value in tags.items() if key.startswith(_CLOUDFORMATION)), None)
     if stack is not None:
-        found.append(Risk(f"it belongs to CloudFormation ({stack}), which would lose sight of it; change it there"))
+        found.append(
+            Risk(f"it belongs to CloudFormation ({stack}), which would no longer manage the new task; change it there")
+        )
     secrets = secret_settings(entry.request)
     if secrets:
-        found.append(Risk(f"its definition has secrets ({', '.join(secrets)}), which no journal may hold"))
+        found.append(Risk(f"its definition has secrets ({', '.join(secrets)}), which must not be journaled"))
     if task["Status"] not in (RUNNING, *IDLE_STATES):
         found.append(Risk(f"it is {task['Status']}; wait until it has settled"))
     if not entry.has_run:
@@ -211,19 +214,19 @@ def secret_settings(request: dict[str, Any]) -> list[str]:
 
 
 def slot_name(source: dict[str, Any] | None) -> str | None:
-    """The replication slot that the owner of a PostgreSQL source named."""
+    """The replication slot (SlotName) of a PostgreSQL source; None without one."""
     settings = (source or {}).get("PostgreSQLSettings") or {}
     attributes = {k.lower(): v for k, v in read_attributes((source or {}).get("ExtraConnectionAttributes")).items()}
     return settings.get("SlotName") or attributes.get("slotname")
 
 
 def refusal(endpoint: str, found: dict[str, list[Risk]], accept: Collection[str | None]) -> str | None:
-    """Why tasks must be left alone, as a sentence that names each of them and the consent that there is; None where nothing speaks against it.
+    """Why the endpoint is not replaced, as a sentence with each risk and the consent that allows it; None without a risk.
 
-    :param found: what `risks` found, by the task's identifier. :param accept: the consents that were given.
+    :param found: task identifier -> risks, see `risks`. :param accept: the consents.
     """
     open_risks = [
-        f"task {name}: {risk.text}" + (f" (accept={risk.consent} takes that)" if risk.consent else "")
+        f"task {name}: {risk.text}" + (f" (accept={risk.consent} allows that)" if risk.consent else "")
         for name, of_task in sorted(found.items())
         for risk in of_task
         if risk.consent not in accept
@@ -234,7 +237,7 @@ def refusal(endpoint: str, found: dict[str, list[Risk]], accept: Collection[str 
 
 
 def steps(entry: TaskEntry, action: str) -> str:
-    """What would be done to a task, for people."""
+    """What would be done to a task, as readable text."""
     done = ["stopped"] if entry.running else []
     if action == RECREATED:
         position = " as cdc from its checkpoint" if continues(entry) else ""
@@ -245,7 +248,7 @@ def steps(entry: TaskEntry, action: str) -> str:
 
 
 def before_view(entry: TaskEntry) -> dict[str, Any]:
-    """A task in the diff, as it is."""
+    """A task in the diff, before the run."""
     return {
         "arn": entry.arn,
         "migration_type": entry.migration_type,
@@ -256,7 +259,7 @@ def before_view(entry: TaskEntry) -> dict[str, Any]:
 
 
 def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
-    """A task in the diff, as it will be. :param arn: its ARN, or what check mode shows for it."""
+    """A task in the diff, after the run. :param arn: its ARN, or what check mode shows for it."""
     before = before_view(entry)
     if action == MODIFIED:
         return before
@@ -271,16 +274,16 @@ def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
 
 
 def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Risk]:
-    """Why a task that replicates changes may not find its place again."""
+    """Why a task that replicates changes could lose its position."""
     found = []
     if not entry.checkpoint:
-        again = "load everything again" if entry.declared_type != "cdc" else "begin elsewhere"
-        found.append(Risk(f"it has no RecoveryCheckpoint, so that it would {again}", NO_CHECKPOINT))
+        again = "load everything again" if entry.declared_type != "cdc" else "start from another position"
+        found.append(Risk(f"it has no RecoveryCheckpoint, so it would {again}", NO_CHECKPOINT))
     if source is not None and source.get("EngineName") in _POSTGRESQL and not slot_name(source):
         found.append(
             Risk(
-                f"its PostgreSQL source {source['EndpointIdentifier']} names no SlotName, and DMS may drop a slot of its own with the "
-                "task; make a slot and name it in the source endpoint",
+                f"its PostgreSQL source {source['EndpointIdentifier']} has no SlotName, and DMS may drop its own slot together with the "
+                "task; create a slot and set SlotName in the source endpoint",
                 POSTGRESQL_SLOT,
             )
         )
@@ -290,11 +293,15 @@ def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Ris
 def _log_risks(source: dict[str, Any] | None, pause: float, retention: float) -> list[Risk]:
     if source is not None and source.get("EngineName") in _POSTGRESQL and slot_name(source):
         return []  # The slot keeps the log.
-    known = f"its source keeps its logs for {retention:g} seconds only" if retention else "nobody said how long"
+    known = (
+        f"its source keeps its logs for {retention:g} seconds only"
+        if retention
+        else "the retention of the logs is unknown"
+    )
     return [
         Risk(
-            f"its source may purge its logs before it runs again: it may stand still for {pause:g} seconds, and {known}; set "
-            "source_log_retention (seconds) to what holds there",
+            f"its source may purge its logs before the task runs again: the task may be stopped for {pause:g} seconds, and {known}; set "
+            "source_log_retention to the retention of the source's logs in seconds",
             SOURCE_LOGS,
         )
     ]
@@ -304,9 +311,9 @@ def _full_load_risk(task: dict[str, Any], action: str) -> str:
     load = _parsed(task.get("ReplicationTaskSettings")).get("FullLoadSettings") or {}
     objects = ""
     if load.get("TargetTablePrepMode", "DROP_AND_CREATE") == "DROP_AND_CREATE":
-        objects = ", and with TargetTablePrepMode=DROP_AND_CREATE objects of the lake may go"
+        objects = ", and with TargetTablePrepMode=DROP_AND_CREATE objects in the bucket may be deleted"
     again = "load everything again" if action == RECREATED else "load unfinished tables again"
-    return f"it is still in its full load and would {again}{objects}; wait until the load is over"
+    return f"its full load has not finished, and it would {again}{objects}; wait until the full load has finished"
 
 
 def _settable(settings: str) -> str:

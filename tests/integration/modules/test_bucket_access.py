@@ -138,7 +138,7 @@ def test_refused_before_anything_is_written(lab, refused, role):
     assert "role_arn=crm is not the ARN" in refused(lab.bucket_access, role_arn="crm")
     assert "settle_time=0.0 must be at least" in refused(lab.bucket_access, settle_time=0.0)
     assert "iam_propagation_timeout=-1 must be" in refused(lab.bucket_access, iam_propagation_timeout=-1)
-    assert "bucket_name is needed" in refused(lab.bucket_access, bucket_name="")
+    assert "bucket_name is required" in refused(lab.bucket_access, bucket_name="")
     assert "bucket_folder=/a begins or ends with a slash" in refused(lab.bucket_access, bucket_folder="/a")
     assert "NoSuchBucket" in refused(lab.bucket_access, bucket_name="no-such-bucket-anywhere")
     assert lab.bucket_access(state="absent", bucket_name="no-such-bucket-anywhere")["changed"] is False

@@ -175,7 +175,7 @@ def test_key_that_refuses_has_a_hint(lab):
     made = lab.working_endpoint(encryption_mode="sse-kms", server_side_encryption_kms_key_id=lab.key_arn)
     result = lab.test(made["endpoint"]["endpoint_arn"])
     assert result["status"] == "failed"
-    assert "the key refused" in result["hint"]
+    assert "KMS denied access to the key" in result["hint"]
     lab.role(server_side_encryption_kms_key_id=lab.key_arn)
     assert lab.test(made["endpoint"]["endpoint_arn"])["status"] == "successful"
 

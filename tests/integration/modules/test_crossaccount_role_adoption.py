@@ -46,7 +46,7 @@ def test_open_trust_is_closed_and_reported(lab, hand_made_role, predicted):
     assert prediction == result
     (finding,) = result["findings"]
     assert "statement ByHand lets dms.amazonaws.com assume the role without sts:ExternalId" in finding
-    assert result["warnings"] == [f"dms-s3-crm: {finding}; the task closes it."]
+    assert result["warnings"] == [f"dms-s3-crm: {finding}; the task removes that access."]
     assert sids(lab) == ["DatalakeDmsEndpoint", "Backup"]
     again = lab.role(external_ids=["one-id"])
     assert (again["changed"], again["findings"], again["warnings"]) == (False, [], [])
@@ -121,7 +121,7 @@ def test_policies_of_others_refuse_the_removal(lab, iam, refused, give):
     lab.role()
     give(iam, POLICY)
     sentence = refused(lab.role, state="absent")
-    assert "dms-s3-crm has policies that this module did not make" in sentence
+    assert "dms-s3-crm has policies that this module did not create" in sentence
     assert "foreign" in sentence
     assert "detach or delete them" in sentence
     assert lab.iam_role() is not None
@@ -168,7 +168,7 @@ def test_other_path_is_refused(lab, iam, refused):
     iam.create_role(RoleName="dms-s3-crm", Path="/team/", AssumeRolePolicyDocument=document(BACKUP))
     sentence = refused(lab.role)
     assert "dms-s3-crm exists with path /team/" in sentence
-    assert "set path to what it is, or remove the role first" in sentence
+    assert "set path to the role's path, or remove the role first" in sentence
 
 
 def test_role_in_use_by_an_instance_profile_is_explained(lab, iam):

@@ -84,7 +84,7 @@ def test_role_that_somebody_else_makes_meanwhile_is_not_taken_for_ours(lab):
     }
     iam = lab.client("lake", "iam")
     lab.fault("iam", "CreateRole", "error", "lake", code="EntityAlreadyExists", status=409)
-    with pytest.raises(Exception, match="was made by somebody else in this very moment; run again"):
+    with pytest.raises(Exception, match="was created by others at the same time; run again"):
         lab.role()
     iam.create_role(RoleName="dms-s3-crm", AssumeRolePolicyDocument=json.dumps(trust))
     result = lab.role()

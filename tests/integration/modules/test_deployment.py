@@ -273,11 +273,6 @@ def test_read_of_all_fails_for_each(lab):
     assert [told["failed"] for told in result["hosts"].values()] == [True, True]
     assert all("not authorized to perform: iam:ListRoles" in told["msg"] for told in result["hosts"].values())
     assert lab.calls("ListRoles") == ["ListRoles"]
-    # It tells only whether there is a role of another access mode to remove, so that all else is done by then.
-    assert {told["connection_status"] for told in result["hosts"].values()} == {"successful"}
-    lab.forget_calls()
-    for told in lab.deployment([lab.host(), lab.host("erp")])["hosts"].values():
-        assert (told["failed"], told["changed"]) == (False, False)
     assert lab.writes() == []
 
 
@@ -498,7 +493,7 @@ def test_iam_that_takes_its_time_is_waited_for(lab, deploy):
 
 @pytest.mark.parametrize("kind", ["throttle", "error500", "reset_before"])
 # STS, which is asked first in each account, is tried four times, and all others more often.
-@pytest.mark.parametrize(("skip", "count"), [(3, 3), (4, 4)])
+@pytest.mark.parametrize(("skip", "count"), [(3, 3), (8, 4)])
 def test_trouble_that_passes(lab, deploy, kind, skip, count):
     lab.fault("*", "*", kind, count=count, skip=skip)
     assert_works(lab, deploy())

@@ -117,7 +117,7 @@ def test_what_was_not_read_is_not_known_absent(lab, surveyed, variables):
 # Somebody else was faster than the deployment
 
 
-MADE_BY_OTHERS = "was made by somebody else in this very moment"
+MADE_BY_OTHERS = "was created by others at the same time"
 
 
 def other_trust():
@@ -270,5 +270,5 @@ def test_where_all_roles_cannot_be_read_at_once_each_is_read_by_itself(lab, twel
     result = lab.verification(twelve)
     assert messages(result) == {"no drift, connection successful."}
     (warning,) = result["warnings"]
-    assert warning.startswith("All roles can't be read at once, so each is read by itself: ")
+    assert warning.startswith("The roles can't be read in one call, so each is read on its own: ")
     assert len(lab.calls("GetAccountAuthorizationDetails")) == 1

@@ -19,7 +19,7 @@ FULL = {"MigrationType": "full-load-and-cdc", "ResourceIdentifier": "copy"}
 CONSENT = {"replace_tasks": True, "source_log_retention": 86400}
 CSV = {"settings": {"data_format": "csv"}}
 QUOTA = {"code": "ResourceQuotaExceededFault", "message": "No more of them."}
-ARNS = " ARNs stay where AWS lets their ends be used again at once; where it does not, endpoint and tasks get others. "
+ARNS = " The ARNs stay the same if AWS allows to reuse their last part at once; else endpoint and tasks get new ARNs. "
 STEPS = "task copy: stopped, deleted, created again as cdc from its checkpoint, started"
 BACK = "dev-crm could not be replaced, and endpoint and tasks are as they were before: "
 
@@ -230,10 +230,7 @@ def refusal_of(lab, deploy, **variables):
 
 def test_tasks_need_consent(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, replace_tasks=False)
-    assert (
-        f"The endpoint dev-crm has tasks, which would be touched ({STEPS}); if that is meant, set replace_tasks=true."
-        in msg
-    )
+    assert f"The endpoint dev-crm has tasks that would change ({STEPS}); to allow that, set replace_tasks=true." in msg
     assert_as_before(lab)
 
 
@@ -245,7 +242,7 @@ def test_tasks_need_a_journal(lab, task, deploy):
 
 def test_loss_needs_consent(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, source_log_retention=0)
-    assert "(accept=source_logs takes that)" in msg
+    assert "(accept=source_logs allows that)" in msg
     assert_as_before(lab)
     assert deploy(**CSV, source_log_retention=0, accept=["source_logs"])["failed"] is False
 
@@ -253,7 +250,8 @@ def test_loss_needs_consent(lab, task, deploy):
 def test_protected_environment_needs_a_confirmation(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, **protected(lab))
     assert msg.endswith(
-        "Environment dev is protected, and this would touch the tasks of dev-crm; if that is meant, run again with -e s3_endpoint_confirm=dev."
+        "Environment dev is protected, and this would stop or recreate the tasks of dev-crm; if that is meant, run again with "
+        "-e s3_endpoint_confirm=dev."
     )
     assert refusal_of(lab, deploy, **CSV, **protected(lab), confirm="prod") == msg
     assert_as_before(lab)
@@ -276,9 +274,9 @@ def test_what_is_not_declared_needs_a_journal(lab, deploy):
     deploy(settings={"data_format": "parquet", "timestamp_column_name": "TIMESTAMP"}, **plain)
     msg = refusal_of(lab, deploy, **CSV, **plain)
     assert msg == (
-        "dev-crm would be recreated without a journal, and has what the inventory does not declare (timestamp_column_name), which would be lost if "
-        "the run were killed meanwhile; name a bucket in s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true "
-        "to do without them."
+        "dev-crm would be recreated without a journal, and the inventory does not declare all of its settings and tags (timestamp_column_name), "
+        "which would be lost if the run were killed meanwhile; set s3_endpoint_journal_bucket, declare these in the inventory, or set "
+        "s3_endpoint_exact=true to remove them."
     )
     assert format_of(lab) == "parquet"
     for way in ({"exact": True, **plain}, {**CSV, "settings": {**CSV["settings"], "data_format": "parquet"}}):
@@ -299,7 +297,7 @@ def test_credentials_that_end_too_early(lab, task, deploy, monkeypatch):
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
     lab.forget_calls()
     msg = deploy(**CSV, session_seconds=3600)["msg"]
-    assert "and 60 are wanted before anything is destroyed: get new ones." in msg
+    assert "and a replacement or removal needs 60; get new ones." in msg
     assert lab.writes() == []
     assert_as_before(lab)
     # What destroys nothing needs no such time.
@@ -396,7 +394,9 @@ def test_rollback_that_fails_frees_the_lock_and_says_both_reasons(lab, task, dep
     assert first in told["msg"]
     assert told["msg"].index(first) < told["msg"].index("the first") < told["msg"].index(second)
     assert told["msg"].index(second) < told["msg"].index("the second")
-    assert told["msg"].endswith("Correct that and run deploy.yml again: the journal has endpoint and tasks.")
+    assert told["msg"].endswith(
+        "Correct that and run deploy.yml again: the journal has the definitions of endpoint and tasks."
+    )
     assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
     # The next run need not wait for the lock, whoever runs it.
     told = deploy(**CSV, run=BOB)
@@ -425,7 +425,7 @@ def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
     lab.fault("s3", "PutObject", "error", "dms", skip=2, count=9, **denied)
     told = deploy(**CSV)
     assert "The rollback failed as well: " in told["msg"]
-    assert "the journal has endpoint and tasks. The lock could not be released: " in told["msg"]
+    assert "the journal has the definitions of endpoint and tasks. The lock could not be released: " in told["msg"]
     assert "no more writing" in told["msg"]
 
 
@@ -447,7 +447,7 @@ def test_interrupted_replacement_is_finished(lab, task, deploy):
     told = deploy(**CSV)
     assert (told["failed"], told["action"]) == (False, "created"), told["msg"]
     assert told["msg"].startswith(
-        f"dev-crm: the replacement that began {journal.began} was interrupted, and is brought to its end (tasks: copy). "
+        f"dev-crm: the replacement that began {journal.began} was interrupted and is now completed (tasks: copy). "
     )
     assert told["msg"].endswith("connection successful. The interrupted replacement was finished.")
     made = lab.tasks()["copy"]
@@ -508,7 +508,7 @@ def test_preview_of_an_interrupted_replacement(lab, task, deploy):
     lab.forget_calls()
     told = deploy(check=True, **CSV)
     assert (told["failed"], told["changed"], lab.writes()) == (False, True, [])
-    assert "was interrupted, and is brought to its end (tasks: copy)." in told["msg"]
+    assert "was interrupted and is now completed (tasks: copy)." in told["msg"]
     assert len(journals_left(lab)) == 1
 
 
@@ -536,7 +536,7 @@ def test_journal_that_is_none_is_not_believed(lab, deploy, deployed_before):
     lab.forget_calls()
     told = deploy(**CSV)
     assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
-    assert told["msg"].startswith("The journal of dev-crm is not believed: ")
+    assert told["msg"].startswith("The journal of dev-crm is not valid: ")
 
 
 # Postponed to a batch of their own

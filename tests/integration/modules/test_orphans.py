@@ -102,14 +102,14 @@ def test_accounts_are_read_once_whatever_the_number_of_hosts(lab, orphan):
 def test_part_of_an_inventory_knows_no_orphans(lab, orphan):
     result = listed(lab, partial=LIMITED)
     assert (result["orphans"], result["names"], result["problems"]) == ([], [], [])
-    assert result["warnings"] == [f"{LIMITED} Orphans are not looked for."]
+    assert result["warnings"] == [f"{LIMITED} Orphans are not listed."]
     assert lab.calls() == []
 
 
 def test_inventory_without_hosts_knows_no_orphans(lab, orphan):
     result = lab.orphans([])
     assert result["orphans"] == []
-    assert result["problems"] == ["Orphans are not known: no host of the inventory says where to look."]
+    assert result["problems"] == ["Orphans are unknown: the inventory has no host, so no account to read."]
 
 
 def test_host_that_says_nothing_hides_all(lab, orphan):
@@ -117,8 +117,8 @@ def test_host_that_says_nothing_hides_all(lab, orphan):
     result = listed(lab, problems={"web": "It is no host of the inventory.", "hr": "No."})
     assert result["orphans"] == []
     assert result["problems"] == [
-        "Orphans are not known: web: It is no host of the inventory.",
-        "Orphans are not known: hr: No.",
+        "Orphans are unknown: web: It is no host of the inventory.",
+        "Orphans are unknown: hr: No.",
     ]
     assert lab.calls() == []
 
@@ -134,7 +134,7 @@ def test_account_that_cannot_be_read_hides_its_deployment_only(lab, orphan, side
     result = listed(lab, lab.host(), lab.host("other", deployment="theirs"))
     assert result["names"] == ["dev-theirs"]
     (problem,) = result["problems"]
-    assert problem.startswith("Orphans of dev are not known: ")
+    assert problem.startswith("Orphans of dev are unknown: ")
     assert "no such luck" in problem
 
 
@@ -143,7 +143,7 @@ def test_wrong_account_hides_its_deployment_only(lab, orphan):
     result = listed(lab, lab.host(), wrong)
     assert result["names"] == ["dev-old"]
     (problem,) = result["problems"]
-    assert problem.startswith("Orphans of theirs are not known: ")
+    assert problem.startswith("Orphans of theirs are unknown: ")
     assert "could not be assumed" in problem
 
 
@@ -222,7 +222,7 @@ def test_consent_is_asked_for(lab, orphan, refused):
     sentence = refused(prune, lab)
     assert sentence.startswith("These are orphans: ")
     assert orphan in sentence
-    assert """-e '{"s3_endpoint_prune": ["dev-old", "dev-older"]}'; leave out what is to stay.""" in sentence
+    assert """-e '{"s3_endpoint_prune": ["dev-old", "dev-older"]}'; leave out what you want to keep.""" in sentence
 
 
 def test_nothing_to_remove_is_no_failure(lab):
@@ -234,14 +234,14 @@ def test_nothing_to_remove_is_no_failure(lab):
 @pytest.mark.parametrize("name", ["dev-crm", "dms-s3-old", "dev-nothing"])
 def test_what_is_no_orphan_is_not_removed(lab, orphan, refused, name):
     sentence = refused(prune, lab, "dev-old", name)
-    assert f"s3_endpoint_prune has {name}, which is no orphan: " in sentence
+    assert f"s3_endpoint_prune has {name}, which is not an orphan: " in sentence
     assert "Nothing was removed" in sentence
     assert what_exists(lab) == ALL
 
 
 def test_orphan_that_is_gone_already_is_named(lab, orphan, refused):
     prune(lab, "dev-old")
-    assert "s3_endpoint_prune has dev-old, which is no orphan" in refused(prune, lab, "dev-old")
+    assert "s3_endpoint_prune has dev-old, which is not an orphan" in refused(prune, lab, "dev-old")
 
 
 def test_policies_of_others_must_go_first(lab, orphan, refused):
@@ -249,7 +249,7 @@ def test_policies_of_others_must_go_first(lab, orphan, refused):
     document = json.dumps(policy_document(allows("s3:List*")))
     lab.client("lake", "iam").put_role_policy(RoleName="dms-s3-old", PolicyName="theirs", PolicyDocument=document)
     sentence = refused(prune, lab, "dev-old", "dev-older")
-    assert sentence.startswith("Not all of this belongs to the deployment: ")
+    assert sentence.startswith("Policies of others block the removal: ")
     assert "which has policies of others (theirs)" in sentence
     assert "dev-older" not in sentence
     assert "Nothing was removed." in sentence
@@ -279,10 +279,10 @@ def test_part_of_an_inventory_removes_nothing(lab, orphan, refused):
 def test_orphans_that_are_not_known_are_not_removed(lab, orphan, refused):
     lab.fault("iam", "ListRoles", "error", "lake", code="AccessDenied", message="no such luck")
     sentence = refused(prune, lab, "dev-old")
-    assert sentence.startswith("Orphans of dev are not known: ")
+    assert sentence.startswith("Orphans of dev are unknown: ")
     assert sentence.endswith("Nothing was removed.")
     sentence = refused(prune, lab, "dev-old", problems={"web": "It is no host of the inventory."})
-    assert sentence.startswith("Orphans are not known: web: ")
+    assert sentence.startswith("Orphans are unknown: web: ")
     assert what_exists(lab) == ALL
 
 
@@ -290,7 +290,7 @@ def test_credentials_that_end_too_early(lab, orphan, monkeypatch):
     ends = datetime.now(UTC) + timedelta(minutes=20)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
-    with pytest.raises(AnsibleAWSError, match="are wanted before anything is destroyed: get new ones"):
+    with pytest.raises(AnsibleAWSError, match=r"and a replacement or removal needs \d+; get new ones"):
         prune(lab, "dev-old", session_seconds=3600)
     assert what_exists(lab) == ALL
     # A list destroys nothing.

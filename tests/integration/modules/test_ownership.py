@@ -73,12 +73,10 @@ def test_nobodys_is_neither_changed_nor_removed_without_adopt(lab, refused, kind
 def test_role_under_another_path_or_of_another_shape_stays(lab, refused):
     lab.role(deployment="dev")
     sentence = refused(lab.role, deployment="dev", state="absent", path="/ours/")
-    assert "The role dms-s3-crm has path /, not path=/ours/, and is left alone" in sentence
+    assert "The role dms-s3-crm has path /, not path=/ours/, and is not removed" in sentence
     trust = json.dumps(policy_document(admits("ec2.amazonaws.com")))
     lab.client("lake", "iam").update_assume_role_policy(RoleName="dms-s3-crm", PolicyDocument=trust)
-    assert "does not trust DMS, so it is no endpoint's access role" in refused(
-        lab.role, deployment="dev", state="absent"
-    )
+    assert "does not trust DMS, so it is not an access role" in refused(lab.role, deployment="dev", state="absent")
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -160,7 +158,7 @@ def test_policy_that_only_has_the_name_stays(lab, predicted):
     prediction = predicted(lab.role, deployment="dev", state="absent")
     result = lab.role(deployment="dev", state="absent")
     assert prediction == result
-    assert result["warnings"] == ["policy dms-s3-crm is not tagged as of deployment dev and stays."]
+    assert result["warnings"] == ["policy dms-s3-crm has no tag of deployment dev and stays."]
     assert lab.iam_role() is None
     assert lab.policy_arn in lab.policies()
 

@@ -48,7 +48,7 @@ def test_what_stands_is_not_validated_again(lab):
 
 @pytest.mark.parametrize("check", [False, True])
 def test_fail_writes_nothing(lab, check):
-    with pytest.raises(Exception, match="IAM Access Analyzer objects, and nothing was written") as error:
+    with pytest.raises(Exception, match="IAM Access Analyzer found errors, and nothing was written") as error:
         lab.role(check=check, validate_policies="fail", **WRONG_PRINCIPAL)
     sentence = str(error.value)
     assert "trust of role dms-s3-crm: The service principal does not match" in sentence
@@ -100,7 +100,7 @@ def test_missing_permission_is_a_warning(lab, mode):
     lab.fault("accessanalyzer", "ValidatePolicy", "error", "lake", code="AccessDeniedException", message=denied)
     result = lab.role(validate_policies=mode)
     assert result["warnings"] == [
-        "Policies are not validated, as the caller lacks access-analyzer:ValidatePolicy; grant it, or set validate_policies=off."
+        "Policies are not validated, because the caller lacks access-analyzer:ValidatePolicy; grant it, or set validate_policies=off."
     ]
     assert lab.iam_role() is not None
 
@@ -113,7 +113,10 @@ def test_no_answer_is_a_warning(lab):
 
 def test_no_answer_is_an_error_where_nothing_unvalidated_is_wanted(lab):
     lab.fault("accessanalyzer", "ValidatePolicy", "error", "lake", code="ValidationException", message="too long")
-    with pytest.raises(Exception, match="nothing is written that was not validated, warn or off would go on"):
+    with pytest.raises(
+        Exception,
+        match="nothing is written without a validation; set validate_policies to warn or off to continue without it",
+    ):
         lab.role(validate_policies="fail")
     assert lab.iam_role() is None
 

@@ -82,7 +82,7 @@ def test_credentials_of_another_account(lab, look):
     (finding,) = result["findings"]
     assert "The credentials of the dms side belong to account 999999999999" in finding
     assert f"the inventory names {lab.dms_account}" in finding
-    assert "use the credentials or the assume_role_arn of that account" in finding
+    assert "or run with its credentials" in finding
     assert result["failure"].startswith("The credentials of the dms side")
 
 

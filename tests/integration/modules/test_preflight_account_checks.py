@@ -66,7 +66,7 @@ def test_lake_that_is_well(lab, look):
         ("quota", "passed"),
         ("session", "passed"),
     }
-    assert "of 1000 IAM roles are there, 2 more are planned" in text_of(result, "quota")
+    assert "of 1000 IAM roles used, 2 will be added" in text_of(result, "quota")
     assert (result["side"], result["region"], result["support_case"]) == ("lake", lab.region, None)
 
 
@@ -80,9 +80,9 @@ def test_dms_that_is_well(lab, look, instance):
     )
     assert {status for _check, status in statuses(result)} == {"passed", "warned"}
     assert {check for check, status in statuses(result) if status == "warned"} == {"route_secretsmanager"}
-    assert "of 1000 endpoints are there, 1 more are planned" in text_of(result, "quota")
-    assert f"0 of 100 connections of {instance} are there, 2 more are planned" in text_of(result, "quota")
-    assert "The service roles dms-vpc-role, dms-cloudwatch-logs-role are there and healthy" in text_of(
+    assert "of 1000 endpoints used, 1 will be added" in text_of(result, "quota")
+    assert f"0 of 100 connections of {instance} used, 2 will be added" in text_of(result, "quota")
+    assert "The service roles dms-vpc-role, dms-cloudwatch-logs-role exist and are correct" in text_of(
         result, "service_roles"
     )
     assert "reach s3" in text_of(result, "route_s3")
@@ -142,7 +142,7 @@ def test_route_that_is_missing(lab, look, instance):
     ec2.delete_vpc_endpoints(VpcEndpointIds=gone)
     result = look("dms", replication_instance_arn=instance)
     assert ("route_s3", "failed") in statuses(result)
-    assert "make an S3 gateway endpoint in their route tables" in result["failure"]
+    assert "create an S3 gateway endpoint in their route tables" in result["failure"]
 
 
 def test_instance_that_tells_no_subnets(lab, look):

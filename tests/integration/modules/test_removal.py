@@ -186,8 +186,8 @@ def test_interrupted_replacement_must_end_first(lab, remove):
         told = remove(check=check)
         assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
         assert told["msg"] == (
-            "The replacement of dev-crm was interrupted, and its journal has the only definition of tasks that may not exist any more; run "
-            "deploy.yml to bring it to its end, then remove it."
+            "The replacement of dev-crm was interrupted, and its journal may have the only definition of its tasks; run deploy.yml to complete the "
+            "replacement, then remove the endpoint."
         )
     assert what_exists(lab) == before
 
@@ -244,7 +244,7 @@ def test_role_of_somebody_else_in_the_other_account_stays(lab, remove, of):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"lake_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"environment": "test"}, "environment=test is not in the map of environments"),
         ({"identifier": "dev--erp"}, "endpoint_identifier=dev--erp must begin with a letter"),
@@ -289,7 +289,7 @@ def test_credentials_that_end_too_early(lab, remove, monkeypatch):
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends.isoformat())
     told = remove(session_seconds=3600)
     assert (told["failed"], lab.writes()) == (True, [])
-    assert "are wanted before anything is destroyed: get new ones." in told["msg"]
+    assert "and a replacement or removal needs 60; get new ones." in told["msg"]
     assert remove(session_seconds=600)["msg"] == "dev-crm: removed."
 
 

@@ -184,7 +184,7 @@ def test_tasks_wait_where_the_connection_fails(lab, task):
     with pytest.raises(DatalakeError) as error:
         finish(lab, iam_propagation_timeout=0)
     assert "not started, because its connection test from" in error.value.message
-    assert "the journal keeps them" in error.value.message
+    assert "the journal keeps their definitions" in error.value.message
     assert lab.tasks()["copy"]["Status"] == "ready"
     assert len(journals_left(lab)) == 1
 
@@ -243,8 +243,8 @@ def test_each_loss_has_a_consent_of_its_own(lab, endpoint_arn, refused, prepare)
     retention = 0 if consent == "source_logs" else 86400
     others = [c for c in ("no_checkpoint", "full_load", "postgresql_slot", "source_logs") if c != consent]
     sentence = refused(begin, lab, accept=others, source_log_retention=retention)
-    assert f"task copy: {'its' if consent in ('source_logs', 'postgresql_slot') else 'it'} " in sentence
-    assert f"(accept={consent} takes that)" in sentence
+    assert f"task copy: {'it' if consent == 'no_checkpoint' else 'its'} " in sentence
+    assert f"(accept={consent} allows that)" in sentence
     begin(lab, accept=[consent], source_log_retention=retention)
     assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
     recreate(lab)
@@ -267,7 +267,7 @@ def test_position_that_is_gone_once_the_task_is_stopped_keeps_the_task(lab, task
     with pytest.raises(DatalakeError) as error:
         begin(lab)
     meanwhile.join()
-    assert "Task copy showed no RecoveryCheckpoint once it was stopped" in error.value.message
+    assert "Task copy has no RecoveryCheckpoint after it was stopped" in error.value.message
     lab.switch(recovery_checkpoint="shown")
     finish(lab)
     assert lab.tasks()["copy"]["Starts"][-1][0] == "resume-processing"
@@ -286,7 +286,10 @@ def test_tasks_wait_for_an_endpoint_that_does_not_exist(lab, endpoint_arn, refus
     begin(lab)
     lab.endpoint(state="absent")
     sentence = refused(finish, lab)
-    assert "The endpoint dev-crm does not exist, so its tasks can't be put back; its journal keeps them" in sentence
+    assert (
+        "The endpoint dev-crm does not exist, so its tasks can't be created again; run again, the journal keeps their definitions"
+        in sentence
+    )
     assert finish(lab, check=True) is None
     assert len(journals_left(lab)) == 1
 
@@ -295,7 +298,7 @@ def test_tasks_wait_for_an_endpoint_that_does_not_exist(lab, endpoint_arn, refus
 
 
 def test_without_a_journal_nothing_is_replaced(lab, task, refused):
-    assert "name a bucket of the DMS account in journal_bucket" in refused(begin, lab, journal_bucket=None)
+    assert "set journal_bucket to a bucket of the DMS account" in refused(begin, lab, journal_bucket=None)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +347,10 @@ def test_local_journal_is_refused_where_calls_go_to_aws(lab, refused, tmp_path):
         journal_path=str(tmp_path),
         endpoint_url="https://dms.eu-central-1.amazonaws.com",
     )
-    assert "no safe place while calls go to dms.eu-central-1.amazonaws.com; name a bucket" in sentence
+    assert (
+        "which is allowed only with a loopback endpoint URL, and calls go to dms.eu-central-1.amazonaws.com; set journal_bucket"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -423,7 +429,7 @@ def test_journal_that_somebody_wrote_is_not_believed(lab, task, refused):
 
 def test_endpoint_whose_role_is_of_a_third_account_cannot_be_journaled(lab, task, refused):
     sentence = refused(begin, lab, trusted_account_ids=[])
-    assert f"it names {lab.role_arn}, which is of none of the accounts in trusted_account_ids" in sentence
+    assert f"it names {lab.role_arn}, whose account is not in trusted_account_ids" in sentence
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "reset_before", "error500"])
@@ -464,7 +470,7 @@ def test_task_that_somebody_made_meanwhile_is_left_alone(lab, task):
     )
     with pytest.raises(DatalakeError) as error:
         finish(lab)
-    assert f"copy was created by somebody else for {other}" in error.value.message
+    assert f"copy was created by others for {other}" in error.value.message
 
 
 def test_rolled_back_is_told(lab, task):
@@ -479,7 +485,7 @@ def test_rolled_back_is_told(lab, task):
     [
         ({"lock_timeout": 0}, "lock_timeout=0 must be at least 1"),
         ({"source_log_retention": -1}, "source_log_retention=-1"),
-        ({"journal_path": "/tmp/x"}, "journal_bucket and journal_path are both given"),
+        ({"journal_path": "/tmp/x"}, "journal_bucket and journal_path are both set"),
         ({"endpoint_identifier": "-x"}, "endpoint_identifier=-x"),
         ({"poll_interval": 0}, "poll_interval=0"),
     ],

@@ -53,7 +53,7 @@ def test_id_never_comes(lab):
     with pytest.raises(AnsibleAWSError) as error:
         lab.endpoint(wait_timeout=0)
     sentence = explain(error.value)
-    assert "dev-crm no ExternalId within 0 seconds" in sentence
+    assert "AWS assigned no ExternalId to the endpoint dev-crm within 0 seconds" in sentence
     assert "longer wait_timeout" in sentence
 
 

@@ -67,7 +67,7 @@ def test_endpoint_of_somebody_else_in_the_very_moment_is_not_taken_for_ours(lab)
     with pytest.raises(AnsibleAWSError) as error:
         lab.endpoint()
     sentence = explain(error.value)
-    assert "dev-crm was made by somebody else in this very moment, with other settings" in sentence
+    assert "dev-crm was created by others at the same time, with other settings" in sentence
     assert "run again to take it over" in sentence
 
 

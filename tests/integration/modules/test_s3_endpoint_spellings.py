@@ -100,6 +100,6 @@ def test_conflict_is_sent_where_that_is_wanted(lab):
     mix = {"preserve_transactions": True, "settings_conflicts": "warn"}
     result = lab.endpoint(**mix)
     assert result["warnings"] == [
-        "dev-crm: s3_settings.preserve_transactions needs s3_settings.cdc_path; it is sent all the same."
+        "dev-crm: s3_settings.preserve_transactions needs s3_settings.cdc_path; it is sent nevertheless."
     ]
     assert lab.endpoint(**mix)["changed"] is False

@@ -24,8 +24,8 @@ def used(lab):
     ("options", "verb"),
     [
         ({"state": "absent"}, "be deleted"),
-        ({"compression_type": "gzip"}, "be deleted and created again"),
-        ({"recreate": True}, "be deleted and created again"),
+        ({"compression_type": "gzip"}, "be recreated"),
+        ({"recreate": True}, "be recreated"),
     ],
 )
 def test_endpoint_in_use_stays(lab, used, refused, options, verb, check):

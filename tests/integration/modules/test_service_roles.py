@@ -77,7 +77,7 @@ def test_taken_over_completed_and_never_removed(lab, predicted):
     lab.forget_calls()
     kept = lab.service_roles(state="absent", deployment="lake-dev")
     assert (kept["changed"], list(kept["kept"]), lab.writes()) == (False, [VPC, LOGS], [])
-    assert kept["warnings"][0] == "dms-vpc-role was not made by this collection and stays."
+    assert kept["warnings"][0] == "dms-vpc-role was not created by this collection and stays."
 
 
 def test_condition_that_stops_the_logs_is_told_and_left(lab):
@@ -112,7 +112,7 @@ def test_role_that_somebody_makes_in_this_very_moment_is_completed(lab):
 
 def test_role_that_comes_and_goes_is_told(lab):
     lab.fault("iam", "CreateRole", "error", "dms", code="EntityAlreadyExists", status=409)
-    with pytest.raises(Exception, match="dms-vpc-role was made and removed by somebody else in this very moment"):
+    with pytest.raises(Exception, match="dms-vpc-role was created and deleted by others at the same time"):
         lab.service_roles(roles=[VPC])
 
 

@@ -283,7 +283,7 @@ def test_read_that_fails_is_said_once_and_each_host_is_read_by_itself(
     result = lab.survey([lab.host(), lab.host("again", identifier="dev-crm", role_name="dms-s3-crm")])
     assert (result["unchanged"], result["to_deploy"]) == ([], ["crm", "again"])
     (warning,) = result["warnings"]
-    assert warning.startswith("The survey failed, so that each host is read by itself: ")
+    assert warning.startswith("The survey failed, so each host is read on its own: ")
     assert lab.calls().count(operation) == 1 + in_the_check
 
 

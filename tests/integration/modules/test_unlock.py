@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 BOB = {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"}
 CONSENT = {"replace_tasks": True, "source_log_retention": 86400}
-FREED = "dev-crm: the lock of bob@desk is free, run deploy.yml to bring the replacement to its end."
+FREED = "dev-crm: the lock of bob@desk was released; run deploy.yml to complete the replacement."
 NONE = "dev-crm: no run holds its lock."
 
 
@@ -80,8 +80,8 @@ def test_protected_environment_needs_a_confirmation(lab, locked, unlock):
     told = unlock(**protected(lab))
     assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
     assert told["msg"] == (
-        "Environment dev is protected, and this would free the lock of dev-crm, which another run may still hold; if that is meant, run again with "
-        "-e s3_endpoint_confirm=dev."
+        "Environment dev is protected, and this would release the lock of dev-crm, which another run may still hold; if that is meant, run again "
+        "with -e s3_endpoint_confirm=dev."
     )
     assert unlock(**protected(lab), confirm="prod")["failed"] is True
     assert unlock(**protected(lab), confirm="dev")["msg"] == FREED
@@ -92,13 +92,13 @@ def test_journal_that_is_none_is_not_believed(lab, unlock):
     lab.client("dms", "s3").put_object(Bucket=lab.journals, Key=key, Body=b"{}")
     told = unlock()
     assert (told["failed"], lab.writes()) == (True, [])
-    assert told["msg"].startswith("The journal of dev-crm is not believed: ")
+    assert told["msg"].startswith("The journal of dev-crm is not valid: ")
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"dms_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"journal_bucket": "no-such-bucket"}, "journal_bucket=no-such-bucket does not exist"),
     ],

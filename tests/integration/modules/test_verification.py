@@ -137,7 +137,7 @@ def test_endpoint_that_is_not_there(lab, verify):
     assert told["connection_status"] == "unverified"
     # Nothing stands of its role either, and nothing was tested.
     assert told["findings"][1].startswith("role or policy differs: role is not set, declared ")
-    assert told["findings"][2:] == ["the connection was not tested successfully since the last change"]
+    assert told["findings"][2:] == ["the connection has no successful test since the last change"]
 
 
 def test_endpoint_that_is_gone_while_its_role_stands(lab, deployed, verify):
@@ -298,12 +298,12 @@ def test_role_that_the_endpoint_still_uses_is_told_with_the_endpoint(lab, verify
 
 def test_connection_that_was_never_tested(lab, deployed, finding):
     lab.client("dms", "dms").delete_connection(EndpointArn=deployed, ReplicationInstanceArn=lab.instance_arn)
-    assert finding() == "the connection was not tested successfully since the last change"
+    assert finding() == "the connection has no successful test since the last change"
 
 
 def test_connection_whose_test_left_no_tag(lab, deployed, finding):
     lab.client("dms", "dms").remove_tags_from_resource(ResourceArn=deployed, TagKeys=[TESTED_TAG])
-    assert finding() == "the connection was not tested successfully since the last change"
+    assert finding() == "the connection has no successful test since the last change"
 
 
 def test_connection_that_failed_last(lab, deployed, finding):
@@ -409,9 +409,9 @@ def test_foreign_things_are_listed_and_are_no_drift(lab, deployed, verify):
     told = verify()
     assert (told["failed"], told["findings"]) == (False, [])
     assert told["foreign"] == [
-        f"somebody else attached {policy}",
-        "somebody else put the inline policy inline",
-        f"somebody else trusts {json.dumps(auditor)}",
+        f"others attached {policy}",
+        "others added the inline policy inline",
+        f"others added the trust statement {json.dumps(auditor)}",
     ]
     assert told["msg"] == f"dev-crm: no drift, connection successful. dms-s3-crm: {'; '.join(told['foreign'])}."
 
@@ -423,7 +423,7 @@ def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
     iam.tag_role(RoleName="dms-s3-crm", Tags=OTHER_TEAM)
     told = verify()
     assert told["failed"] is True
-    assert told["msg"].endswith("Run deploy.yml to correct it. dms-s3-crm: somebody else put the inline policy inline.")
+    assert told["msg"].endswith("Run deploy.yml to correct it. dms-s3-crm: others added the inline policy inline.")
 
 
 # Whose failure it is
@@ -432,8 +432,8 @@ def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"dms_account_id": "999900001111"}, "correct whichever is wrong"),
-        ({"lake_account_id": "999900001111"}, "correct whichever is wrong"),
+        ({"dms_account_id": "999900001111"}, "correct the inventory or the map"),
+        ({"lake_account_id": "999900001111"}, "correct the inventory or the map"),
         ({"dms_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"lake_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"environment": "test"}, "environment=test is not in the map of environments"),

@@ -38,7 +38,7 @@ def test_environment_is_built_in_its_own_accounts_and_removed_again(aws, play, i
     aws.control.clear_journal()
     status, said, changed = play(name, "deploy", *QUICK)
     assert (status, changed) == (0, 1), said
-    assert "csv_delimiter is for data_format=csv only, and data_format is parquet; it is sent all the same" in said
+    assert "csv_delimiter is for data_format=csv only, and data_format is parquet; it is sent nevertheless" in said
     dms_account = next(iter(inventories[name].values()))["s3_endpoint_dms_account_id"]
     (endpoint,) = aws.control.state(dms_account)["endpoints"]
     assert endpoint["EndpointArn"].endswith(f":endpoint:{name}-procedure-example")

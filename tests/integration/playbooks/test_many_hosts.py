@@ -64,9 +64,11 @@ def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, pla
 
 def test_strategy_that_knows_no_run_once(aws, play, deployed, monkeypatch, tmp_path):
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
-    for playbook in ("deploy", "verify"):
+    # A verification has no task of a host without drift, but for the one that compares all.
+    expected = {"deploy": [(0, 0)] * 3, "verify": [(0, 0), None, None]}
+    for playbook, recap in expected.items():
         status, said, _changed = play("dev", playbook, *THREE)
-        assert (status, [outcome(said, host) for host in ("crm", "erp", "hr")]) == (0, [(0, 0)] * 3), said
+        assert (status, [outcome(said, host) for host in ("crm", "erp", "hr")]) == (0, recap), said
     own = tmp_path / "own.yml"
     own.write_text(
         """

@@ -30,9 +30,11 @@ def test_all_accounts_are_looked_at_once_and_aws_support_gets_a_text(aws, play, 
     status, said, changed = play("dev", "preflight", "-e", f"s3_endpoint_support_case_dest={text}")
     assert (status, changed) == (0, 1), said  # The file.
     assert re.search(
-        r"passed  dms   111122223333  eu-central-1  quota +0 of 1000 endpoints .*, 12 more are planned", said
+        r"passed  dms   111122223333  eu-central-1  quota +Quota: 0 of 1000 endpoints used, 12 will be added", said
     )
-    assert re.search(r"passed  lake  444455556666  eu-central-1  bucket +Bucket example-lake-dev is of account", said)
+    assert re.search(
+        r"passed  lake  444455556666  eu-central-1  bucket +Bucket example-lake-dev belongs to account", said
+    )
     once = calls(
         aws, "DescribeAccountAttributes", "HeadBucket", "DescribeKey", "GetAccountSummary", "DescribeVpcEndpoints"
     )
@@ -58,7 +60,7 @@ def test_nothing_is_removed_by_a_session_that_ends_soon(aws, play, monkeypatch):
     aws.control.clear_journal()
     status, said, _changed = play("dev", "remove", "--limit", "erp")
     assert status != 0
-    assert "30 are wanted before anything is destroyed" in said
+    assert "a replacement or removal needs 30" in said
     assert set(calls(aws, "DeleteEndpoint", "DeleteRole", "DescribeEndpoints").values()) == {0}
 
 

@@ -84,7 +84,7 @@ def test_preview_tells_what_the_run_then_does(aws, play, client, inventories):
     for told in (
         "task copy-dev-crm: stopped, deleted, created again as cdc from its checkpoint, started",
         "if that is meant, set replace_tasks=true",
-        "ARNs stay where AWS lets their ends be used again at once",
+        "The ARNs stay the same if AWS allows to reuse their last part at once",
         '"bucket_folder": "raw/crm"',
         '"bucket_folder": "raw/elsewhere"',
         "AWS does not modify an endpoint whose role is in another account",

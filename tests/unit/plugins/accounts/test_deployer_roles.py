@@ -202,7 +202,7 @@ def test_many_buckets_are_split_among_policies_and_too_many_refused():
     documents = profile_documents(with_(bucket_names=names), "lake", "administrator")
     assert len(documents) > 1
     assert all(document_length(document) <= POLICY_LENGTH for document in documents)
-    with pytest.raises(DatalakeError, match="divide its buckets"):
+    with pytest.raises(DatalakeError, match="distribute its buckets"):
         profile_documents(with_(bucket_names=names * 5), "lake", "administrator")
 
 
@@ -212,11 +212,11 @@ def test_many_buckets_are_split_among_policies_and_too_many_refused():
         ({"name": "with/slash"}, "deployment=with/slash must be letters"),
         ({"name": "d" * 60}, "short enough for names of roles"),
         ({"dms_account_id": "1234"}, "dms_account_id=1234 is not a 12-digit"),
-        ({"regions": []}, "regions and access_modes are needed"),
-        ({"access_modes": ["another"]}, "regions and access_modes are needed"),
-        ({"role_names": ["*"]}, "role_names has *, which is no pattern"),
+        ({"regions": []}, "regions and access_modes are required"),
+        ({"access_modes": ["another"]}, "regions and access_modes are required"),
+        ({"role_names": ["*"]}, "role_names has *, which is not a pattern"),
         ({"role_names": ["a/b"]}, "role_names has a/b"),
-        ({"external_ids": {"dms": "same-for-both", "lake": "same-for-both"}}, "The external id same-for-both is that of both sides"),
+        ({"external_ids": {"dms": "same-for-both", "lake": "same-for-both"}}, "Both sides have the external id same-for-both"),
         ({"external_ids": {"dms": "one-of-dms"}}, "external_ids has nothing for lake"),
         ({"external_ids": {"dms": "short", "lake": "one-of-lake"}}, "external_ids has short for dms"),
         ({"principals": []}, "principals is empty"),
@@ -239,7 +239,9 @@ def test_an_external_id_is_used_once():
     ours = deployer_access(DEPLOYMENT, ["lake"])["roles"]
     standing = [{"arn": role["arn"], "assume_role_policy_document": role["trust"]} for role in ours]
     deployer_access(DEPLOYMENT, ["lake"], standing)
-    with pytest.raises(DatalakeError, match=r"datalake-dev-lake-reader.* with an external id of datalake-test already"):
+    with pytest.raises(
+        DatalakeError, match=r"datalake-dev-lake-reader.* can already be assumed with an external id of datalake-test"
+    ):
         deployer_access(with_(name="datalake-test"), ["lake"], standing)
     other = with_(name="datalake-test", external_ids={"dms": "two-of-dms", "lake": "two-of-lake"})
     deployer_access(other, ["lake"], standing)

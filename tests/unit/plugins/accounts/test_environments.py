@@ -49,12 +49,16 @@ def test_right_environment(params):
         ({"environment": "stage"}, "environment=stage is not in the map of environments (known: dev, prod)", "add it"),
         ({"environments": {}}, "known: none", "add it there"),
         ({"environments": None}, "known: none", "add it there"),
-        ({"account_id": "777788889999"}, "the map of environments says 111122223333", "correct whichever is wrong"),
-        ({"side": "lake"}, "the map of environments says 444455556666", "correct whichever is wrong"),
+        (
+            {"account_id": "777788889999"},
+            "the map of environments has 111122223333",
+            "correct the inventory or the map",
+        ),
+        ({"side": "lake"}, "the map of environments has 444455556666", "correct the inventory or the map"),
         (
             {"assume_role_arn": "arn:aws:iam::777788889999:role/deployer"},
             "assume_role_arn=arn:aws:iam::777788889999:role/deployer is a role of account 777788889999",
-            "correct whichever is wrong",
+            "correct assume_role_arn or the account id",
         ),
         (
             {"environment": None, "assume_role_arn": "arn:aws:iam::777788889999:role/deployer"},

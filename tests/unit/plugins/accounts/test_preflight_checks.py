@@ -39,7 +39,7 @@ def test_object_ownership(present, wanted, status):
     check = ownership_check("lake", present, wanted)
     assert (check["check"], check["status"]) == ("bucket_ownership", status)
     assert f"Bucket lake has object ownership {present}" in check["text"]
-    assert ("correct whichever is wrong" in check["text"]) is (status == "failed")
+    assert ("correct one of them" in check["text"]) is (status == "failed")
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_object_ownership(present, wanted, status):
         ({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "1234"}, KEY, "passed", "aws:kms with 1234"),
         ({"SSEAlgorithm": "aws:kms"}, KEY, "passed", "by default with aws:kms"),
         ({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": OTHER_KEY}, KEY, "warned", "readers need both keys"),
-        ({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}, None, "warned", "name the key"),
-        ({"SSEAlgorithm": "aws:kms"}, "", "warned", "name the key"),
+        ({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}, None, "warned", "set s3_endpoint_kms_key_arn"),
+        ({"SSEAlgorithm": "aws:kms"}, "", "warned", "set s3_endpoint_kms_key_arn"),
     ],
 )
 def test_encryption(rule, key, status, text):
@@ -116,7 +116,7 @@ def test_policy_of_a_key_of_another_account_is_not_known():
 def test_quota(used, most, planned, status):
     check = quota_check("endpoints", used, most, planned)
     assert check["status"] == status
-    assert f"{used} of {most} endpoints are there" in check["text"]
+    assert f"{used} of {most} endpoints used" in check["text"]
 
 
 # The route
@@ -179,7 +179,7 @@ def out(**target):
 def test_route_to_s3(tables, endpoints, public, status):
     check = route_check("s3", instance(PubliclyAccessible=public), tables, endpoints)
     assert (check["check"], check["status"]) == ("route_s3", status)
-    assert ("make an S3 gateway endpoint in their route tables" in check["text"]) is (status != "passed")
+    assert ("create an S3 gateway endpoint in their route tables" in check["text"]) is (status != "passed")
 
 
 def test_only_the_subnets_without_a_route_are_named():
@@ -204,11 +204,11 @@ def test_route_to_secrets_manager(endpoints, status):
 @pytest.mark.parametrize(
     ("left", "temporary", "wanted", "status", "text"),
     [
-        (None, False, 1800, "passed", "last."),
+        (None, False, 1800, "passed", "do not expire during this run."),
         (None, True, 1800, "warned", "set AWS_CREDENTIAL_EXPIRATION"),
-        (1800.5, True, 1800, "passed", "last for 30 minutes"),
-        (1799, True, 1800, "failed", "expire in 29 minutes, and 30 are wanted before anything is destroyed"),
-        (60, True, 0, "passed", "last for 1 minutes"),
+        (1800.5, True, 1800, "passed", "expire in 30 minutes"),
+        (1799, True, 1800, "failed", "expire in 29 minutes, and a replacement or removal needs 30"),
+        (60, True, 0, "passed", "expire in 1 minutes"),
         (-60, True, 0, "failed", "get new ones"),
     ],
 )

@@ -107,7 +107,7 @@ def test_missing_policy_is_attached_beside_those_of_others():
 PROBLEMS = {
     "none": (VPC, role(), []),
     "no role": (LOGS, None, ["The service role dms-cloudwatch-logs-role does not exist"]),
-    "not admitted": (VPC, role(document=trust(OTHERS)), ["does not admit dms.amazonaws.com: run service_roles.yml"]),
+    "not admitted": (VPC, role(document=trust(OTHERS)), ["does not admit dms.amazonaws.com; run service_roles.yml"]),
     "denied": (VPC, role(document=trust(statement(DMS, effect="Deny"), statement(DMS))), ["denies dms.amazonaws.com"]),
     "no policy": (
         VPC,
@@ -120,7 +120,7 @@ PROBLEMS = {
     "hardened logs": (
         LOGS,
         role(LOGS, trust(statement(DMS, Condition={"ArnLike": {"AWS:sourcearn": "arn:*"}, **SOURCE}))),
-        ["asks for AWS:sourcearn, aws:SourceAccount, with which DMS was seen to stop logging"],
+        ["has the condition AWS:sourcearn, aws:SourceAccount, with which DMS may stop logging"],
     ),
     "hardened for others": (LOGS, role(LOGS, trust(statement(DMS), {**OTHERS, "Condition": SOURCE})), []),
 }
@@ -144,16 +144,16 @@ def test_only_the_named_roles_have_problems():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tags": {}}, "was not made by this collection"),
+        ({"tags": {}}, "was not created by this collection"),
         (
             {"tags": {"datalake.dms:made-by": "somebody", "datalake.dms:deployment": "x"}},
-            "was not made by this collection",
+            "was not created by this collection",
         ),
         (
             {"attached_policies": ["arn:aws:iam::aws:policy/Other"]},
-            "what somebody else gave it (arn:aws:iam::aws:policy/O",
+            "has policies of others (arn:aws:iam::aws:policy/O",
         ),
-        ({"inline_policies": ["more"]}, "what somebody else gave it (inline policy more)"),
+        ({"inline_policies": ["more"]}, "has policies of others (inline policy more)"),
         ({"permissions_boundary": "arn:aws:iam::1:policy/b"}, "changed the trust or the permissions boundary"),
         ({"assume_role_policy_document": trust(ours(DMS), OTHERS)}, "changed the trust"),
         ({"assume_role_policy_document": trust({**ours(DMS), "Condition": SOURCE})}, "changed the trust"),

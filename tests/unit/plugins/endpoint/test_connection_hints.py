@@ -47,15 +47,15 @@ def test_other_failure(message):
     ("message", "words"),
     [
         (f"AccessDenied: {SESSION} is not authorized to perform: s3:PutObject", "does not allow it"),
-        (f"AccessDenied: {SESSION} is not authorized to perform: kms:GenerateDataKey", "the key refused"),
-        ("Failed to use the KMS key k. KMS.DisabledException: it is disabled.", "the key refused"),
+        (f"AccessDenied: {SESSION} is not authorized to perform: kms:GenerateDataKey", "KMS denied access to the key"),
+        ("Failed to use the KMS key k. KMS.DisabledException: it is disabled.", "KMS denied access to the key"),
         ("NoSuchBucket: The specified bucket does not exist", "check bucket_name"),
         ("AccessDenied: the bucket's owner is not the ExpectedBucketOwner 4", "expected_bucket_owner"),
         ("PermanentRedirect: the bucket is in eu-west-1", "same region"),
         ("Connect timeout on endpoint URL", "S3 VPC endpoint"),
-        ("something unheard of", "look at the task log"),
-        (None, "look at the task log"),
-        ("", "look at the task log"),
+        ("something unheard of", "check the task log"),
+        (None, "check the task log"),
+        ("", "check the task log"),
     ],
 )
 def test_hint(message, words):

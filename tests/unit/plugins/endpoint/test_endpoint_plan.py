@@ -85,7 +85,7 @@ def test_recreate_wins_over_everything_but_absence():
 @pytest.mark.parametrize("other", [{"EngineName": "mysql"}, {"EndpointType": "SOURCE"}])
 def test_endpoint_of_another_kind_is_refused(other):
     with pytest.raises(
-        DatalakeError, match=r"dev-crm exists as .* not as S3 target, and is left alone; choose another"
+        DatalakeError, match=r"dev-crm exists as .* not as S3 target, and is not changed; choose another"
     ):
         planned({**endpoint(), **other}, desired())
 

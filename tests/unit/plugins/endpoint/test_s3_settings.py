@@ -91,9 +91,9 @@ def test_empty_text_of_csv_is_sent():
 IMPOSSIBLE = {
     "role": ({"service_access_role_arn": "dms-s3-crm"}, "service_access_role_arn=dms-s3-crm", "give the ARN"),
     "no role": ({"service_access_role_arn": ""}, "service_access_role_arn", "give the ARN"),
-    "no bucket": ({"bucket_name": ""}, "bucket_name", "give"),
-    "bucket as URL": ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "give"),
-    "folder": ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "leave it out"),
+    "no bucket": ({"bucket_name": ""}, "bucket_name", "set it to the name only"),
+    "bucket as URL": ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "set it to the name only"),
+    "folder": ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "remove the slash"),
     "key missing": ({"encryption_mode": "sse-kms"}, "encryption_mode=sse-kms", "give the key's ARN"),
     "empty timestamp": ({"timestamp_column_name": ""}, "timestamp_column_name", "give a name or leave it out"),
     "file too small": ({"max_file_size": 0}, "max_file_size=0", "1 to 1048576"),
@@ -121,19 +121,19 @@ PARQUET = {"data_format": "parquet"}
 FORBIDDEN = {
     "dates and transactions": (
         {"date_partition_enabled": True, "preserve_transactions": True, "cdc_path": "cdc"},
-        "date_partition_enabled does not go with preserve_transactions",
+        "date_partition_enabled can't be combined with preserve_transactions",
     ),
     "dates and a path": (
         {"date_partition_enabled": True, "cdc_path": "cdc"},
-        "date_partition_enabled does not go with cdc_path",
+        "date_partition_enabled can't be combined with cdc_path",
     ),
     "column names and transactions": (
         {"add_column_name": True, "preserve_transactions": True, "cdc_path": "cdc"},
-        "add_column_name does not go with preserve_transactions",
+        "add_column_name can't be combined with preserve_transactions",
     ),
     "column names and a path": (
         {"add_column_name": True, "cdc_path": "cdc"},
-        "add_column_name does not go with cdc_path",
+        "add_column_name can't be combined with cdc_path",
     ),
     "transactions without a path": (
         {"preserve_transactions": True},
@@ -141,11 +141,11 @@ FORBIDDEN = {
     ),
     "inserts twice": (
         {"cdc_inserts_only": True, "cdc_inserts_and_updates": True},
-        "cdc_inserts_only does not go with cdc_inserts_and_updates",
+        "cdc_inserts_only can't be combined with cdc_inserts_and_updates",
     ),
     "glue, transactions, path": (
         {"glue_catalog_generation": True, "preserve_transactions": True, "cdc_path": "cdc"},
-        "glue_catalog_generation does not go with preserve_transactions and cdc_path",
+        "glue_catalog_generation can't be combined with preserve_transactions and cdc_path",
     ),
     "key without mode": (
         {"server_side_encryption_kms_key_id": KEY},

@@ -88,7 +88,7 @@ def test_what_a_whole_list_does_not_have_does_not_exist(dms):
 @pytest.mark.parametrize(
     ("ask", "unread"),
     [
-        (lambda dms: describe_endpoint(dms, "erp"), "what becomes of an endpoint that is deleting"),
+        (lambda dms: describe_endpoint(dms, "erp"), "the final state of an endpoint that is deleting"),
         (lambda dms: list_tags(dms, "arn:erp"), "TagList of arn:erp"),
         (lambda dms: dms.describe_endpoints(Filters=filters(endpoint_arn="arn:crm")), "Endpoints by endpoint-arn"),
         (lambda dms: dms.describe_endpoints(Filters=filters(endpoint_id="crm"), Marker="x"), "Endpoints by Marker"),

@@ -137,8 +137,8 @@ def test_statement_of_our_sid_that_is_not_ours_is_refused(change, wanted):
     with pytest.raises(DatalakeError) as error:
         merged(policy({**OURS, **change}), wanted)
     assert str(error.value.message) == (
-        f"The policy of the bucket lake has a statement {SID} that allows something to others than one role, so that it is not ours, and is left "
-        "alone; remove it or change its Sid."
+        f"The policy of the bucket lake has a statement {SID} that does not allow exactly one role, so it was not created by this collection "
+        "and is not changed; remove it or change its Sid."
     )
 
 

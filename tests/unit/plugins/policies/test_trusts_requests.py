@@ -18,11 +18,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts impo
 @pytest.mark.parametrize(
     ("request_", "option", "remedy"),
     [
-        ({"external_ids": ("x",)}, "external_ids has 'x'", "take the value that CreateEndpoint answered with"),
-        ({"external_ids": ("one", "two words")}, "external_ids has 'two words'", "take the value"),
+        ({"external_ids": ("x",)}, "external_ids has 'x'", "use the value that CreateEndpoint returned"),
+        ({"external_ids": ("one", "two words")}, "external_ids has 'two words'", "use the value"),
         ({"external_ids": ("x" * 1225,)}, "external_ids", "2 to 1,224"),
-        ({"external_ids": ("ключ",)}, "external_ids", "take the value"),
-        ({"purge_external_ids": True}, "purge_external_ids=true", "name the ids to keep"),
+        ({"external_ids": ("ключ",)}, "external_ids", "use the value"),
+        ({"purge_external_ids": True}, "purge_external_ids=true", "set external_ids to the ids to keep"),
         ({"bootstrap": "source_account"}, "bootstrap_trust=source_account", "set it to the id of the account"),
         ({"source_account": "1234"}, "source_account=1234", "12-digit"),
         ({"source_account": "111122223333 "}, "source_account", "correct it"),

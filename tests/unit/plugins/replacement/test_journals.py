@@ -105,7 +105,7 @@ def test_journal_in_a_result_names_its_tasks():
     ],
 )
 def test_what_is_no_journal_is_not_believed(text, why):
-    with pytest.raises(DatalakeError, match=f"The journal of dev-crm is not believed: .*{why}"):
+    with pytest.raises(DatalakeError, match=f"The journal of dev-crm is not valid: .*{why}"):
         read(text)
 
 

@@ -197,7 +197,7 @@ def test_refusal_names_each_task_why_and_the_consent():
     sentence = tasks.refusal("dev-crm", found, ["source_logs"])
     assert sentence == (
         "The endpoint dev-crm is not replaced, because its tasks could lose something: task a: it is modifying; task b: it has no place "
-        "(accept=no_checkpoint takes that)."
+        "(accept=no_checkpoint allows that)."
     )
 
 
@@ -213,7 +213,7 @@ def test_drop_and_create_is_named():
         settings = json.dumps({"FullLoadSettings": {"TargetTablePrepMode": mode}})
         task = described(**FULL_LOAD_SETTINGS, ReplicationTaskSettings=settings)
         (risk,) = tasks.risks(tasks.entry_of(task, {}), task, {}, MYSQL, RECREATED, 1, LONG)
-        assert ("objects of the lake may go" in risk.text) is named
+        assert ("objects in the bucket may be deleted" in risk.text) is named
 
 
 @pytest.mark.parametrize(
