@@ -10,7 +10,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 endif
 VENV := $(if $(PYTHON),$(shell $(PYTHON) tests/tools/environment.py --where 2>/dev/null))
 BIN := $(VENV)/bin
-# The playbooks' tests take longest, so they come first; who has nothing to do takes from the other.
+# Who has nothing to do takes from the other; what takes longest comes first, see tests/integration/playbooks/conftest.py.
 PYTEST = $(BIN)/pytest -n 2 --dist worksteal
 
 # What the tools start in their turn (molecule: ansible-playbook) comes from the same environment.
@@ -28,13 +28,13 @@ export ANSIBLE_HOME := $(CURDIR)/.ansible
 .PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions bench build clean
 .NOTPARALLEL:
 
-help:  ## List what make can do
+help:  ## List what make can do, and about how long it takes on two quiet cores, where that is known
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(firstword $(MAKEFILE_LIST)) | tr '|' '\t' | expand -t 18
 
 python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and there is no python3 on PATH." >&2; exit 1; }
 
-setup: python  ## Make or refresh the environment (.venv/<python>)
+setup: python  ## Make or refresh the environment, .venv/<python> (a quarter of a minute, once)
 	@$(PYTHON) tests/tools/environment.py
 
 demo: setup  ## Show the collection at work against the embedded AWS
@@ -54,7 +54,7 @@ checks: setup
 	$(MAKE) --no-print-directory sanity || touch $$folder/failed; \
 	wait; cat $$folder/lint $$folder/sample; ! test -e $$folder/failed; status=$$?; rm -r $$folder; exit $$status
 
-lint: setup  ## Check style, types, changelog and documentation
+lint: setup  ## Check style, types, changelog and documentation (a minute)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -63,10 +63,10 @@ lint: setup  ## Check style, types, changelog and documentation
 	@# It asks git what to copy of amazon.aws, which is in .venv: without the ceiling git would say "nothing, it is ignored".
 	GIT_CEILING_DIRECTORIES=$(CURDIR) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 
-unit: setup  ## Run the unit and integration tests
+unit: setup  ## Run the unit and integration tests (about eight minutes)
 	$(PYTEST) tests/integration tests/unit
 
-compat: setup  ## Run the tests that depend on the version of Python
+compat: setup  ## Run the tests that depend on the version of Python (three minutes)
 	$(PYTEST) -m "not once" tests/integration/modules tests/unit/plugins tests/unit/collection
 
 smoke: setup  ## Run what depends most on the versions of ansible-core and amazon.aws: playbooks and some molecule scenarios
@@ -76,7 +76,7 @@ smoke: setup  ## Run what depends most on the versions of ansible-core and amazo
 molecule: setup  ## Run all molecule scenarios
 	$(BIN)/molecule test --all --workers 2
 
-sanity: setup  ## Run ansible-test sanity
+sanity: setup  ## Run ansible-test sanity (a minute)
 	$(BIN)/python tests/tools/sanity.py
 
 sample: setup  ## Take a sample of the crash matrix: disturb runs at every third call that changes something
