@@ -370,7 +370,10 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
         (folder,) = tmp_path.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
-    with pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"), local_lock.locked("a bucket"):
+    with (
+        pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"),
+        local_lock.locked("a bucket"),
+    ):
         pytest.fail("a lock in a folder that others can write")
     for lock in folder.iterdir():
         lock.unlink()
@@ -378,7 +381,10 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     folder.symlink_to(elsewhere)
-    with pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"), local_lock.locked("a bucket"):
+    with (
+        pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"),
+        local_lock.locked("a bucket"),
+    ):
         pytest.fail("a lock in a folder that is a link")
     assert list(elsewhere.iterdir()) == []
 
