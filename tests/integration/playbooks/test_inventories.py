@@ -43,7 +43,7 @@ def test_environment_is_built_in_its_own_accounts_and_removed_again(aws, play, i
     for playbook in ("deploy", "verify") if name == "dev" else ():
         status, said, changed = play(name, playbook, *QUICK)
         assert (status, changed) == (0, 0), said
-        limited = "This run is limited to procedure_example. Orphans are not looked for." in said
+        limited = "This run is limited to procedure_example. Orphans are not listed." in said
         assert limited is (playbook == "verify")
     status, said, _changed = play(name, "remove", *QUICK, "-e", f"s3_endpoint_confirm={name}")
     assert status == 0, said
