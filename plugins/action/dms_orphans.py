@@ -13,7 +13,7 @@ from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import de
 
 
 class ActionModule(InProcessAction):
-    """Reads what the named hosts declare, and whether this run has the whole inventory."""
+    """Reads the declarations of the named hosts, and whether this run has the complete inventory."""
 
     argument_spec = dms_orphans.ARGUMENT_SPEC
     ensure = staticmethod(pruning.ensure)
@@ -33,13 +33,13 @@ class ActionModule(InProcessAction):
 
 
 def partial_inventory(variables: dict[str, Any]) -> str:
-    """Why a run has only a part of the inventory, as a sentence; empty where it has all of it.
+    """Why a run has only a part of the inventory, as a sentence; empty if it has all of it.
 
-    AWX runs the slices of a job as jobs of a workflow, each with a smaller inventory, and gives them no variable that other jobs of a workflow have
-    not, so those count as slices, too.
+    AWX runs the slices of a job as jobs of a workflow, each with a part of the inventory. No variable distinguishes them from other jobs of a
+    workflow, so these count as slices, too.
     """
     if variables.get("ansible_limit"):
         return f"This run is limited to {variables['ansible_limit']}."
     if variables.get("awx_workflow_job_id") or variables.get("tower_workflow_job_id"):
-        return "This is a job of an AWX workflow, perhaps a slice of another; run the job template by itself, without slices, for all hosts."
+        return "This is a job of an AWX workflow, which may be a slice; run the job template on its own, without slices, for all hosts."
     return ""

@@ -13,23 +13,23 @@ options:
   assume_role_arn:
     description:
       - ARN of an IAM role that the module assumes before it calls AWS, in its own process.
-      - The temporary credentials appear in no result and no log, are used in check mode too, and are renewed while the module
+      - The temporary credentials are in no result and no log. They are used in check mode, too, and refreshed while the module
         waits.
       - The credentials given by O(profile), O(access_key) or the environment must be allowed to assume it.
     type: str
   assume_role_external_id:
     description:
-      - The external ID that the trust of the role in O(assume_role_arn) asks for.
+      - The external ID that the trust of the role in O(assume_role_arn) requires.
       - This is not the C(ExternalId) of an endpoint.
     type: str
   assume_role_session_name:
     description:
-      - The name of the session, as CloudTrail shows it. 2 to 64 letters, digits or characters of V(+=,.@-_).
+      - Name of the session, as CloudTrail shows it; 2 to 64 letters, digits or characters of V(+=,.@-_).
     type: str
     default: datalake-dms
 notes:
-  - A session of a role that was assumed from another role lasts one hour at most (AWS calls it role chaining); the module asks
-    for one hour and renews.
+  - AWS limits the session of a role that was assumed from another role (role chaining) to one hour. The module requests one hour and refreshes the
+    session.
 requirements:
   - python >= 3.11
 """

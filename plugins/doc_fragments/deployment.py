@@ -12,20 +12,20 @@ class ModuleDocFragment:
 options:
   deployment:
     description:
-      - Whose this is, kept as the tag C(datalake.dms:deployment) of whatever the module makes or takes over. No O(purge_tags) removes it.
-      - What has the tag of another deployment is refused, also with O(state=absent), so that two inventories never fight over one resource.
-        What has no such tag is refused, too, but for O(adopt).
-      - At most 256 letters, digits or characters of V(_.:/=+@-). Without it nothing is tagged and nothing checked.
+      - Name of the deployment that the resource belongs to, at most 256 letters, digits or characters of V(_.:/=+@-). It is stored in the tag
+        C(datalake.dms:deployment) of each resource that the module creates or adopts. O(purge_tags) does not remove this tag.
+      - A resource of another deployment is refused, also with O(state=absent). A resource without this tag is refused unless O(adopt=true).
+      - If it is not set, no such tag is written or checked.
     type: str
   adopt:
     description:
-      - Whether a resource that exists without the tag C(datalake.dms:deployment) is taken over as it is, and tagged.
-      - It never counts with O(state=absent), which removes only what is of O(deployment), and not for what is of another deployment.
+      - Whether to take over an existing resource without the tag C(datalake.dms:deployment), and tag it.
+      - It has no effect with O(state=absent), and none on resources of another deployment.
     type: bool
     default: false
   required_tags:
     description:
-      - Keys of tags without which nothing is made or changed.
+      - Keys of tags that each resource must have. The module fails without them, before it creates or changes anything.
     type: list
     elements: str
     default: []

@@ -10,9 +10,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions
 
 
 class ModuleDocFragment:
-    """A note for each module, `datalake.dms.permissions.<module>`: what it needs, out of `_accounts/permissions.py`."""
+    """A note for each module, `datalake.dms.permissions.<module>`: the permissions that it needs, from `_accounts/permissions.py`."""
 
 
 for _module in PERMISSIONS:
-    # JSON is YAML, and quotes what YAML would read otherwise. Ansible wants options in each fragment, if only none.
+    # JSON is valid YAML and quotes special characters. Ansible requires options in each fragment, even if empty.
     setattr(ModuleDocFragment, _module.upper(), json.dumps({"options": {}, "notes": [note(_module)]}))

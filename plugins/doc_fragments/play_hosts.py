@@ -12,28 +12,28 @@ class ModuleDocFragment:
 options:
   hosts:
     description:
-      - What the hosts declare, as dictionaries in a form of the collection's own.
-      - Left out, it is what the hosts of the play declare by the variables of the role P(datalake.dms.s3_endpoint#role), with C(run_once) all
-        of them. Each host's variables are read as a task of its own would see them, in one process. With C(strategy=free), which ignores
-        C(run_once), the task fails.
+      - The declarations of the hosts, dictionaries in an internal format.
+      - By default, the hosts of the play with their variables of the role P(datalake.dms.s3_endpoint#role); with C(run_once), all of them. Each
+        host's variables are the same as in a task of that host. The task fails with C(strategy=free), which ignores C(run_once).
     type: list
     elements: dict
     default: []
   declared:
     description:
-      - What some hosts declare, by their names, as M(datalake.dms.dms_survey) returns it, so that it is not read again. Ignored with O(hosts).
+      - Host name to declaration, as M(datalake.dms.dms_survey) returns it. The variables of these hosts are not read again. Ignored with O(hosts).
     type: dict
     default: {}
   problems:
-    description: Why a host can't be handled, by its name; it fails with that. Without O(hosts), hosts whose variables are not valid are added.
+    description: Host name to the message with which the host fails. Without O(hosts), hosts with invalid variables are added.
     type: dict
     default: {}
   parallel:
     description:
-      - How many hosts are handled at once. Those that only wait for AWS, such as for a connection test, are not counted; up to 100 are begun then.
-      - With V(1), or less, one after another.
+      - How many hosts are handled at once. Hosts that only wait for AWS, such as for a connection test, are not counted, and up to 100 hosts may be
+        in progress.
+      - With V(1) or less, hosts are handled one after another.
     type: int
     default: 5
 notes:
-  - The connection options of the task itself are not used, those of each host are.
+  - The connection options of the task are not used. Those of each host are used instead.
 """

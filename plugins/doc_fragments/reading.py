@@ -13,10 +13,10 @@ options: {}
 attributes:
   check_mode:
     support: full
-    description: Does in check mode what it always does.
+    description: Does the same in check mode.
   diff_mode:
     support: none
-    description: There is nothing to compare.
+    description: The module changes nothing.
   idempotent:
     support: full
     description: Changes nothing.

@@ -12,17 +12,17 @@ class ModuleDocFragment:
 options:
   validate_policies:
     description:
-      - Whether IAM Access Analyzer looks at each policy that is about to be written (C(ValidatePolicy)), in check mode too. A policy that stays as
-        it is is not looked at.
-      - V(fail) writes nothing where it finds an C(ERROR) or a C(SECURITY_WARNING), or can't be asked. V(warn) tells of them, and of each
-        C(WARNING).
-      - A caller without the permission C(access-analyzer:ValidatePolicy) is warned with either, and the task goes on.
+      - Whether IAM Access Analyzer validates each policy before it is written (C(ValidatePolicy)), also in check mode. Unchanged policies are not
+        validated.
+      - With V(fail), the task fails before anything is written if there is an C(ERROR) or a C(SECURITY_WARNING), or if the validation fails.
+        With V(warn), these and each C(WARNING) are warnings.
+      - If the caller lacks the permission C(access-analyzer:ValidatePolicy), the task warns and continues, also with V(fail).
     type: str
     choices: ['off', warn, fail]
     default: warn
   validation_exceptions:
     description:
-      - Issue codes of Access Analyzer that are meant, such as V(MISSING_VERSION); findings of these don't count.
+      - Issue codes of Access Analyzer to ignore, such as V(MISSING_VERSION).
     type: list
     elements: str
     default: []

@@ -12,12 +12,12 @@ class ModuleDocFragment:
 options:
   wait_timeout:
     description:
-      - How long to wait for AWS to finish what it was asked for, in seconds.
+      - How long to wait for AWS to finish an operation, in seconds.
     type: int
     default: 300
   poll_interval:
     description:
-      - The pause between two looks at something that AWS has not finished yet, in seconds.
+      - The pause between two polls of an operation that AWS has not finished, in seconds.
     type: float
     default: 5.0
 """

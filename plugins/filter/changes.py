@@ -11,11 +11,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.differences imp
 DOCUMENTATION = r"""
 name: changes
 version_added: "0.1.0"
-short_description: What a module would change, as sentences
+short_description: Describe what a module would change, as sentences
 description:
-  - Takes the two sides of a module's diff, and gives a sentence for each value that differs, with the value that stands there and the one that is
-    declared. Long values are shortened; secrets are not shown.
-  - Left out is what only AWS can know beforehand, and the tags that an endpoint loses when it is created again.
+  - Takes the two sides of a module's diff, and returns a sentence for each value that differs, with the present and the declared value. Long values
+    are shortened. Secrets are not shown.
+  - Values that AWS assigns at creation are left out, and tags that a recreated endpoint loses.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 positional: after
@@ -38,7 +38,7 @@ EXAMPLES = r"""
   check_mode: true
   register: access
 
-- name: Show what is off
+- name: Show what differs
   ansible.builtin.debug:
     msg: "{{ access.diff.before | datalake.dms.changes(access.diff.after) }}"
 """

@@ -14,11 +14,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 DOCUMENTATION = r"""
 name: deployer_access
 version_added: "0.1.0"
-short_description: The roles and policies that a deployment's playbooks need in an account
+short_description: Return the roles and policies that a deployment's playbooks need in an account
 description:
-  - Gives the roles to be assumed in the account of one side, with their trusts, policies and boundaries, each allowing what the playbooks
-    of its profile call and no more.
-  - Fails with all that is wrong with the deployment.
+  - Returns the roles that the playbooks assume in the account of one side, with their trusts, policies and boundaries. Each role allows only what the
+    playbooks of its profile call.
+  - Fails with all problems of the deployment in one message.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 positional: sides, existing
@@ -31,15 +31,15 @@ options:
     type: dict
     required: true
   sides:
-    description: Which of the deployment's accounts it is for; both where they are one.
+    description: The accounts of the deployment. List both sides if they are the same account.
     type: list
     elements: str
     choices: [dms, lake]
     required: true
   existing:
     description:
-      - The roles that stand in the account under the path of all deployments, as M(amazon.aws.iam_role_info) has them. One that an external id
-        of this deployment opens already is refused, unless it is one of those asked for.
+      - The existing roles of the account under the path of all deployments, as M(amazon.aws.iam_role_info) returns them. The filter fails if an
+        external id of this deployment can already be used to assume a role of another deployment.
     type: list
     elements: dict
     default: []

@@ -9,10 +9,10 @@ from typing import Any
 DOCUMENTATION = r"""
 name: hosts_in_result
 version_added: "0.1.0"
-short_description: Names of hosts in a result that one task returned for many of them
+short_description: Return names of hosts from a result that one task returned for many hosts
 description:
-  - With C(run_once) each host of a batch has the result for all of the batch. This takes each result once.
-  - For the C(hosts) of a later play.
+  - With C(run_once), each host of a batch has the result for the complete batch. The filter uses each result once.
+  - Use it in C(hosts) of a later play.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 positional: hostvars, variable, key
@@ -23,10 +23,10 @@ options:
     elements: str
     required: true
   hostvars:
-    description: C(hostvars). Where it is undefined, as in a syntax check, the list is empty.
+    description: C(hostvars). If it is undefined, such as in a syntax check, the list is empty.
     type: dict
   variable:
-    description: The variable that the result was registered in. The result has C(asked), the names of the hosts that it is for.
+    description: The variable that the result was registered in. C(asked) in the result has the names of its hosts.
     type: str
     required: true
   key:

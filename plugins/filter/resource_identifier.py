@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-# Not from where botocore is imported too: each worker reads this file anew.
+# Import nothing that imports botocore here, because each worker reads this file again.
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import short_resource_identifier
 
 DOCUMENTATION = r"""
 name: resource_identifier
 version_added: "0.1.0"
-short_description: The end of an endpoint's ARN out of a name
+short_description: Turn a name into a resource identifier, the last part of an endpoint's ARN
 description:
-  - Gives a text that DMS takes as C(ResourceIdentifier), which is at most 31 characters long.
-  - A shorter name stays as it is, in lower case; a longer one is cut and gets a hash of the whole at its end.
+  - Returns a C(ResourceIdentifier) for DMS, which has at most 31 characters.
+  - A shorter name is only converted to lower case. A longer name is shortened, and ends with a hash of the complete name.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -26,7 +26,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show the end of the ARN
+- name: Show the last part of the ARN
   ansible.builtin.debug:
     msg: "{{ 'production-customer-relationship-management' | datalake.dms.resource_identifier }}"
 """

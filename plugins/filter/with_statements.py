@@ -11,16 +11,15 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.documents i
 DOCUMENTATION = r"""
 name: with_statements
 version_added: "0.1.0"
-short_description: A policy with statements of ours, and all of others
+short_description: Add statements to a policy, or replace them
 description:
-  - Puts statements into a policy. One with the same C(Sid) takes the place of what stands there; all other statements, and the policy's other
-    elements, stay.
+  - Adds statements to a policy. A statement replaces the present one with the same C(Sid). All other statements and elements of the policy stay.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 positional: statements
 options:
   _input:
-    description: The policy as it is; empty where there is none.
+    description: The present policy; empty if there is none.
     type: dict
     required: true
   statements:
@@ -31,7 +30,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Have the bucket refuse whatever comes without TLS
+- name: Deny access to the bucket without TLS
   amazon.aws.s3_bucket:
     name: example-lake-dev
     policy: "{{ bucket.policy | datalake.dms.with_statements([tls_only]) }}"
@@ -39,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The policy as it shall be.
+  description: The policy with the statements.
   type: dict
 """
 

@@ -7,35 +7,35 @@ DOCUMENTATION = r"""
 ---
 module: dms_bucket_access
 version_added: "0.1.0"
-short_description: Have bucket and key of the data-lake account admit the access role of a DMS S3 target endpoint
+short_description: Let bucket and key of the data-lake account admit the access role of a DMS S3 target endpoint
 description:
-  - The other way of access. The role of the endpoint lives in the account that runs DMS, see M(datalake.dms.dms_crossaccount_role), and the
-    policy of the bucket admits it, as does the policy of the KMS key where objects are encrypted with one. There is no C(ExternalId) then.
-  - Puts one statement into each policy, and leaves alone what others wrote there. The statement is known by its C(Sid), which is made of
-    O(role_arn) and O(deployment). One of that C(Sid) that is not of its shape is refused.
-  - AWS replaces such a policy as a whole. Modules on one machine therefore wait for one another. What others overwrite within O(settle_time)
-    is written again.
-  - A bucket's policy has room for about 60 endpoints (20 KB), a key's for about 115 (32 KB).
-  - AWS shows an id in place of a role that is deleted, and takes no policy that has one. Such statements of this collection are taken out
-    where something is written anyway; those of others are named.
+  - For the access mode C(bucket_policy). The role of the endpoint is in the account that runs DMS, see M(datalake.dms.dms_crossaccount_role). The
+    policies of the bucket and, if objects are encrypted with one, of the KMS key admit it. There is no C(ExternalId) in this mode.
+  - Adds one statement to each policy. Statements of others are not changed. The C(Sid) of the statement is derived from O(role_arn) and
+    O(deployment). The module fails if another kind of statement has this C(Sid).
+  - AWS can only replace such a policy as a whole. So modules on one machine wait for one another. A statement that others overwrite within
+    O(settle_time) is written again.
+  - A bucket policy has room for about 60 endpoints (20 KB), a key policy for about 115 (32 KB).
+  - AWS returns a unique id in place of a deleted role, and does not store a policy with one. If the policy changes, the module removes such
+    statements of this collection. If statements of others have one, the module fails and names them.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   state:
     description:
-      - V(present) puts the statements into the policies; V(absent) takes them out. Do so before the role is removed.
+      - V(present) adds the statements to the policies. V(absent) removes them; do this before the role is deleted.
     type: str
     choices: [present, absent]
     default: present
   role_arn:
     description:
-      - ARN of the access role, which must exist with O(state=present).
+      - ARN of the access role. With O(state=present), the role must exist.
     type: str
     required: true
   bucket_name:
     description:
-      - Name of the bucket that the endpoint writes to. It must be the account's. With O(state=absent) it may be left out, where only a key's
-        policy is meant.
+      - Name of the bucket that the endpoint writes to. It must belong to the caller's account. With O(state=absent) it may be left out to change only
+        the key policy.
     type: str
   bucket_folder:
     description:
@@ -43,11 +43,11 @@ options:
     type: str
   server_side_encryption_kms_key_id:
     description:
-      - Full ARN of the KMS key that the objects are encrypted with. The policy of a key of another account is left to its owner.
+      - Full ARN of the KMS key that the objects are encrypted with. The policy of a key of another account is not changed.
     type: str
   glue_catalog_generation:
     description:
-      - Whether the endpoint has C(GlueCatalogGeneration), which reads the bucket, too. The catalog is one of the role's account.
+      - Whether the endpoint has C(GlueCatalogGeneration), which also reads the bucket. The catalog is in the role's account.
     type: bool
     default: false
   canned_acl_for_objects:
@@ -56,13 +56,13 @@ options:
     type: str
   deployment:
     description:
-      - Whose the endpoint is; a part of the C(Sid).
+      - Name of the deployment that the endpoint belongs to; a part of the C(Sid).
     type: str
   settle_time:
     description:
-      - How long after a write the policy is looked at again, in seconds, at least 0.1.
-      - A policy that was read longer than half of that ago is not sent.
-      - All who write the bucket's policy with this collection should have the same.
+      - How long to wait after a write before the policy is read again, in seconds, at least 0.1.
+      - A policy is sent only within half of that time after it was read.
+      - All users of this collection that write the same bucket policy should set the same value.
     type: float
     default: 10.0
   iam_propagation_timeout:
@@ -99,7 +99,7 @@ EXAMPLES = r"""
     bucket_folder: raw/crm
     server_side_encryption_kms_key_id: arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab
 
-- name: Admit it no longer
+- name: Remove the statements for the role
   datalake.dms.dms_bucket_access:
     state: absent
     role_arn: arn:aws:iam::111122223333:role/dms-s3-dev-crm
@@ -114,21 +114,21 @@ sid:
   type: str
   sample: DatalakeDmsdmss3devcrm0123456789ab
 bucket_statement:
-  description: The statement in the bucket's policy as it is, or in check mode as it would be; null with O(state=absent).
+  description: The statement in the bucket policy; in check mode, the predicted one. Null with O(state=absent).
   returned: success
   type: dict
 key_statement:
-  description: The statement in the key's policy, likewise; null, too, without a key of this account.
+  description: The statement in the key policy; in check mode, the predicted one. Null with O(state=absent), and without a key of this account.
   returned: success
   type: dict
 policy_findings:
-  description: What IAM Access Analyzer found in the statements that were about to be written, less O(validation_exceptions).
+  description: Findings of IAM Access Analyzer for the statements to be written, without O(validation_exceptions).
   returned: success
   type: list
   elements: dict
   contains:
     policy:
-      description: Which policy it is.
+      description: The policy, as readable text.
       type: str
     finding_type:
       description: V(ERROR), V(SECURITY_WARNING), V(WARNING) or V(SUGGESTION).
@@ -137,7 +137,7 @@ policy_findings:
       description: The code for O(validation_exceptions).
       type: str
     details:
-      description: What AWS says.
+      description: The text of Access Analyzer.
       type: str
 """
 

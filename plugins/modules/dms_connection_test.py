@@ -9,9 +9,9 @@ module: dms_connection_test
 version_added: "0.1.0"
 short_description: Test the connection of a DMS endpoint from a replication instance
 description:
-  - Lets a replication instance test its connection to an endpoint, and waits for the result. The task fails where the test fails.
-  - A test that succeeded is remembered in the tag C(datalake.dms:connection-tested) of the endpoint, since DMS tells neither when a test
-    was nor what has changed since; that tag is all that the module changes.
+  - Lets a replication instance test its connection to an endpoint, and waits for the result. The task fails if the test fails.
+  - The time of a successful test and a hash of O(change_token) are stored in the tag C(datalake.dms:connection-tested) of the endpoint, because DMS
+    returns neither the time of a test nor what has changed since. The module changes nothing else.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -22,29 +22,29 @@ options:
     required: true
   replication_instance_arn:
     description:
-      - ARN of the replication instance that tests. Without one nothing is tested and RV(status) is V(unverified).
+      - ARN of the replication instance that runs the test. If it is not set, nothing is tested and RV(status) is V(unverified).
       - Serverless replication has no connection test.
     type: str
   test:
     description:
-      - V(when_needed) does not test again what succeeded with the same O(change_token), at most O(max_age) ago.
+      - V(when_needed) does not repeat a successful test with the same O(change_token) that is not older than O(max_age).
     type: str
     choices: [when_needed, always]
     default: when_needed
   max_age:
     description:
-      - The age at which a successful test is repeated, in seconds; V(0) for never.
+      - The age after which a successful test is repeated, in seconds. V(0) means never.
     type: int
     default: 0
   change_token:
     description:
-      - Any text that changes whenever something changes that the connection depends on, such as the settings of the endpoint and
-        the policy of its role. Only a hash of it is kept.
+      - A text that changes with everything that the connection depends on, such as the settings of the endpoint and
+        the policy of its role. Only a hash of it is stored.
     type: str
   iam_propagation_timeout:
     description:
-      - How long to repeat a test that fails for want of access, in seconds, because IAM promises no time in which a change is seen
-        everywhere. V(0) takes the first result.
+      - How long to repeat a test that fails because access is denied, in seconds. A change of IAM takes effect everywhere only after a while, and
+        AWS does not document how long. With V(0), the first result counts.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -57,10 +57,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Tells whether a test is needed, and the last result where it is not.
+    description: Returns whether a test is needed; if not, the last result.
   diff_mode:
     support: full
-    description: Shows the tag that remembers the last successful test.
+    description: Shows the tag of the last successful test.
   idempotent:
     support: partial
     description: A second run changes nothing with O(test=when_needed).
@@ -78,7 +78,7 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - Result of the test. V(unverified) where nothing was tested, which is never success, in check mode also where a test is needed.
+    - Result of the test. V(unverified) if nothing was tested; in check mode also if a test is needed.
   returned: always
   type: str
   choices: [successful, failed, unverified]
@@ -95,7 +95,7 @@ endpoint_arn:
   returned: always
   type: str
 last_failure_message:
-  description: AWS's message of a test that failed.
+  description: The message of DMS for a failed test; else null.
   returned: always
   type: str
 hint:

@@ -9,25 +9,23 @@ module: dms_crossaccount_role
 version_added: "0.1.0"
 short_description: Manage the access role of one DMS S3 target endpoint in the data-lake account
 description:
-  - Manages, in the account that owns the S3 bucket, the IAM role that AWS DMS of another account assumes to write to it, with one
-    managed policy that allows what that endpoint needs and no more.
-  - It manages that role as well where it lives in the account that runs DMS, and the bucket's policy admits it, see
-    M(datalake.dms.dms_bucket_access). AWS gives no C(ExternalId) then, so that O(bootstrap_trust) must be V(source_account).
-  - The role trusts the DMS service only together with the C(ExternalId) that AWS gave to the endpoint (C(sts:ExternalId)). Until
-    that is known, O(bootstrap_trust) stands in for it, so that the role is never open to every customer of DMS.
-  - Access Analyzer looks at a policy before it is written (C(ValidatePolicy)).
+  - Manages, in the account that owns the S3 bucket, the IAM role that AWS DMS of another account assumes to write to it. The role has one managed
+    policy, which allows only what the endpoint needs.
+  - In the access mode C(bucket_policy), the role is in the account that runs DMS, and the bucket policy admits it, see
+    M(datalake.dms.dms_bucket_access). AWS assigns no C(ExternalId) then, so O(bootstrap_trust) must be V(source_account).
+  - The trust of the role requires the C(ExternalId) that AWS assigned to the endpoint (C(sts:ExternalId)). Until it is known, the trust requires
+    what O(bootstrap_trust) says, so that the role never admits every customer of DMS.
+  - IAM Access Analyzer validates a policy before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   state:
     description:
-      - V(present) makes role and policy what the options say; V(absent) removes the policy with its versions, the attachment and
-        the role.
-      - With V(absent), a role that has policies which this module did not make is left as it is and the task fails; a policy
-        that other roles use too stays.
+      - V(present) creates or modifies role and policy. V(absent) removes the policy with its versions, the attachment and the role.
+      - With V(absent), the task fails if the role has policies that this module did not create. A policy that is also attached to other roles stays.
       - With O(deployment), V(absent) removes a role only where it has that deployment's tag, is under O(path) and trusts DMS, and a policy only
         where it has the tag and is under O(path).
-      - With V(present), a policy that says something else and is attached to other roles is refused.
+      - With V(present), the task fails if the policy would change and is attached to other roles, too.
     type: str
     choices: [present, absent]
     default: present
@@ -38,20 +36,20 @@ options:
     required: true
   policy_name:
     description:
-      - Name of the managed policy. As O(role_name) where it is not given.
+      - Name of the managed policy. The default is O(role_name).
     type: str
   path:
     description:
-      - IAM path of role and policy; begins and ends with a slash. IAM can't change the path of a role that exists.
+      - IAM path of role and policy; begins and ends with a slash. IAM can't change the path of an existing role.
     type: str
     default: /
   permissions_boundary:
     description:
-      - ARN of the managed policy that bounds the role. A boundary that the role has stays where this is not given.
+      - ARN of the managed policy that is the permissions boundary of the role. If it is not set, a present boundary stays.
     type: str
   bucket_name:
     description:
-      - Name of the bucket that the endpoint writes to. Needed with O(state=present).
+      - Name of the bucket that the endpoint writes to. Required with O(state=present).
     type: str
   bucket_folder:
     description:
@@ -59,7 +57,7 @@ options:
     type: str
   server_side_encryption_kms_key_id:
     description:
-      - Full ARN of the KMS key that the objects are encrypted with. The key's own policy must admit the role, or its account.
+      - Full ARN of the KMS key that the objects are encrypted with. The key policy must admit the role or its account.
     type: str
   glue_catalog_generation:
     description:
@@ -72,24 +70,24 @@ options:
     type: str
   external_ids:
     description:
-      - The C(ExternalId) of the endpoint, in a list because a new one is admitted before the old one is taken away.
-      - They are added to those that the trust has. An empty list leaves the trust's ids as they are.
+      - The C(ExternalId) of the endpoint. It is a list, because a new id is admitted before the old one is removed.
+      - The ids are added to the present ids of the trust. With an empty list, the present ids stay.
     type: list
     elements: str
     default: []
   purge_external_ids:
     description:
-      - Whether ids that are not in O(external_ids) are taken away. Do so after a connection test has succeeded.
-      - Without O(external_ids) this needs O(bootstrap_trust=source_account), and brings the trust back to its beginning, as AWS accounts need
-        that validate the trust when the endpoint is created again.
+      - Whether ids that are not in O(external_ids) are removed. Set it after a successful connection test.
+      - With an empty O(external_ids) it requires O(bootstrap_trust=source_account), and removes all ids. This is needed before an endpoint is
+        recreated in an AWS account that validates the trust in C(CreateEndpoint).
     type: bool
     default: false
   bootstrap_trust:
     description:
-      - What the trust asks for while no C(ExternalId) is known.
-      - V(placeholder) is a random C(sts:ExternalId) that nobody can present. It is written once and kept until an id is known.
-      - V(source_account) is C(aws:SourceAccount) only, as O(source_account) says, also in place of a placeholder that stands there
-        already. It is for AWS accounts in which DMS validates the trust when the endpoint is created. DMS 3.4.7 or later sends it.
+      - What the trust requires while no C(ExternalId) is known.
+      - V(placeholder) requires a random C(sts:ExternalId) that can't be guessed. It is written once, and stays until an id is known.
+      - V(source_account) requires only C(aws:SourceAccount) with O(source_account). It replaces a present placeholder. Use it for AWS accounts in
+        which DMS validates the trust in C(CreateEndpoint). DMS 3.4.7 or later sends it.
     type: str
     choices: [placeholder, source_account]
     default: placeholder
@@ -99,8 +97,8 @@ options:
     type: str
   source_arn:
     description:
-      - What DMS must assume the role for, such as C(arn:aws:dms:eu-central-1:111122223333:endpoint:*); adds the condition C(aws:SourceArn) to
-        the trust (DMS 3.4.7 or later).
+      - ARN of the DMS resources that may use the role, such as C(arn:aws:dms:eu-central-1:111122223333:endpoint:*); adds the condition
+        C(aws:SourceArn) to the trust (DMS 3.4.7 or later).
     type: str
   service_principals:
     description:
@@ -111,8 +109,7 @@ options:
   purge_trust_statements:
     description:
       - Whether trust statements of others are removed.
-      - Whatever this says, a statement that lets DMS assume the role without C(sts:ExternalId) is closed, and reported in
-        RV(findings).
+      - With any value, access for DMS without C(sts:ExternalId) is removed from statements of others, and reported in RV(findings).
     type: bool
     default: false
   trust_length_limit:
@@ -132,7 +129,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Predicts role and policy; a placeholder that would be made is shown as V((known after creation\)).
+    description: Predicts role and policy; a placeholder that would be created is shown as V((known after creation\)).
   diff_mode:
     support: full
     description: Shows role, trust, policy document and tags before and after.
@@ -142,7 +139,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the access role before the endpoint exists
+- name: Create the access role before the endpoint exists
   datalake.dms.dms_crossaccount_role:
     assume_role_arn: arn:aws:iam::444455556666:role/dms-deployer
     region: eu-central-1
@@ -151,7 +148,7 @@ EXAMPLES = r"""
     bucket_folder: raw/crm
     server_side_encryption_kms_key_id: arn:aws:kms:eu-central-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab
 
-- name: Admit the ExternalId that AWS gave to the endpoint
+- name: Admit the ExternalId that AWS assigned to the endpoint
   datalake.dms.dms_crossaccount_role:
     role_name: dms-s3-dev-crm
     bucket_name: example-lake-dev
@@ -166,7 +163,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 role:
-  description: The role as it is, or in check mode as it would be; null with O(state=absent).
+  description: The role; in check mode, the predicted role. Null with O(state=absent).
   returned: success
   type: dict
   contains:
@@ -198,7 +195,7 @@ role:
       description: The role's tags.
       type: dict
 policy:
-  description: The managed policy, likewise; with O(state=absent) null, or the policy where others use it.
+  description: The managed policy; in check mode, the predicted policy. With O(state=absent) null, or the policy if other roles use it.
   returned: success
   type: dict
   contains:
@@ -209,45 +206,45 @@ policy:
       description: Name of the policy.
       type: str
     document:
-      description: The version in force.
+      description: The document of the default version.
       type: dict
     tags:
       description: The policy's tags.
       type: dict
 external_ids:
-  description: The ids that the trust admits, placeholders left out.
+  description: The ids that the trust admits, without placeholders.
   returned: success
   type: list
   elements: str
 bootstrapping:
-  description: Whether the trust still waits for the first C(ExternalId).
+  description: Whether the trust has no C(ExternalId) of an endpoint yet.
   returned: success
   type: bool
 foreign:
-  description: What somebody else added, and what stays as it is.
+  description: What others added to the role. The module does not change it.
   returned: success
   type: dict
   contains:
     trust_statements:
-      description: Statements of the trust that are not ours.
+      description: Statements of the trust that this module did not create.
       type: list
       elements: dict
     attached_policies:
-      description: ARNs of managed policies of the role that are not ours.
+      description: ARNs of the role's managed policies that this module did not create.
       type: list
       elements: str
     inline_policies:
-      description: Names of the role's inline policies. The module makes none.
+      description: Names of the role's inline policies. The module creates none.
       type: list
       elements: str
 policy_findings:
-  description: What IAM Access Analyzer found in the policies that are written, less O(validation_exceptions).
+  description: Findings of IAM Access Analyzer for the policies to be written, without O(validation_exceptions).
   returned: success
   type: list
   elements: dict
   contains:
     policy:
-      description: Which policy.
+      description: The policy, as readable text.
       type: str
       sample: trust of role dms-s3-dev-crm
     finding_type:
@@ -257,10 +254,10 @@ policy_findings:
       description: The issue code, as O(validation_exceptions) takes it.
       type: str
     details:
-      description: What Access Analyzer says.
+      description: The text of Access Analyzer.
       type: str
 findings:
-  description: A sentence for each trust statement that was found to admit DMS without C(sts:ExternalId). Closed now, unless in check mode.
+  description: A sentence for each trust statement that admitted DMS without C(sts:ExternalId). This access is removed, except in check mode.
   returned: success
   type: list
   elements: str

@@ -10,10 +10,10 @@ version_added: "0.1.0"
 short_description: Read all IAM roles of an account that DMS may assume
 description:
   - Reads the roles whose trust names the DMS service, with their policies and tags.
-  - C(ListRoles) tells 1000 roles of the account at once; each of those that DMS may assume takes four calls and more, a role of this
-    collection five.
-  - With O(account_authorization_details=true) it uses C(GetAccountAuthorizationDetails) alone, once for 1000 roles and policies of
-    the whole account, at most; IAM may put less into a page.
+  - C(ListRoles) returns up to 1000 roles per call. Each role that DMS may assume takes at least four more calls; a role of this collection takes
+    five.
+  - With O(account_authorization_details=true) it uses only C(GetAccountAuthorizationDetails), which returns up to 1000 roles and policies of the
+    account per call.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -24,19 +24,19 @@ options:
     default: /
   role_names:
     description:
-      - Reads these only, which spares C(ListRoles). One that does not exist, or that DMS may not assume, is left out; an empty list reads none.
+      - Reads only these roles, without C(ListRoles). A role that does not exist, or that DMS may not assume, is left out. An empty list reads none.
     type: list
     elements: str
   exclude_role_names:
     description:
-      - Leaves these out, and makes no call for them.
+      - Leaves out these roles, without a call for them.
     type: list
     elements: str
     default: []
   account_authorization_details:
     description:
-      - Whether everything is read by C(GetAccountAuthorizationDetails), which takes fewer calls where DMS may assume many of the account's
-        roles. AWS tells no tags of policies this way; they are null then.
+      - Whether to read everything with C(GetAccountAuthorizationDetails). It takes fewer calls if DMS may assume many of the account's roles. It
+        returns no tags of policies, so these are null.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 roles:
-  description: The roles by their name, each as RV(datalake.dms.dms_crossaccount_role#module:role), with its policies.
+  description: The roles, sorted by name, each as RV(datalake.dms.dms_crossaccount_role#module:role), with its policies.
   returned: success
   type: list
   elements: dict
@@ -92,7 +92,7 @@ roles:
       type: list
       elements: str
     policies:
-      description: The managed policies of the account itself that the role has, each as RV(datalake.dms.dms_crossaccount_role#module:policy).
+      description: The customer managed policies of the role, each as RV(datalake.dms.dms_crossaccount_role#module:policy).
       type: list
       elements: dict
     tags:

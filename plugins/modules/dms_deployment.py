@@ -10,31 +10,32 @@ version_added: "0.1.0"
 short_description: Deploy many DMS S3 target endpoints with their access roles
 description:
   - Creates the access role and the endpoint, puts the endpoint's ExternalId into the role's trust, and tests the connection, for many endpoints
-    side by side in one process. Each step does what M(datalake.dms.dms_crossaccount_role), M(datalake.dms.dms_s3_endpoint),
-    M(datalake.dms.dms_bucket_access) and M(datalake.dms.dms_connection_test) do. Interrupted anywhere, the next run finishes.
-  - An endpoint that must be recreated, or modified under a running task, is replaced. Its tasks are journaled and taken off first and put back
-    after. What fails is rolled back. A replacement that was interrupted is finished, or rolled back where the inventory no longer wants it.
-  - After a successful test it removes what the former access mode has left.
-  - One host that fails ends no other, and does not fail the task. M(datalake.dms.dms_host_result) fails for it.
+    in parallel, in one process. Each step does what M(datalake.dms.dms_crossaccount_role), M(datalake.dms.dms_s3_endpoint),
+    M(datalake.dms.dms_bucket_access) and M(datalake.dms.dms_connection_test) do. After an interruption, the next run completes the deployment.
+  - An endpoint that must be recreated, or modified under a running task, is replaced. Its tasks are journaled, then stopped or deleted, and restored
+    afterwards. If that fails, it is rolled back. An interrupted replacement is finished, or rolled back if the inventory declares the former
+    settings.
+  - After a successful test, it removes the role and the statements of the former access mode.
+  - If a host fails, the others continue, and the task does not fail. M(datalake.dms.dms_host_result) fails for that host.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   postpone_replacements:
-    description: Whether replacements in protected environments are left to a later task, which can go in batches.
+    description: Whether replacements in protected environments are postponed to a later task, which can run in batches.
     type: bool
     default: false
   run:
     description:
-      - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
-        of Ansible; in AWX its owner is the job and the user who started it.
+      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
+        run of Ansible. In AWX, the owner is the job and the user who started it.
     type: dict
 attributes:
   check_mode:
     support: full
-    description: Makes no call that writes, and returns what it would do.
+    description: Predicts the changes, without a call that writes.
   diff_mode:
     support: full
-    description: Has the differences of each host in its item of C(hosts).
+    description: Each item of C(hosts) has the differences of its host.
   idempotent:
     support: full
     description: Changes only what differs.
@@ -67,12 +68,12 @@ asked:
   type: list
   elements: str
 hosts:
-  description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
+  description: Host name to result. M(datalake.dms.dms_host_result) reports it.
   returned: success
   type: dict
   contains:
     changed:
-      description: Whether something was changed; in check mode, whether something would be.
+      description: Whether something was changed; in check mode, whether something would be changed.
       type: bool
     failed:
       description: Whether the host failed.
@@ -82,7 +83,7 @@ hosts:
       type: str
       sample: "dev-crm: endpoint created, connection successful."
     diff:
-      description: What changed, by steps.
+      description: The differences, one item for each step.
       type: list
       elements: dict
     action:

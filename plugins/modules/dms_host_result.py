@@ -9,10 +9,10 @@ module: dms_host_result
 version_added: "0.1.0"
 short_description: Report the result of one host
 description:
-  - Ends a task as M(datalake.dms.dms_deployment), M(datalake.dms.dms_verification), M(datalake.dms.dms_removal) or M(datalake.dms.dms_unlock) says
-    for one of its hosts. The task is changed or failed for this host, and shows its differences.
-  - Register it to have action, ARNs and states of the endpoint in a variable of the host, also where it fails.
-  - Calls nothing.
+  - Reports one host's result of M(datalake.dms.dms_deployment), M(datalake.dms.dms_verification), M(datalake.dms.dms_removal) or
+    M(datalake.dms.dms_unlock). The task is changed or failed for this host, and shows its differences.
+  - Register it to have action, ARNs and states of the endpoint in a variable of the host, also if it fails.
+  - Makes no call.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -78,7 +78,7 @@ differences:
   type: list
   elements: str
 findings:
-  description: What drifted, as sentences.
+  description: The drift, as sentences.
   returned: always
   type: list
   elements: str
@@ -88,7 +88,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC = {"result": {"type": "dict", "required": True}}
 
-# What of a host's result is reported.
+# The members of a host's result that are reported.
 REPORTED = (
     *(
         "changed",

@@ -13,22 +13,22 @@ description:
     its role and policy, and roles whose endpoint is gone.
   - A resource belongs to a deployment only if tag, IAM path and shape all match. An endpoint must be an S3 target whose role is under an IAM path
     that the hosts declare. A role must be under such a path and trust DMS. A policy must be attached to that role and have the tag itself.
-  - A role that another endpoint uses is no orphan. One that several orphans use is one once they are gone.
-  - Never removes a bucket or its data. An orphan that tasks use is refused, the others are removed.
+  - A role that another endpoint uses is not an orphan. A role that several orphans use becomes an orphan once they are removed.
+  - Never removes a bucket or its data. An orphan that tasks use is not removed, and the task fails; the others are removed.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   hosts:
     description:
-      - The names of the hosts that declare, usually all endpoints of the inventory. Each host's variables of the role
-        P(datalake.dms.s3_endpoint#role) are read as a task of its own would see them.
-      - A list of dictionaries is taken as what hosts declare.
+      - Names of hosts, usually all endpoints of the inventory. Each host's variables of the role P(datalake.dms.s3_endpoint#role) are the same as in
+        a task of that host.
+      - A list of dictionaries has the declarations themselves, in an internal format.
     type: list
     elements: raw
     default: []
   declared:
     description:
-      - What some of these hosts declare, by their names, as M(datalake.dms.dms_verification) returns it, so that it is not read again.
+      - Host name to declaration, as M(datalake.dms.dms_verification) returns it. The variables of these hosts are not read again.
     type: dict
     default: {}
   state:
@@ -37,7 +37,7 @@ options:
     choices: [listed, absent]
     default: listed
   names:
-    description: The orphans to remove, by the names in the result C(names). A name that is no orphan is refused, and nothing is removed then.
+    description: The orphans to remove, by the names in the result C(names). If one of them is not an orphan, the task fails and removes nothing.
     type: list
     elements: str
     default: []
@@ -46,26 +46,26 @@ options:
     type: str
     default: ""
   session_seconds:
-    description: How long the caller's credentials must last at least for a removal (seconds).
+    description: How many seconds the caller's credentials must be valid at least, for a removal.
     type: int
     default: 0
   partial:
     description:
       - Why this run has only a part of the inventory, as a sentence. The endpoints of all other hosts would look like orphans then, so none is listed
-        and a removal is refused. Left out, it is found out. A run with C(--limit) has a part, and so may a job of an AWX workflow.
+        and a removal fails. By default, it is determined from the run. A run with C(--limit) has a part, and so may a job of an AWX workflow.
     type: str
     default: ""
   problems:
-    description: Why a host's declaration can't be read, by its name. Orphans are not known then. Left out, it is found out.
+    description: Host name to why its declaration can't be read. Orphans are unknown then. By default, it is determined from the variables.
     type: dict
     default: {}
 attributes:
   check_mode:
     support: full
-    description: Makes no call that writes, and returns what it would do.
+    description: Predicts the changes, without a call that writes.
   diff_mode:
     support: full
-    description: Has the differences of each host in its item of C(hosts).
+    description: Shows the differences of each removed resource.
   idempotent:
     support: full
     description: Changes only what differs.
@@ -76,7 +76,7 @@ extends_documentation_fragment:
   - datalake.dms.assume_role
   - datalake.dms.permissions.dms_orphans
 notes:
-  - The connection options of the task itself are not used, those of each host are.
+  - The connection options of the task are not used. Those of each host are used instead.
 """
 
 EXAMPLES = r"""
@@ -122,22 +122,22 @@ orphans:
       type: list
       elements: str
     foreign_policies:
-      description: Policies that others gave to the role. They must be detached or deleted before it is removed.
+      description: Policies that others added to the role. They must be detached or deleted before the role can be removed.
       type: list
       elements: str
     admitted_by:
       description: Bucket, key and data-lake account whose policies admit a role of the DMS account; else null.
       type: dict
     text:
-      description: All of that as text.
+      description: The orphan, as readable text.
       type: str
 names:
-  description: A name for each orphan, in the same order. It is the endpoint's identifier, the role's name, or the ARN where several have one name.
+  description: A name for each orphan, in the same order. It is the endpoint's identifier, the role's name, or the ARN if several have the same name.
   returned: success
   type: list
   elements: str
 problems:
-  description: Why the orphans of a deployment are not known, as sentences.
+  description: Why the orphans of a deployment are unknown, as sentences.
   returned: success
   type: list
   elements: str

@@ -7,17 +7,17 @@ DOCUMENTATION = r"""
 ---
 module: dms_policy_validation
 version_added: "0.1.0"
-short_description: Have IAM Access Analyzer look at policies before they are written
+short_description: Validate policies with IAM Access Analyzer before they are written
 description:
-  - Has IAM Access Analyzer validate policies that another module, such as one of amazon.aws, is about to write. The modules of this collection do
-    so themselves.
+  - Validates policies with IAM Access Analyzer before another module, such as one of amazon.aws, writes them. The modules of this collection validate
+    their own policies.
   - Never changes anything.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   policies:
     description:
-      - The policies. Leave out those that stay as they are.
+      - The policies. Leave out unchanged ones.
     type: list
     elements: dict
     required: true
@@ -49,7 +49,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Have the bucket's policy looked at
+- name: Validate the bucket policy
   datalake.dms.dms_policy_validation:
     validate_policies: fail
     policies:
@@ -69,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 policy_findings:
-  description: What IAM Access Analyzer found, less O(validation_exceptions), as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
+  description: Findings of IAM Access Analyzer without O(validation_exceptions), as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
   returned: success
   type: list
   elements: dict

@@ -9,11 +9,11 @@ module: dms_preflight
 version_added: "0.1.0"
 short_description: Check an account before DMS endpoints are deployed to it
 description:
-  - Compares the caller's account with the one that the inventory names, the inventory's accounts with the one map of environments, and
-    looks whether bucket, KMS key and replication instance are there.
-  - With O(account_checks), it also looks at what all endpoints of an account have in common, such as quotas, service roles and routes.
-  - Never changes anything. All checks are reported together in RV(checks), and the task fails where one has failed.
-  - What the caller may not look at with O(account_checks) is a warning.
+  - Checks that the caller is in O(account_id), that the account and the region match the map of environments, and that bucket, KMS key and
+    replication instance exist.
+  - With O(account_checks), it also checks what all endpoints of an account share, such as quotas, service roles and routes.
+  - Never changes anything. All checks are reported together in RV(checks). The task fails if one of them failed.
+  - If the caller lacks a permission that only O(account_checks) needs, that check is a warning.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
@@ -34,9 +34,9 @@ options:
     type: str
   environments:
     description:
-      - The one map of environments to accounts, name to a dictionary of C(dms_account_id), C(lake_account_id) and
-        C(shares_accounts_with), a list of the environments that use one of these accounts too, and C(regions), a list of those that it may be
-        in, any where it is missing.
+      - The map of environments. It maps each name to a dictionary of C(dms_account_id), C(lake_account_id), C(shares_accounts_with) and C(regions).
+      - C(shares_accounts_with) lists other environments that use one of these accounts, too. C(regions) lists the allowed regions; without it, all
+        are allowed.
     type: dict
   protected:
     description:
@@ -62,13 +62,13 @@ options:
     type: str
   session_seconds:
     description:
-      - How long the caller's own credentials must last, in seconds; those of O(assume_role_arn) are renewed with them. It can be known of
-        credentials in the environment with C(AWS_CREDENTIAL_EXPIRATION) only.
+      - How many seconds the caller's own credentials must be valid at least. The credentials of O(assume_role_arn) are refreshed with them. The
+        expiration of credentials in the environment is known only from C(AWS_CREDENTIAL_EXPIRATION).
     type: int
     default: 0
   account_checks:
     description:
-      - Whether to look at what all endpoints of the account have in common, too. That is the same for all of them, so that once is enough.
+      - Whether to check also what all endpoints of the account share. It is enough to do this once for all of them.
     type: bool
     default: false
   object_ownership:
@@ -77,25 +77,24 @@ options:
     type: str
   role_account_id:
     description:
-      - Id of the account whose access roles use O(kms_key_arn), with O(account_checks). O(account_id) where it is not given. The key's policy
-        need not admit another one beforehand, as M(datalake.dms.dms_bucket_access) sees to that.
+      - Id of the account whose access roles use O(kms_key_arn), with O(account_checks). The default is O(account_id). The key policy
+        need not admit another account beforehand, because M(datalake.dms.dms_bucket_access) adds a statement for each role.
     type: str
   lake_account_ids:
     description:
-      - Ids of the accounts whose roles the endpoints are to have, with O(account_checks) and O(side=dms).
+      - Ids of the accounts that have the endpoints' access roles, with O(account_checks) and O(side=dms).
     type: list
     elements: str
     default: []
   planned_endpoint_identifiers:
     description:
-      - The endpoints that are to be there in the end, with O(account_checks) and O(side=dms). Those that are not there yet count against
-        the quotas.
+      - Identifiers of the declared endpoints, with O(account_checks) and O(side=dms). Those that do not exist yet count against the quotas.
     type: list
     elements: str
     default: []
   planned_role_names:
     description:
-      - The access roles that are to be there in the end, likewise, on the side where they are.
+      - Names of the declared access roles, with O(account_checks), on the side that has them. Those that do not exist yet count against the quotas.
     type: list
     elements: str
     default: []
@@ -142,30 +141,30 @@ checks:
   elements: dict
   contains:
     check:
-      description: What was looked at.
+      description: Name of the check.
       type: str
       sample: bucket
     status:
-      description: V(failed) stops a run, V(warned) is worth a look or could not be looked at, V(passed) is well.
+      description: V(failed) stops a run. V(warned) should be reviewed, or could not be checked. V(passed) is correct.
       type: str
     text:
-      description: A sentence, which says what to do where it is not V(passed).
+      description: The outcome as a sentence, with what to do unless it is V(passed).
       type: str
 findings:
-  description: The texts of the checks that have failed; empty where everything is right.
+  description: The texts of the failed checks; empty if none failed.
   returned: always
   type: list
   elements: str
 account_id:
-  description: The caller's account; null where findings came before the caller was asked for.
+  description: Id of the caller's account; null if a check failed before the caller was identified.
   returned: always
   type: str
 arn:
-  description: The caller's ARN, likewise.
+  description: The caller's ARN; null if a check failed before the caller was identified.
   returned: always
   type: str
 partition:
-  description: The caller's partition, likewise.
+  description: The caller's partition; null if a check failed before the caller was identified.
   returned: always
   type: str
   sample: aws
@@ -179,7 +178,7 @@ region:
   type: str
 support_case:
   description:
-    - The text for a case at AWS Support that allows cross-account endpoints, where the account has none yet; else null. With
+    - The text of a case for AWS Support that asks for cross-account endpoints, if the account has none yet; else null. With
       O(account_checks) and O(side=dms).
   returned: always
   type: str

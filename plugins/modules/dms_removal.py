@@ -9,26 +9,26 @@ module: dms_removal
 version_added: "0.1.0"
 short_description: Remove many DMS S3 target endpoints with their access roles
 description:
-  - Removes the endpoint, what admits its access role in the policies of bucket and key, the access role and its policy, for many endpoints side by
-    side in one process. Never the bucket or its data.
-  - An endpoint that tasks use, one of another deployment, and one whose replacement was interrupted are refused. In a protected environment the
-    hosts must be confirmed.
-  - One host that fails ends no other, and does not fail the task. M(datalake.dms.dms_host_result) fails for it.
+  - Removes the endpoint, the statements for its access role in the policies of bucket and key, the access role and its policy, for many endpoints in
+    parallel, in one process. Never removes a bucket or its data.
+  - A host fails if tasks use the endpoint, if the endpoint belongs to another deployment, or if its replacement was interrupted. In a protected
+    environment the removal must be confirmed.
+  - If a host fails, the others continue, and the task does not fail. M(datalake.dms.dms_host_result) fails for that host.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   run:
     description:
-      - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
-        of Ansible; in AWX its owner is the job and the user who started it.
+      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
+        run of Ansible. In AWX, the owner is the job and the user who started it.
     type: dict
 attributes:
   check_mode:
     support: full
-    description: Makes no call that writes, and returns what it would do.
+    description: Predicts the changes, without a call that writes.
   diff_mode:
     support: full
-    description: Has the differences of each host in its item of C(hosts).
+    description: Each item of C(hosts) has the differences of its host.
   idempotent:
     support: full
     description: Changes only what differs.
@@ -59,12 +59,12 @@ asked:
   type: list
   elements: str
 hosts:
-  description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
+  description: Host name to result. M(datalake.dms.dms_host_result) reports it.
   returned: success
   type: dict
   contains:
     changed:
-      description: Whether something was changed; in check mode, whether something would be.
+      description: Whether something was changed; in check mode, whether something would be changed.
       type: bool
     failed:
       description: Whether the host failed.
@@ -72,9 +72,9 @@ hosts:
     msg:
       description: What happened, as a sentence.
       type: str
-      sample: "dev-crm: endpoint created, connection successful."
+      sample: "dev-crm: removed."
     diff:
-      description: What changed, by steps.
+      description: The differences, one item for each step.
       type: list
       elements: dict
     action:

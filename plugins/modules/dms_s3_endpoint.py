@@ -9,19 +9,17 @@ module: dms_s3_endpoint
 version_added: "0.1.0"
 short_description: Manage an S3 target endpoint of AWS DMS
 description:
-  - Creates, changes and removes a target endpoint of engine C(s3), in the account that runs DMS.
-  - An endpoint whose role is in another account can't be modified, AWS refuses it; it is deleted and created again, which the
-    task fails to do while a replication task or a serverless replication uses it. One with a role in the same account is
-    modified, with its tasks stopped.
-  - Only what is set here is compared, so that defaults that AWS fills in are no change; spellings that AWS varies (case, C(-) and
-    C(_)) are no change either. A setting that is not given stays as it is, also
-    where the endpoint is created again, unless O(exact=true).
+  - Creates, modifies and deletes a target endpoint of engine C(s3), in the account that runs DMS.
+  - AWS does not modify an endpoint whose role is in another account, so such an endpoint is recreated. The task fails while a replication task or a
+    serverless replication uses it. An endpoint with a role in the same account is modified; its tasks must be stopped.
+  - Unset options are not compared. Case and C(-)/C(_) differences in AWS's answers are ignored. Unset settings stay as they are, also when the
+    endpoint is recreated, unless O(exact=true).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   state:
     description:
-      - Whether the endpoint shall exist.
+      - Whether the endpoint should exist.
     type: str
     choices: [present, absent]
     default: present
@@ -33,12 +31,12 @@ options:
     required: true
   resource_identifier:
     description:
-      - The end of the endpoint's ARN, at most 31 characters. It counts when the endpoint is created, and is no reason to create it
-        again. An endpoint that is created again keeps the end that its ARN had, wherever AWS allows that.
+      - The last part of the endpoint's ARN, at most 31 characters. It is used when the endpoint is created. A difference does not recreate the
+        endpoint. A recreated endpoint keeps the last part of its ARN if AWS allows it.
     type: str
   s3_settings:
     description:
-      - Settings of the target. Needed with O(state=present).
+      - Settings of the target. Required with O(state=present).
     type: dict
     suboptions:
       service_access_role_arn:
@@ -118,7 +116,7 @@ options:
         type: bool
       include_op_for_full_load:
         description:
-          - Whether the rows of the full load get the column that tells the operation.
+          - Whether the rows of the full load get the column with the operation.
         type: bool
       timestamp_column_name:
         description:
@@ -175,7 +173,7 @@ options:
         type: str
       csv_null_value:
         description:
-          - Text that stands for null.
+          - Text that represents null.
           - For O(s3_settings.data_format=csv) only.
         type: str
       use_csv_no_sup_value:
@@ -237,62 +235,61 @@ options:
     type: str
   settings_conflicts:
     description:
-      - What becomes of settings that the AWS user guide forbids together, though the API takes them. AWS ignores them or fails later,
-        in the task.
-      - CSV settings beside V(parquet) in O(extra_connection_attributes) always are a warning only.
+      - What to do with combinations of settings that the AWS user guide forbids although the API accepts them. AWS ignores them, or the replication
+        task fails later.
+      - CSV settings in O(extra_connection_attributes) of a V(parquet) endpoint are always only a warning.
     type: str
     choices: [fail, warn]
     default: fail
   exact:
     description:
-      - Whether settings and extra connection attributes that are not given go back to AWS's defaults (C(ExactSettings) of C(ModifyEndpoint)).
-        Without it they stay as they are.
+      - Whether unset settings and extra connection attributes are reset to AWS's defaults (C(ExactSettings) of C(ModifyEndpoint)). By default, they
+        stay as they are.
     type: bool
     default: false
   recreate:
     description:
-      - Whether to delete the endpoint and create it again though nothing differs. AWS may give it another C(ExternalId).
+      - Whether to recreate the endpoint even if nothing differs. AWS may assign another C(ExternalId).
     type: bool
     default: false
   in_use:
     description:
-      - What to do where a replication task or a serverless replication is in the way. V(fail) says so before anything is done, V(ignore) leaves
-        it to AWS to refuse, which is of use in check mode; see RV(in_use_by).
+      - What to do if a replication task or a serverless replication blocks the action. V(fail) fails before anything is changed. V(ignore)
+        continues, and AWS may refuse the action; it is useful in check mode, see RV(in_use_by).
     type: str
     choices: [fail, ignore]
     default: fail
   predecessor:
     description:
-      - The RV(definition) of an endpoint that an interrupted run has deleted to create it again. What that had and is not set here is kept,
-        unless O(exact=true). Counts only where the endpoint does not exist.
+      - The RV(definition) of an endpoint that an interrupted run deleted to recreate it. Its settings and tags that are not set here are kept, unless
+        O(exact=true). Ignored if the endpoint exists.
     type: dict
     suboptions:
       endpoint_arn:
-        description: ARN of the endpoint, whose end is asked for again.
+        description: ARN of the former endpoint. The new endpoint asks for the same last part.
         type: str
         required: true
       external_id:
-        description: The C(ExternalId) that it had; of no use any more.
+        description: The former C(ExternalId). It is not used.
         type: str
       s3_settings:
         description: Its settings, as suboptions of O(s3_settings).
         type: dict
       extra_connection_attributes:
-        description: Its extra connection attributes that are no settings.
+        description: Its extra connection attributes that are not settings.
         type: str
       tags:
         description: Its tags.
         type: dict
   iam_propagation_timeout:
     description:
-      - How long to repeat a call that DMS refuses because it can't use the role yet, in seconds. IAM promises no time in which a
-        change is seen everywhere.
+      - How long to repeat a call that DMS refuses because it can't use the role yet, in seconds. AWS does not document how
+        long a change of IAM takes to be effective everywhere.
     type: int
     default: 300
 notes:
-  - Nobody but AWS knows how CreateEndpoint behaves for a role in another account in every account and region. The module works
-    with each known way, among them that the endpoint is not kept although an C(ExternalId) was answered (see RV(persisted)).
-    It was tested against an emulation, not against AWS.
+  - AWS does not document how C(CreateEndpoint) behaves for a role in another account. The module handles each known behaviour. For example, AWS may
+    return an C(ExternalId) and keep no endpoint (see RV(persisted)). The module was tested against an emulation, not against AWS.
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -305,7 +302,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Predicts the endpoint; what only AWS can know is shown as V((known after creation\)).
+    description: Predicts the endpoint; values that AWS assigns are shown as V((known after creation\)).
   diff_mode:
     support: full
     description: Shows the settings that the task sets, and the tags, before and after.
@@ -315,7 +312,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the endpoint
+- name: Create the endpoint
   datalake.dms.dms_s3_endpoint:
     assume_role_arn: arn:aws:iam::111122223333:role/dms-deployer
     region: eu-central-1
@@ -334,7 +331,7 @@ EXAMPLES = r"""
     deployment: dev
   register: endpoint
 
-- name: Remove the endpoint
+- name: Delete the endpoint
   datalake.dms.dms_s3_endpoint:
     endpoint_identifier: dev-crm
     state: absent
@@ -342,58 +339,58 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: What was done, or in check mode would be done. Tags may change with V(none).
+  description: What was done; in check mode, what would be done. Tags may change with V(none), too.
   returned: success
   type: str
   sample: created
   choices: [none, created, modified, recreated, deleted]
 reasons:
-  description: Why.
+  description: Why the endpoint was created, modified, recreated or deleted, one sentence each.
   returned: success
   type: list
   elements: str
 differences:
-  description: Names of the settings, extra connection attributes and V(tags) in which the endpoint differed; empty for one that is new.
+  description: Names of the settings, extra connection attributes and V(tags) in which the endpoint differed; empty for a new endpoint.
   returned: success
   type: list
   elements: str
   sample: [compression_type]
 settings:
-  description: The settings that the task asked for, in both ways of giving them, as AWS's model spells their values.
+  description: The declared settings, from O(s3_settings) and O(extra_connection_attributes), in the spelling of AWS's API model.
   returned: success
   type: dict
 external_id:
-  description: The C(ExternalId) that AWS gave, which the trust of the role must admit; null for a role in the same account.
+  description: The C(ExternalId) that AWS assigned, which the trust of the role must admit; null for a role in the same account.
   returned: success
   type: str
 current_external_id:
-  description: The C(ExternalId) that the endpoint had when the task began; null where there was none.
+  description: The C(ExternalId) of the endpoint before the task; null if there was none.
   returned: success
   type: str
 persisted:
   description:
-    - Whether AWS kept the endpoint. V(false) after an answer that brought an C(ExternalId) and no endpoint; put the id into the role's
-      trust and run the task again. V(false) also in check mode for an endpoint that would be created.
+    - Whether the endpoint exists. It is V(false) if AWS returned an C(ExternalId) and kept no endpoint; put the id into the role's trust and run the
+      task again. It is also V(false) in check mode for an endpoint that would be created.
   returned: success
   type: bool
 in_use_by:
-  description: The replication tasks and serverless replications that are in the way of the action, for people.
+  description: The replication tasks and serverless replications that block the action, as readable text.
   returned: success
   type: list
   elements: str
   sample: ["task crm-copy (running)"]
 undeclared:
-  description: Settings and tags that the endpoint has and the task does not name, so that a run that is killed between deletion and creation
-    would lose them; only with V(recreated).
+  description: Settings and tags of the endpoint that the task does not declare. A run that is killed between deletion and creation would lose them.
+    Only with V(recreated).
   returned: success
   type: list
   elements: str
 definition:
-  description: The endpoint as it was when the task began, as options for O(predecessor); null where there was none.
+  description: The endpoint before the task, as options for O(predecessor); null if there was none.
   returned: success
   type: dict
 endpoint:
-  description: The endpoint as C(DescribeEndpoints) has it, in snake_case; null where there is none.
+  description: The endpoint as C(DescribeEndpoints) returns it, in snake_case; null if there is none.
   returned: success
   type: dict
   contains:
@@ -415,7 +412,7 @@ endpoint:
       description: All settings, as AWS spells their values.
       type: dict
     extra_connection_attributes:
-      description: As AWS returns them, which is with the settings.
+      description: As AWS returns them, including the settings.
       type: str
     tags:
       description: The endpoint's tags.

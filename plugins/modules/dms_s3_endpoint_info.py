@@ -10,14 +10,14 @@ version_added: "0.1.0"
 short_description: Read all S3 target endpoints of AWS DMS in an account
 description:
   - Reads the target endpoints of engine C(s3) of an account and region, with their tags.
-  - Takes two calls for 100 endpoints. An endpoint that is removed between the two costs one more call for each of its hundred.
-  - Warns where endpoints have the same C(ExternalId).
+  - Takes two calls for 100 endpoints. If an endpoint is deleted between these calls, the tags of its 100 endpoints are read one by one.
+  - Warns if endpoints have the same C(ExternalId).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   endpoint_identifiers:
     description:
-      - Reads these only, whatever their case. One that does not exist is left out; an empty list reads none.
+      - Reads only these endpoints, in any case. An endpoint that does not exist is left out. An empty list reads none.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -36,14 +36,14 @@ EXAMPLES = r"""
     region: eu-central-1
   register: survey
 
-- name: Name them
+- name: Show their identifiers
   ansible.builtin.debug:
     msg: "{{ survey.endpoints | map(attribute='endpoint_identifier') }}"
 """
 
 RETURN = r"""
 endpoints:
-  description: The endpoints by their identifier, each as RV(datalake.dms.dms_s3_endpoint#module:endpoint).
+  description: The endpoints, sorted by identifier, each as RV(datalake.dms.dms_s3_endpoint#module:endpoint).
   returned: success
   type: list
   elements: dict
@@ -56,7 +56,7 @@ endpoints:
       description: Identifier of the endpoint.
       type: str
     external_id:
-      description: The C(ExternalId) that AWS gave; missing or null for a role in the same account.
+      description: The C(ExternalId) that AWS assigned; missing or null for a role in the same account.
       type: str
     status:
       description: Status of the endpoint.
@@ -66,13 +66,13 @@ endpoints:
       description: All settings, as AWS spells their values.
       type: dict
     extra_connection_attributes:
-      description: As AWS returns them, which is with the settings.
+      description: As AWS returns them, including the settings.
       type: str
     tags:
       description: The endpoint's tags.
       type: dict
 shared_external_ids:
-  description: The ids that more than one of them has. The trusts of their roles should ask for C(aws:SourceAccount) and C(aws:SourceArn), too.
+  description: The ids that several endpoints have. The trusts of their roles should also require C(aws:SourceAccount) and C(aws:SourceArn).
   returned: success
   type: list
   elements: dict
@@ -81,7 +81,7 @@ shared_external_ids:
       description: The C(ExternalId).
       type: str
     endpoint_identifiers:
-      description: Who has it.
+      description: Identifiers of the endpoints with this id.
       type: list
       elements: str
 """

@@ -9,21 +9,21 @@ module: dms_service_roles
 version_added: "0.1.0"
 short_description: Manage the service roles that DMS needs once in an account
 description:
-  - Manages the IAM roles that DMS itself assumes, by their exact names. An account has each of them once, for all its regions and all its
-    migrations, so that others may have made them, or may make them at the same time.
-  - Makes what is missing, and completes what exists, whoever made it. It never takes away a condition, a statement, a policy, a tag or a
+  - Manages the IAM roles that DMS itself assumes. DMS requires their exact names. An account has each of them once, for all regions and all
+    migrations, so others may have created them, or may create them at the same time.
+  - Creates missing roles, and completes existing ones, also those of others. It never removes a condition, a statement, a policy, a tag or a
     permissions boundary.
-  - Two runs at once in one account both succeed.
-  - Access Analyzer looks at a trust before it is written (C(ValidatePolicy)).
+  - Two concurrent runs in one account both succeed.
+  - IAM Access Analyzer validates a trust before it is written (C(ValidatePolicy)).
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   state:
     description:
-      - V(present) makes and completes the roles.
-      - V(absent) removes those that this module made, and only while DMS has no replication instance, no task and no serverless replication
-        in O(regions). A role counts as made by this module if it has the tag C(datalake.dms:made-by), no policy but AWS's own, and the trust
-        that the module gave it. Whatever else stays, and RV(kept) and a warning say why; the task does not fail.
+      - V(present) creates and completes the roles.
+      - V(absent) removes the roles that this module created, if DMS has no replication instance, no task and no serverless replication in O(regions).
+        Such a role has the tag C(datalake.dms:made-by), only the AWS managed policy, and the trust that this module wrote. All other roles stay.
+        RV(kept) and a warning say why, and the task does not fail.
     type: str
     choices: [present, absent]
     default: present
@@ -36,20 +36,20 @@ options:
     default: [dms-vpc-role, dms-cloudwatch-logs-role]
   regions:
     description:
-      - With O(state=absent), the regions in which DMS must have nothing left. Only O(region) where it is empty.
-      - Name all regions in which anybody has used DMS in this account, since the roles serve them all.
+      - With O(state=absent), the regions in which DMS must have no resources. The default is O(region).
+      - List all regions in which DMS was used in this account, because the roles serve all of them.
     type: list
     elements: str
     default: []
   tags:
     description:
-      - Tags of a role that the module makes. Those of a role that exists stay as they are, as the deployments of an account share it.
+      - Tags of a role that the module creates. The tags of an existing role stay as they are, because the deployments of an account share it.
     type: dict
     aliases: [resource_tags]
   deployment:
     description:
-      - Who made a role, kept as its tag C(datalake.dms:deployment) when the module makes it. A role of another deployment is not refused, and
-        not tagged anew; with O(state=absent), too, it counts that this module made it, not for which deployment.
+      - Name of the deployment, stored in the tag C(datalake.dms:deployment) of a role that the module creates. A role of another deployment is
+        completed and removed like any other, and its tag is not changed.
       - At most 256 letters, digits or characters of V(_.:/=+@-).
     type: str
 extends_documentation_fragment:
@@ -72,17 +72,17 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the service roles, or complete those that somebody else made
+- name: Create the service roles, or complete existing ones
   datalake.dms.dms_service_roles:
     assume_role_arn: arn:aws:iam::111122223333:role/dms-deployer
     region: eu-central-1
 
-- name: Have the role for Redshift targets, too
+- name: Create the role for Redshift targets, too
   datalake.dms.dms_service_roles:
     region: eu-central-1
     roles: [dms-vpc-role, dms-cloudwatch-logs-role, dms-access-for-endpoint]
 
-- name: Remove those that this module made, if nobody needs them any more
+- name: Remove the roles that this module created, if DMS no longer needs them
   datalake.dms.dms_service_roles:
     region: eu-central-1
     regions: [eu-central-1, eu-west-1]
@@ -91,12 +91,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 policy_findings:
-  description: What IAM Access Analyzer found in the trusts that are written, as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
+  description: Findings of IAM Access Analyzer for the trusts to be written, as RV(datalake.dms.dms_crossaccount_role#module:policy_findings).
   returned: success
   type: list
   elements: dict
 roles:
-  description: Each role by its name, as it is, or in check mode as it would be; null where there is none.
+  description: Role name to role; in check mode, the predicted role. Null if it does not exist.
   returned: success
   type: dict
   sample:
@@ -110,17 +110,17 @@ roles:
       inline_policies: []
       tags: {"datalake.dms:made-by": dms_service_roles}
 made:
-  description: Names of the roles that this module made, now or before.
+  description: Names of the roles that this module created, in this run or before.
   returned: success
   type: list
   elements: str
 kept:
-  description: With O(state=absent), why a role stays, by its name.
+  description: With O(state=absent), role name to why the role stays.
   returned: success
   type: dict
   sample: {dms-vpc-role: "dms-vpc-role stays, because it is still needed by replication instance shared in eu-west-1"}
 findings:
-  description: A sentence for each thing that keeps DMS from using a role, and that the module leaves as it is.
+  description: A sentence for each problem that keeps DMS from using a role, and that the module does not correct.
   returned: success
   type: list
   elements: str

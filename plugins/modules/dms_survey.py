@@ -9,22 +9,22 @@ module: dms_survey
 version_added: "0.1.0"
 short_description: Check the accounts of many endpoints, and find those that a deployment would not change
 description:
-  - Checks the accounts of many endpoints, each once, as M(datalake.dms.dms_preflight) does, and says what has to be put right first, by host.
-  - Then compares each of the other hosts with AWS. The modules that would do the work decide, in check mode. Whatever they would ask beyond what
-    was read counts as a difference, and so do policies of bucket and key.
-  - Never changes anything, and nothing is changed because of it. The role P(datalake.dms.s3_endpoint#role) leaves out the hosts that have nothing
-    to do.
-  - Each read of DMS takes 100 endpoints, so it costs few calls. Without C(iam:GetAccountAuthorizationDetails) each role is read by itself.
-  - C(GetAccountAuthorizationDetails) has no tags of policies. They are taken to be those of the role. M(datalake.dms.dms_verification) reads them.
+  - Checks the accounts of many endpoints, each account once, as M(datalake.dms.dms_preflight) does, and returns what blocks each host.
+  - Then compares each of the other hosts with AWS. The same modules run in check mode against the data already read. Where the data is not enough,
+    and for policies of bucket and key, the host is to be deployed.
+  - Never changes anything. The role P(datalake.dms.s3_endpoint#role) leaves out unchanged hosts.
+  - Each call to DMS reads 100 endpoints, so the survey takes few calls. Without C(iam:GetAccountAuthorizationDetails) each role is read on its own.
+  - C(GetAccountAuthorizationDetails) returns no tags of policies. They are assumed to equal those of the role. M(datalake.dms.dms_verification) reads
+    them.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   account_checks:
-    description: Whether the checks of M(datalake.dms.dms_preflight) with O(datalake.dms.dms_preflight#module:account_checks=true) are made, too.
+    description: Whether M(datalake.dms.dms_preflight) runs with O(datalake.dms.dms_preflight#module:account_checks=true).
     type: bool
     default: true
   compare_from:
-    description: From how many hosts on they are compared, as comparing costs calls; 0 for never.
+    description: The number of hosts from which on they are compared, because a comparison takes calls. V(0) means never.
     type: int
     default: 1
 extends_documentation_fragment:
@@ -56,7 +56,7 @@ accounts:
   type: list
   elements: dict
 table:
-  description: All findings as lines of text, what has failed first.
+  description: All checks as lines of text, failed ones first.
   returned: success
   type: list
   elements: str
@@ -71,7 +71,7 @@ hosts:
   type: list
   elements: str
 blocked:
-  description: What has to be put right first, by the name of the host.
+  description: Host name to what blocks the host, as sentences.
   returned: success
   type: dict
 to_stop:
@@ -91,13 +91,13 @@ to_deploy:
   elements: str
 declared:
   description:
-    - What the hosts to deploy declare, by name, for O(declared) of M(datalake.dms.dms_deployment). Those with a secret are left out.
-    - With it goes C(known_absent), what the survey found absent. The deployment then creates it without reading it first, and fails where somebody
-      else was faster. So it is for one deployment in the same play.
+    - Host name to declaration, for O(declared) of M(datalake.dms.dms_deployment). Hosts with a secret are left out.
+    - C(known_absent) in a declaration lists resources that the survey found absent. The deployment creates them without another read, and fails if
+      others have created them meanwhile. So use it for one deployment in the same play.
   returned: success
   type: dict
 reasons:
-  description: Why a host is deployed, by its name.
+  description: Host name to why the host is deployed, as a sentence without a period.
   returned: success
   type: dict
 """

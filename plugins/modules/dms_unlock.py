@@ -7,24 +7,24 @@ DOCUMENTATION = r"""
 ---
 module: dms_unlock
 version_added: "0.1.0"
-short_description: Free the locks that dead runs hold on DMS S3 target endpoints
+short_description: Release the locks of dead runs on DMS S3 target endpoints
 description:
-  - A replacement holds a lock on its endpoint. Where its run died elsewhere, the lock lasts until it expires. This frees it at once.
+  - A replacement holds a lock on its endpoint. If its run died on another machine, the lock lasts until it expires. This module releases it at once.
   - The journal stays. The next deployment finishes the replacement, or rolls it back.
-  - In a protected environment the hosts must be confirmed.
-  - One host that fails ends no other, and does not fail the task. M(datalake.dms.dms_host_result) fails for it.
+  - In a protected environment the release must be confirmed.
+  - If a host fails, the others continue, and the task does not fail. M(datalake.dms.dms_host_result) fails for that host.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   run:
     description:
-      - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
-        of Ansible; in AWX its owner is the job and the user who started it.
+      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
+        run of Ansible. In AWX, the owner is the job and the user who started it.
     type: dict
 attributes:
   check_mode:
     support: full
-    description: Makes no call that writes, and returns what it would do.
+    description: Predicts the changes, without a call that writes.
   diff_mode:
     support: none
     description: A lock has nothing to show.
@@ -41,7 +41,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Free the locks
+- name: Release the locks
   datalake.dms.dms_unlock:
   register: unlocked
   run_once: true
@@ -58,12 +58,12 @@ asked:
   type: list
   elements: str
 hosts:
-  description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
+  description: Host name to result. M(datalake.dms.dms_host_result) reports it.
   returned: success
   type: dict
   contains:
     changed:
-      description: Whether something was changed; in check mode, whether something would be.
+      description: Whether something was changed; in check mode, whether something would be changed.
       type: bool
     failed:
       description: Whether the host failed.
@@ -73,7 +73,7 @@ hosts:
       type: str
       sample: "dev-crm: endpoint created, connection successful."
     diff:
-      description: What changed, by steps.
+      description: The differences, one item for each step.
       type: list
       elements: dict
 """

@@ -9,26 +9,27 @@ module: dms_verification
 version_added: "0.1.0"
 short_description: Compare many DMS S3 target endpoints with AWS
 description:
-  - Says in sentences what drifted with endpoint, access role, trust, policies and connection of each host, for many of them in one process.
+  - Reports the drift of endpoint, access role, trust, policies and connection of each host, as sentences, for many hosts in one process. It runs
     M(datalake.dms.dms_s3_endpoint), M(datalake.dms.dms_crossaccount_role), M(datalake.dms.dms_bucket_access) and
-    M(datalake.dms.dms_connection_test) decide, in check mode.
-  - Finds a replacement that was interrupted, too, and an access role of the former access mode.
-  - Endpoints, tags and connections are read 100 at a time, and all roles at once where C(iam:GetAccountAuthorizationDetails) was granted. Without it
-    each role is read by itself.
-  - Never changes anything. A host that drifted does not fail the task. M(datalake.dms.dms_host_result) fails for it.
+    M(datalake.dms.dms_connection_test) in check mode.
+  - Also reports an interrupted replacement, and an access role of the former access mode.
+  - Endpoints, tags and connections are read in pages of 100. All roles are read together if C(iam:GetAccountAuthorizationDetails) is granted. Without
+    it, each role is read on its own.
+  - Never changes anything. Drift does not fail the task. M(datalake.dms.dms_host_result) fails for a host with drift.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
 options:
   compare_policy_tags:
     description:
-      - Whether the tags of policies are compared where all roles of the account are read at once, which does not give them. It costs one call for
-        each endpoint. Without it a policy's tags are taken to be those of its role, and the message of each host says that they were not compared.
+      - Whether the tags of policies are compared if all roles of the account are read together, which does not return them. It takes one call for
+        each endpoint. With V(false), a policy's tags are assumed to equal those of its role, and the message of each host says that they were not
+        compared.
     type: bool
     default: true
   run:
     description:
-      - Who runs, for the locks of replacements, with C(owner) (text for people), C(id), C(machine), C(pid) and C(started). Left out, it is this run
-        of Ansible; in AWX its owner is the job and the user who started it.
+      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
+        run of Ansible. In AWX, the owner is the job and the user who started it.
     type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -58,7 +59,7 @@ asked:
   type: list
   elements: str
 declared:
-  description: What the hosts declare, by name, for O(declared) of M(datalake.dms.dms_orphans). Those with a secret are left out.
+  description: Host name to declaration, for O(declared) of M(datalake.dms.dms_orphans). Hosts with a secret are left out.
   returned: success
   type: dict
 to_report:
@@ -67,12 +68,12 @@ to_report:
   type: list
   elements: str
 hosts:
-  description: The result of each host, by its name. M(datalake.dms.dms_host_result) reports it.
+  description: Host name to result. M(datalake.dms.dms_host_result) reports it.
   returned: success
   type: dict
   contains:
     changed:
-      description: Whether something was changed; in check mode, whether something would be.
+      description: Always false.
       type: bool
     failed:
       description: Whether the host failed.
@@ -80,9 +81,9 @@ hosts:
     msg:
       description: What happened, as a sentence.
       type: str
-      sample: "dev-crm: endpoint created, connection successful."
+      sample: "dev-crm: no drift, connection successful."
     diff:
-      description: What changed, by steps.
+      description: Always empty.
       type: list
       elements: dict
     action:
@@ -107,11 +108,11 @@ hosts:
       type: list
       elements: str
     findings:
-      description: What drifted, as sentences.
+      description: The drift, as sentences.
       type: list
       elements: str
     foreign:
-      description: What somebody else added to the access role. A deployment leaves it alone.
+      description: What others added to the access role, as sentences. A deployment does not change it.
       type: list
       elements: str
 """

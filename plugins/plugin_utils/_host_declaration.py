@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host declares, out of its variables as Ansible gathers them: templated, validated as the role s3_endpoint wants them, put together."""
+"""The declaration of a host: its variables of the role s3_endpoint, templated and validated."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Ho
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import plain
 
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "s3_endpoint"
-# Beside the role's: who calls, see _job.
+# Variables for the caller's name, in addition to those of the role; see _job.
 _JOBS = ("awx_job_id", "tower_job_id")
-# What others build on comes first, so that it is templated once; what only a look at what is left over needs not at all.
+# Variables that others refer to are templated first, so that they are templated once. Variables of orphans are not needed.
 _FIRST = ("environment", "profile", "inventory_name", "deployment", "identifier", "role_name", "policy_name")
 _NOT_NEEDED = ("hosts", "prune")
-# Variables of development versions: what replaces them.
+# Variables of development versions -> what replaces them.
 _RENAMED = {
-    "s3_endpoint_defer_replacement": "s3_endpoint_postpone_replacements takes its place; rename it",
+    "s3_endpoint_defer_replacement": "rename it to s3_endpoint_postpone_replacements",
     "s3_endpoint_survey": "deploy.yml always compares; remove it",
 }
 
@@ -40,11 +40,11 @@ def host_declaration(
 ) -> Host:
     """What a host declares, see declaration.declaration.
 
-    :param variables: all that a task of the host sees, not templated yet; the role's defaults count where it is no task of the role.
-    :raises AnsibleError: a variable that can't be templated, or that the role would refuse.
+    :param variables: of the host, not templated yet. Defaults of the role are added.
+    :raises AnsibleError: a variable can't be templated, or is invalid.
     """
     renamed = [
-        f"{name} is no variable of the role any more: {advice}"
+        f"{name} is no longer a variable of the role: {advice}"
         for name, advice in _RENAMED.items()
         if name in variables
     ]
@@ -72,14 +72,16 @@ def _values(templar: Templar, wanted: Iterable[str], variables: dict[str, Any]) 
             try:
                 value = plain(own.template(variables[name]))
             except AnsibleError as error:
-                raise AnsibleError(f"{name} can't be templated: {error}; correct it, or what it builds on.") from None
-            # What comes later, and builds on it, is spared to template it again.
+                raise AnsibleError(
+                    f"{name} can't be templated: {error}; correct it, or the variables that it refers to."
+                ) from None
+            # Later variables that refer to it use the templated value.
             values[name] = variables[name] = value
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _job(values: dict[str, Any]) -> str:
-    """Who calls, as CloudTrail shows it: the AWX job, or the user."""
+    """The caller's name, as CloudTrail shows it: the AWX job, or the user."""
     return str(next((values[name] for name in _JOBS if values.get(name)), os.environ.get("USER") or "local"))
 
 
@@ -94,7 +96,7 @@ def _validator(loader: DataLoader) -> ArgumentSpecValidator:
 
 @functools.cache
 def _argument_spec(loader: DataLoader) -> dict[str, Any]:
-    """The role's own, which Ansible would validate host by host."""
+    """The argument spec of the role, which Ansible would validate host by host."""
     specs = plain(loader.load_from_file(str(_ROLE / "meta" / "argument_specs.yml")))["argument_specs"]
     return {
         name: {key: value for key, value in option.items() if key != "description"}

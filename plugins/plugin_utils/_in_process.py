@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running a module's core in the controller's own worker process, which spares the start of Python and of boto3 for each task.
+"""Run a module's `ensure` in the controller's worker process. This saves the start of Python and the import of boto3 for each task.
 
-A task falls back to the module wherever that process would not be the right place: another connection or interpreter, another user, async,
-or an `environment:`, which reaches modules only, so that credentials set there would be missed.
+A task runs the module instead if it has another connection, interpreter or user, `async`, or an `environment:`, which reaches modules only.
 """
 
 from __future__ import annotations
@@ -48,17 +47,17 @@ class InProcessAction(ActionBase):
             where = f"Unsupported parameters for ({self._task.action}) module: " if unsupported else ""
             return {**result, "failed": True, "msg": f"{where}{validated.errors.msg}"}
         params = validated.validated_parameters
-        told, warnings = outcome(type(self).ensure, params, self._task.check_mode)
-        # All that many hosts declare would be kept for each of them.
-        told["invocation"] = {"module_args": {name: value for name, value in params.items() if name != "hosts"}}
+        returned, warnings = outcome(type(self).ensure, params, self._task.check_mode)
+        # The declarations of many hosts are left out, because Ansible keeps the result for each of them.
+        returned["invocation"] = {"module_args": {name: value for name, value in params.items() if name != "hosts"}}
         secrets = {*validated._no_log_values, *secrets_in(params)}
-        result.update(remove_values(told, secrets))
+        result.update(remove_values(returned, secrets))
         for warning in remove_values(warnings, secrets):
             self._display.warning(warning)
         return result
 
     def _needs_a_process(self, task_vars: dict[str, Any]) -> bool:
-        """Whether the module has to run as a module."""
+        """Whether the task has to run the module in a process of its own."""
         return bool(
             self._connection.transport != "local"
             or self._task.async_val
@@ -70,7 +69,7 @@ class InProcessAction(ActionBase):
 
 
 def plain(value: Any) -> Any:
-    """A value of the task in plain Python types, as a module would get it: Ansible's own carry tags, and templates not yet read."""
+    """A value of the task in plain Python types, as a module would get it. Ansible's own types have tags and lazy templates."""
     if value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, Mapping):

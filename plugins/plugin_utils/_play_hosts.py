@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One task for all hosts of a play: what each declares is read here, in one process, as a task of that host would see it.
+"""One task for all hosts of a play. It reads the declarations of all hosts in one process, with the variables that each host's own task would have.
 
-Ansible starts a process for each task of each host, and templates all that the task names in it: for a thousand endpoints that is most of what a
-run takes. A task with `run_once` sees other hosts' inventory variables, but neither a role's defaults nor the play's own.
+Ansible starts a process for each task of each host, and templates its arguments there. For a thousand endpoints, that would take most of the run.
+In a task with `run_once`, `hostvars` has inventory variables of other hosts, but neither a role's defaults nor the play's variables.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import In
 _WITHOUT_RUN_ONCE = ("free", "host_pinned")
 
 
-# A task that is done sooner has nothing to tell meanwhile (seconds).
+# A task that ends within this number of seconds shows no progress.
 _QUIET = 10.0
 
 
 class ProgressShown(logging.Handler):
-    """Shows what a task tells of its hosts while it runs, once it has run for a while: its result comes only at the end."""
+    """Shows the log messages of a task's hosts while it runs, because its result comes only at the end. The first seconds are left out."""
 
     def __init__(self, show: Callable[[str], object], quiet: float = _QUIET) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ProgressShown(logging.Handler):
 class PlayHostsAction(InProcessAction):
     """An action plugin for a module whose options `hosts` and `problems` are what the hosts of the play declare, unless they are given.
 
-    The option `declared` (name -> declaration) spares the hosts in it to declare again what a task before has read.
+    The option `declared` (name -> declaration) has declarations that an earlier task read, so that they are not read again.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class PlayHostsAction(InProcessAction):
 
 
 def _owner(variables: dict[str, Any]) -> str | None:
-    """Who runs, for people: the AWX job and the user who started it; None where this is no AWX job."""
+    """The owner of the run, as readable text: the AWX job and the user who started it; None outside of AWX."""
     job = variables.get("awx_job_id") or variables.get("tower_job_id")
     user = variables.get("awx_user_name") or variables.get("tower_user_name")
     return f"AWX job {job}" + (f" of {user}" if user else "") if job else None
@@ -80,22 +80,22 @@ def _owner(variables: dict[str, Any]) -> str | None:
 def _hosts_in_play(action: ActionBase, task_vars: dict[str, Any]) -> list[str]:
     """The hosts that the task is for: all of the play with `run_once`, else the one.
 
-    :raises AnsibleActionFail: a strategy that runs such a task for each host, and gives each host's result to all others.
+    :raises AnsibleActionFail: the strategy ignores run_once.
     """
     if not action._task.run_once:
         return [str(task_vars["inventory_hostname"])]
     strategy = str(action._task.get_play().strategy)
     if strategy.rpartition(".")[2] in _WITHOUT_RUN_ONCE:
         raise AnsibleActionFail(
-            f"This task is for all hosts of the play, with run_once, which strategy {strategy} does not know; set `strategy: linear` for the play."
+            f"This task handles all hosts of the play with run_once, which strategy {strategy} ignores; set `strategy: linear` for the play."
         )
     return [str(name) for name in task_vars["ansible_play_batch"]]
 
 
 def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
-    """What hosts declare by the variables of the role s3_endpoint.
+    """The declarations of hosts by the variables of the role s3_endpoint.
 
-    :returns: hosts, a list as of Host.declared, and problems, why a host's variables can't be (name -> sentence).
+    :returns: hosts, a list of Host.declared, and problems: host name -> what is wrong with its variables.
     """
     hosts, problems = [], {}
     for name in names:
@@ -107,14 +107,14 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
 
 
 def _variables(action: ActionBase, name: str) -> dict[str, Any]:
-    """The variables of a host, not templated yet, as Ansible gathers them for this very task (VariableManager.get_vars).
+    """The variables of a host for this task, not templated yet (VariableManager.get_vars).
 
-    :raises AnsibleError: there is no such host.
+    :raises AnsibleError: the host is not in the inventory.
     """
     task = action._task
     manager = task.get_variable_manager()
     host = manager._inventory.get_host(name)
     if host is None:
-        raise AnsibleError("It is no host of the inventory.")
+        raise AnsibleError("The host is not in the inventory.")
     variables: dict[str, Any] = manager.get_vars(play=task.get_play(), host=host, task=task)
     return variables

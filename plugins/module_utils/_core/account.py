@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clients of one AWS account: amazon.aws's connection options, and a role assumed inside this process.
+"""Clients of one AWS account: amazon.aws's connection options, and a role that is assumed inside this process.
 
-amazon.aws builds its sessions from static keys or a profile only. Here the session's credentials come from AssumeRole and
-renew themselves, so that they appear in no task result, work in check mode, and outlive a long wait.
+amazon.aws builds its sessions from static keys or a profile only. Here the session's credentials come from AssumeRole and are refreshed
+automatically. So they are in no task result, work in check mode, and do not expire during a long wait.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ASSUME_ROLE_SPEC: dict[str, dict[str, Any]] = {
     "assume_role_session_name": {"type": "str", "default": "datalake-dms"},
 }
 
-# AWS limits the session of a chained role to one hour (IAM user guide, "Role chaining"); shorter is renewed all the same.
+# AWS limits the session of a chained role to one hour (IAM user guide, "Role chaining"). Credentials are refreshed before they expire.
 _SESSION_SECONDS = 3600
 
 # Standard mode retries throttling, 5xx and lost connections with exponential backoff of at most 20 seconds; it must outlast
@@ -49,11 +49,11 @@ _RETRIES = {"mode": "standard", "total_max_attempts": 30}
 # Threads share a client, and with it botocore's quota of retries (500, five for each), which DMS's throttle would soon use up; adaptive
 # mode beside that slows down a client's calls once one was throttled (botocore's documentation of `Config` calls it experimental).
 _DMS_RETRIES = {**_RETRIES, "mode": "adaptive"}
-# STS is called first, and tells soon where nothing can be reached at all.
+# STS is called first, so a network without access to AWS is reported soon.
 _STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
-# botocore's 60 seconds would add up to half an hour where a single service can't be reached.
+# In seconds. botocore's 60 seconds would add up to half an hour if a service can't be reached.
 _CONNECT_TIMEOUT = 10
-# Threads that share a client shall not throw connections away; Ansible's forks are seldom more.
+# Threads that share a client reuse connections. Ansible's forks are rarely more.
 _CONNECTIONS = 50
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -61,7 +61,7 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class Identity:
-    """Who calls AWS: `arn` is None where only the account is known."""
+    """The caller of AWS. `arn` is None if only the account is known."""
 
     account_id: str
     partition: str
@@ -69,7 +69,7 @@ class Identity:
 
 
 class _ConnectionOptions:
-    """What amazon.aws's get_aws_connection_info wants of a module: the parameters, and a way to fail."""
+    """The part of a module that amazon.aws's get_aws_connection_info needs: params and fail_json."""
 
     def __init__(self, params: dict[str, Any]):
         self.params = params
@@ -93,10 +93,10 @@ class _AssumedRole:
 
 
 class Account:
-    """One account, region and role; hands out botocore clients, one per service.
+    """One account, region and role; provides botocore clients, one per service.
 
     :param params: the module's parameters: amazon.aws's connection options and ASSUME_ROLE_SPEC.
-    :raises DatalakeError: where an option can't be right; nothing is called before the first use of a client.
+    :raises DatalakeError: an invalid option. No call is made before a client is used.
     """
 
     def __init__(self, params: dict[str, Any]):
@@ -104,61 +104,61 @@ class Account:
         self._assume_role_arn = params.get("assume_role_arn") or None
         self._verify = connection.pop("verify")
         self._user_config = connection.get("aws_config")
-        # What AWS answers in the same way as long as this lasts, by whatever was asked.
+        # Request -> answer of AWS, for answers that do not change during a run.
         self.answers: dict[str, Any] = {}
         self._clients: dict[str, Any] = {}
-        self._making_clients = threading.Lock()
+        self._client_lock = threading.Lock()
         self._session = self._source = self._base_session(connection)
         if self._assume_role_arn:
             self._session = self._assumed_session(params)
 
     def client(self, service: str) -> Any:
-        """The account's client of a service ("dms", "iam", "sts", …), made at the first call; threads may share it."""
-        # botocore's sessions can't make two at once.
-        with self._making_clients:
+        """The account's client of a service ("dms", "iam", "sts", …), created at the first use. Threads may share it."""
+        # botocore's sessions can't create two clients at once.
+        with self._client_lock:
             if service not in self._clients:
                 self._clients[service] = self._create_client(service)
         return self._clients[service]
 
     def uses_custom_endpoint(self, service: str) -> bool:
-        """Whether calls of a service go elsewhere than to AWS, by whatever option, variable or profile."""
+        """Whether calls of a service do not go to AWS, because of an option, an environment variable or a profile."""
         ignoring = botocore.config.Config(ignore_configured_endpoint_urls=True)
         plain = self._create_client(service, config=self._config(service).merge(ignoring), endpoint_url=None)
         return bool(plain.meta.endpoint_url != self.client(service).meta.endpoint_url)
 
     @functools.cached_property
     def identity(self) -> Identity:
-        """Account and partition: out of `assume_role_arn` without a call, else asked of STS."""
+        """Account and partition: from `assume_role_arn` without a call, else from STS."""
         arn = self._assume_role_arn
         account_id = account_of(arn)
         return Identity(account_id, partition_of(arn)) if arn and account_id else self.caller()
 
-    @AWSErrorHandler.common_error_handler("learn whose credentials these are")
+    @AWSErrorHandler.common_error_handler("call sts:GetCallerIdentity")
     def caller(self) -> Identity:
-        """The caller as STS knows it (GetCallerIdentity)."""
+        """The caller (GetCallerIdentity)."""
         answer = self.client("sts").get_caller_identity()
         return Identity(answer["Account"], partition_of(answer["Arn"]), answer["Arn"])
 
-    @AWSErrorHandler.common_error_handler("look at the caller's credentials")
+    @AWSErrorHandler.common_error_handler("read the caller's credentials")
     def session_end(self) -> tuple[float | None, bool]:
-        """The seconds until the caller's own credentials expire, None where that is unknown, and whether they do so at all.
+        """The seconds until the caller's own credentials expire (None if unknown or never), and whether they expire at all.
 
-        Those of an assumed role are renewed with them. What botocore renews by itself (an instance's, SSO's) counts as lasting; of credentials in
-        the environment only AWS_CREDENTIAL_EXPIRATION tells the end.
+        The credentials of an assumed role are refreshed with them. Credentials that botocore refreshes (of an instance, of SSO) count as lasting.
+        For credentials in the environment, only AWS_CREDENTIAL_EXPIRATION has the time.
         """
         credentials = self._source.get_credentials()
         if credentials is None:
             return None, False
-        told = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
-        # amazon.aws takes the environment's for its own options.
-        if told and credentials.access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
-            end = botocore.utils.parse_timestamp(told)
+        expiration = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        # amazon.aws's options take their defaults from the environment.
+        if expiration and credentials.access_key == os.environ.get("AWS_ACCESS_KEY_ID"):
+            end = botocore.utils.parse_timestamp(expiration)
             return (end - datetime.datetime.now(datetime.UTC)).total_seconds(), True
         given = credentials.method in ("explicit", "env", "shared-credentials-file", "config-file")
         return None, given and bool(credentials.token)
 
     def _config(self, service: str) -> botocore.config.Config:
-        """The configuration of a service's client; what the user gives as aws_config wins."""
+        """The configuration of a service's client. The option aws_config takes precedence."""
         retries = {"sts": _STS_RETRIES, "dms": _DMS_RETRIES}.get(service, _RETRIES)
         config = botocore.config.Config(
             user_agent_extra="datalake.dms",
@@ -185,7 +185,7 @@ class Account:
 
     @AWSErrorHandler.common_error_handler("set up an AWS session")
     def _assumed_session(self, params: dict[str, Any]) -> botocore.session.Session:
-        """A session whose credentials are those of the assumed role, renewed before they expire."""
+        """A session with the credentials of the assumed role, refreshed before they expire."""
         source = self._session.get_credentials()
         if source is None:
             raise botocore.exceptions.NoCredentialsError()
@@ -210,7 +210,7 @@ class Account:
 
 @functools.cache
 def _models(data_path: str | None) -> botocore.loaders.Loader:
-    """botocore's loader, one for a process, as it parses each model once: that takes longer than all else that a session does."""
+    """botocore's loader, one per process. It parses each model once, which takes most of the time of a new session."""
     return botocore.loaders.create_loader(data_path)
 
 
@@ -221,17 +221,17 @@ def _new_session(profile: str | None) -> botocore.session.Session:
 
 
 def load_models(*services: str) -> None:
-    """Have botocore parse its models of services now, in a process from which those that use them are forked. Nothing is called."""
+    """Let botocore parse its models of services in the parent process, before workers are forked. No call is made."""
     if not HAS_BOTO3:
         return
-    # Keys that nobody has, as botocore would look for others in many places.
+    # With these keys, botocore does not search for credentials.
     keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
     try:
         session = _new_session(None)
         for service in services:
             session.create_client(service, region_name="us-east-1", **keys)
     except botocore.exceptions.BotoCoreError:
-        return  # What is wrong with the configuration is said by the tasks, which read it again.
+        return  # The tasks read the configuration again and report what is wrong.
 
 
 def assume_role_problem(params: dict[str, Any]) -> str | None:

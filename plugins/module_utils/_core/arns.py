@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ARNs that a user may give: what they must look like, and whose they are. Pure.
+"""ARNs in options: their syntax and their account. Pure.
 
-Stricter than amazon.aws's parse_aws_arn, which finds an ARN anywhere in a text: these end in policies.
+The patterns are stricter than amazon.aws's parse_aws_arn, which finds an ARN anywhere in a text, because these ARNs are written into policies.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def is_account_id(text: str | None) -> bool:
 
 
 def account_of(arn: str | None) -> str | None:
-    """The account id in an ARN of any of those kinds; None for whatever else."""
+    """The account id in an ARN of one of these kinds; None for any other text."""
     matches = (pattern.fullmatch(arn or "") for pattern in _PATTERNS.values())
     return next((match[1] for match in matches if match), None)
 
 
 def role_path(arn: str) -> str | None:
-    """The IAM path of a role's ARN, from slash to slash; None for whatever else."""
+    """The IAM path of a role's ARN, with both slashes; None for any other text."""
     return arn.split(":role", 1)[1].rsplit("/", 1)[0] + "/" if is_arn(arn, "role") else None
 
 
@@ -59,7 +59,7 @@ def partition_of(arn: str) -> str:
 
 
 def short_resource_identifier(name: str) -> str:
-    """A resource identifier out of a name: the name, or its beginning and a hash where it is longer than 31 characters."""
+    """A resource identifier from a name: the name in lower case; if it is longer than 31 characters, its beginning and a hash."""
     name = name.lower()
     if len(name) <= RESOURCE_IDENTIFIER_LENGTH:
         return name

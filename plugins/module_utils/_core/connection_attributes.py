@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Extra connection attributes, `key=value;key=value`: the user's text and AWS's. Pure."""
+"""Extra connection attributes, `key=value;key=value`, as users write them and as AWS returns them. Pure."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def parse_attributes(text: str | None) -> dict[str, str]:
         earlier = next((name for name in attributes if name.lower() == key.lower()), key)
         if attributes.get(earlier, value) != value:
             raise DatalakeError(
-                message=f"extra_connection_attributes gives {key} twice with different values; give it once."
+                message=f"extra_connection_attributes has {key} twice with different values; set it once."
             )
         attributes[earlier] = value
     return attributes
 
 
 def read_attributes(text: str | None) -> dict[str, str]:
-    """AWS's own text of extra connection attributes, as a dict.
+    """The extra connection attributes that AWS returns, as a dict.
 
-    AWS serialises the settings into it and appends what was sent, unquoted: a delimiter may be part of a value, and a key may come
-    twice, of which the last one counts. Whatever has no key is left out.
+    AWS writes the settings into the text and appends the sent attributes, without quotes. A delimiter may be part of a value. A key may come twice;
+    the last one counts. A part without a key is left out.
     """
     pairs = (part.strip().partition("=") for part in (text or "").split(";"))
     return {key: value for key, equals, value in pairs if key and equals}
@@ -50,12 +50,12 @@ def format_attributes(attributes: dict[str, str]) -> str:
 
 
 def is_secret(key: str) -> bool:
-    """Whether the name of an attribute sounds like a password."""
+    """Whether the name of an attribute suggests a secret."""
     return bool(_SECRET_KEY.search(key))
 
 
 def secret_values(text: str | None) -> list[str]:
-    """The values of password-like keys in extra connection attributes; an S3 target needs none, but who knows what is written there."""
+    """The values of password-like keys in extra connection attributes. An S3 target needs none, but users may write them."""
     return [value for key, value in read_attributes(text).items() if value and is_secret(key)]
 
 

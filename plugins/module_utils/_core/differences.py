@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a module would change, as sentences: the two sides of its `diff` in, a list of texts out. Pure."""
+"""Sentences for what a module would change, from the two sides of its `diff`. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import inheritable_tags
 
-# The longest text of a value; a policy document has thousands of characters.
+# The most characters of a value; a policy document has thousands.
 _LONGEST = 80
 
-# What stays of two long texts before the place where they part.
+# How many characters are shown before the first difference of two long texts.
 _CONTEXT = 10
 
 
 def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
-    """A sentence for each value that differs, with the value that stands there and the one that is declared.
+    """A sentence for each value that differs, with the present and the declared value.
 
-    Left out is what only AWS can know beforehand, and the tags that an endpoint loses when it is created again. Statements of a policy are
-    compared by their Sid.
+    Left out are values that AWS assigns at creation, and tags that a recreated endpoint loses. Statements of a policy are compared by their Sid.
     """
     return list(_compared("", before or {}, after or {}))
 
@@ -67,7 +66,7 @@ def _are_lists_of(kind: type, *values: Any) -> bool:
 
 
 def _by_name(statements: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Statements by their Sid, or their place where they have none."""
+    """Statements by their Sid; without one, by their position."""
     return {str(statement.get("Sid") or place): statement for place, statement in enumerate(statements, 1)}
 
 
@@ -81,7 +80,7 @@ def _text(value: Any) -> str:
 
 
 def _texts(before: Any, after: Any) -> tuple[str, str]:
-    """Both values, shortened, so that it is seen where they part."""
+    """Both values, shortened to the first difference."""
     if _text(before) != _text(after):
         return _text(before), _text(after)
     one, other = _plain(before), _plain(after)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, as one sentence that says what to do.
+"""Errors of calls as one sentence that says what to do. Pure.
 
-Pure: botocore exceptions in, text out. The meaning of each fault stands here and nowhere else
-(source: botocore's DMS model; for the texts that tell denials apart, messages that users of other tools reported).
+The meaning of each fault is defined here only. Sources: botocore's DMS model; for texts that distinguish denials, messages that users of other tools
+reported.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-# What a call, or a check of options before it, raises: `explain` makes a sentence of each.
+# What a call, or a check of options before it, may raise. `explain` turns each into a sentence.
 CALL_ERRORS: tuple[type[Exception], ...] = (AnsibleAWSError, *_BOTO_ERRORS)
 
-# What check mode shows for a value that only AWS can know.
+# What check mode shows for a value that AWS assigns at creation.
 KNOWN_AFTER_CREATION = "(known after creation)"
 
-# Kinds of an AccessDenied*, as `denial` tells them apart.
+# Kinds of an AccessDenied*, see `denial`.
 PASS_ROLE = "pass_role"
 ORGANIZATION = "organization"
 EXPLICIT = "explicit"
 CALLER = "caller"
 PROPAGATION = "propagation"
 
-# What AWS says of a policy that names a role or user which does not exist, or not yet everywhere.
+# The error of a policy that names a role or user which does not exist, or is not known everywhere yet.
 INVALID_PRINCIPAL = "invalid_principal"
 MALFORMED_CODES = ["MalformedPolicy", "MalformedPolicyDocumentException"]
 
@@ -57,7 +57,7 @@ class DatalakeError(AnsibleAWSError):
 
 
 class DmsErrorHandler(AWSErrorHandler):
-    """Error handler for DMS calls: an absent resource is `ResourceNotFoundFault`."""
+    """Error handler for DMS calls: `ResourceNotFoundFault` means an absent resource."""
 
     _CUSTOM_EXCEPTION = AnsibleAWSError
 
@@ -67,24 +67,23 @@ class DmsErrorHandler(AWSErrorHandler):
 
 
 def error_code(error: BaseException | None) -> str:
-    """The AWS error code of a botocore ClientError, or of what wraps one; "" where there is none."""
+    """The AWS error code of a botocore ClientError, or of an exception that wraps one; else ""."""
     response = getattr(_cause(error), "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 
 def error_message(error: BaseException | None) -> str:
-    """AWS's own message of a botocore ClientError, or of what wraps one; else the exception's text."""
+    """The AWS message of a botocore ClientError, or of an exception that wraps one; else the exception's text."""
     cause = _cause(error)
     response = getattr(cause, "response", None) or {}
     return " ".join(str(response.get("Error", {}).get("Message") or cause or "").split())
 
 
 def denial(error: BaseException | None) -> str | None:
-    """Which kind of refusal an AccessDenied* is; None where the error is something else.
+    """The kind of an AccessDenied*; None for any other error.
 
-    `pass_role`, `organization` and `explicit` (a policy that says Deny) never go away by waiting, nor does `caller` (the caller's own
-    IAM permissions).
-    `propagation` may: DMS can't use the role (yet), because IAM changes take a while to be seen everywhere.
+    Waiting does not help for `pass_role`, `organization`, `explicit` (an explicit deny) and `caller` (the caller lacks a permission). It may help for
+    `propagation`: DMS can't use the role yet, because a change of IAM is not known everywhere.
     """
     code, message = error_code(error), error_message(error).lower()
     if "AccessDenied" not in code:
@@ -99,12 +98,12 @@ def denial(error: BaseException | None) -> str | None:
 
 
 def is_invalid_principal(error: BaseException | None) -> bool:
-    """Whether S3 or KMS does not take a policy because it names a role or user that does not exist, or not yet everywhere."""
+    """Whether S3 or KMS refuses a policy because it names a role or user that does not exist, or is not known everywhere yet."""
     return error_code(error) in MALFORMED_CODES and "invalid principal" in error_message(error).lower()
 
 
 def explain(error: BaseException) -> str:
-    """One sentence for an error of a call: what was tried, what AWS said, what to do.
+    """One sentence for an error of a call: what failed, the error of AWS, what to do.
 
     :param error: a DatalakeError (returned as it is), an AnsibleAWSError around a botocore exception, or such an exception; any other is a bug.
     """
@@ -134,27 +133,27 @@ def _advice_for_fault(cause: BaseException | None) -> str:
     if code in _CREDENTIAL_CODES:
         return "AWS does not know these credentials: check access_key and secret_key, profile, or the AWS_* environment"
     if code in _EXPIRED_CODES:
-        return "the credentials have expired: get new ones and run again, the run goes on where it stopped"
+        return "the credentials have expired: get new ones and run again; the run continues where it stopped"
     if code in _THROTTLE_CODES:
         return "AWS throttles this account: run again with fewer forks"
     if getattr(cause, "operation_name", "") == "AssumeRole":
         return (
             "the role in assume_role_arn could not be assumed: check that it exists, that its trust admits this caller, "
-            "and that assume_role_external_id is the one that it asks for"
+            "and that assume_role_external_id is the one that the trust requires"
         )
     if is_invalid_principal(cause):
-        return "a role or user that the policy names does not exist (yet): make it first, or give IAM more time with iam_propagation_timeout"
+        return "a role or user that the policy names does not exist, or not yet: create it first, or set a longer iam_propagation_timeout (seconds)"
     if code == "KMSKeyNotAccessibleFault":
         return "check that the key exists, is enabled and in this region, and that its policy admits this account"
     if code in ("ResourceQuotaExceededFault", "LimitExceeded"):
-        return "a quota of the account is used up: ask AWS for a higher one or remove what is no longer used"
+        return "a quota of the account is used up: request a higher one or remove unused resources"
     return {
         PASS_ROLE: (
-            "AWS Support must allow-list the accounts for cross-account DMS endpoints first; or let the role live in the DMS "
-            "account and have the bucket policy admit it"
+            "AWS Support must allow-list the accounts for cross-account DMS endpoints first; or set "
+            "s3_endpoint_access=bucket_policy, with the role in the DMS account"
         ),
         ORGANIZATION: "a policy of the AWS organization denies it: ask its administrator",
-        EXPLICIT: "a policy denies it explicitly, whatever others allow: look at the one that AWS names here",
+        EXPLICIT: "a policy denies it explicitly: change the policy that AWS names here",
         CALLER: "the caller lacks this IAM permission: grant it to the credentials or to the role in assume_role_arn",
         PROPAGATION: (
             "DMS can't use the role in service_access_role_arn: check that it exists and that its trust admits "
@@ -176,7 +175,7 @@ def _advice_without_answer(cause: BaseException | None) -> str:
             (botocore_exceptions.ConnectionError, botocore_exceptions.HTTPClientError),
             "AWS could not be reached: check region, the network, and AWS_ENDPOINT_URL if it is set",
         ),
-        (botocore_exceptions.ParamValidationError, "check the option that is named here"),
-        (botocore_exceptions.WaiterError, "look at the resource in AWS, or give a longer wait_timeout (seconds)"),
+        (botocore_exceptions.ParamValidationError, "correct the option that this names"),
+        (botocore_exceptions.WaiterError, "check the resource in AWS, or set a longer wait_timeout (seconds)"),
     )
     return next((advice for kind, advice in kinds if isinstance(cause, kind)), "")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How each module runs, in a process of its own or in the controller's: options in, one `ensure`, one exit."""
+"""Run a module, in its own process or in the controller's process: validate its options, call its `ensure`, return the result."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Ensure = Callable[[Account, dict[str, Any], bool], dict[str, Any]]
 
 
 def full_argument_spec(argument_spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A module's own options, those of assuming a role, and amazon.aws's connection options."""
+    """A module's own options, the assume_role_* options, and amazon.aws's connection options."""
     return {**aws_argument_spec(), **ASSUME_ROLE_SPEC, **argument_spec}
 
 
 def validated(argument_spec: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a module makes of its options. Pure.
+    """The module's parameters: validated options with defaults. Pure.
 
-    :raises DatalakeError: options that it would refuse.
+    :raises DatalakeError: invalid options.
     """
     result = ArgumentSpecValidator(full_argument_spec(argument_spec)).validate(dict(options))
     if result.error_messages:
@@ -49,7 +49,7 @@ def validated(argument_spec: Mapping[str, Any], options: Mapping[str, Any]) -> d
 
 
 def run_module(ensure: Ensure, argument_spec: Mapping[str, Any]) -> None:
-    """Run one module to its end, which is exit_json or fail_json."""
+    """Run a module until exit_json or fail_json."""
     module = AnsibleAWSModule(
         argument_spec=full_argument_spec(argument_spec), default_args=False, supports_check_mode=True
     )
@@ -64,7 +64,7 @@ def run_module(ensure: Ensure, argument_spec: Mapping[str, Any]) -> None:
 
 
 def secrets_in(params: dict[str, Any]) -> set[str]:
-    """What nobody may see of a module's parameters: values of extra connection attributes, of each host where there are many."""
+    """Secret values in a module's parameters: those in extra connection attributes, of the module or of each of its hosts."""
     endpoints = [host.get("endpoint") or {} for host in params.get("hosts") or []]
     return {
         secret for each in (params, *endpoints) for secret in secret_values(each.get("extra_connection_attributes"))
@@ -74,11 +74,11 @@ def secrets_in(params: dict[str, Any]) -> set[str]:
 def outcome(
     ensure: Ensure, params: dict[str, Any], check_mode: bool, account: Account | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """The task's result and its warnings, wherever it runs: whatever went wrong is in `msg`, with `failed` true.
+    """The task's result and its warnings. An error becomes a result with `failed` true and the sentence in `msg`.
 
-    :param ensure: gets the account, the parameters and whether this is check mode, and returns the result. Two of the result's keys are
-        for us: `warnings`, a list of texts, and `failure`, a sentence with which the task fails though nothing was raised.
-    :param account: the one that the parameters mean, where there is one already.
+    :param ensure: takes the account, the parameters and check_mode, and returns the result. Two keys of the result are removed: `warnings`, a list
+        of texts, and `failure`, a sentence with which the task fails although nothing was raised.
+    :param account: the account of the parameters, if the caller has it already.
     """
     try:
         result = call(ensure, params, check_mode, account)
@@ -91,9 +91,9 @@ def outcome(
 
 
 def call(ensure: Ensure, params: dict[str, Any], check_mode: bool, account: Account | None = None) -> dict[str, Any]:
-    """What a module does, without a module.
+    """Call a module's `ensure` without AnsibleModule.
 
-    :raises AnsibleAWSError: for `errors.explain`.
+    :raises AnsibleAWSError: see `errors.explain`.
     """
     problem = assume_role_problem(params)
     if problem:

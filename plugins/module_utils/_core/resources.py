@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a module brings a resource into the state that its parameters ask for: one sequence, `ensure`, for every kind of resource.
+"""Bring a resource into the desired state: one sequence, `ensure`, for every kind of resource.
 
-check -> read -> owner -> plan -> users -> apply -> tags -> result. A `Kind` says what each step is for one kind of resource; whatever may
-fail because of an option, an owner or a user fails before the first write. Check mode does all but apply and tags.
+check -> read -> owner -> plan -> users -> apply -> tags -> result. A `Kind` defines each step for one kind of resource. Problems with an option, an
+owner or a user are raised before the first write. Check mode skips apply and tags.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
 # What is done with a resource.
 NONE, CREATED, MODIFIED, RECREATED, DELETED = "none", "created", "modified", "recreated", "deleted"
 
-# What the users of a resource would notice.
-_FELT_BY_USERS = (MODIFIED, RECREATED, DELETED)
+# The actions that affect the users of a resource.
+_AFFECTS_USERS = (MODIFIED, RECREATED, DELETED)
 
 Params = dict[str, Any]
 TagDict = dict[str, str]
@@ -35,9 +35,9 @@ TagDict = dict[str, str]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done with a resource, why, what differs (option -> (present, desired)), and who uses it and would notice, for people.
+    """The action on a resource, its reasons, the differences (option -> (present, desired)), and the users that it affects, as readable text.
 
-    A kind whose plan has more in it derives a class of its own.
+    A kind that needs more derives its own class.
     """
 
     action: str
@@ -54,7 +54,7 @@ PlanT = TypeVar("PlanT", bound=Plan)
 
 @dataclass(frozen=True)
 class Context(Generic[DesiredT]):
-    """One call of a module: the account, the parameters, what `Kind.check` made of them, and whether this is check mode."""
+    """One call of a module: the account, the parameters, the desired state (see `Kind.check`), and whether this is check mode."""
 
     account: Account
     params: Params
@@ -69,8 +69,7 @@ class Context(Generic[DesiredT]):
 
 @dataclass(frozen=True)
 class TagPlan:
-    """Tags: those that the resource has, those that it shall have, and those that it has after the run, which are less where a successor can't
-    be created with all of them."""
+    """The present tags, the desired tags, and the tags after the run. A recreated resource can't be created with all desired tags."""
 
     before: TagDict
     wanted: TagDict
@@ -83,7 +82,7 @@ class TagPlan:
 
 @dataclass(frozen=True)
 class Change(Generic[DesiredT, ResourceT, PlanT]):
-    """What a run is about to do: all that apply and prediction need. `current` is None where there is no resource."""
+    """The planned change: everything that `apply` and `predicted` need. `current` is None without a resource."""
 
     context: Context[DesiredT]
     current: ResourceT | None
@@ -92,9 +91,9 @@ class Change(Generic[DesiredT, ResourceT, PlanT]):
 
     @property
     def existing(self) -> ResourceT:
-        """The current resource, for an action that only one that exists gets.
+        """The current resource, for an action that requires one.
 
-        :raises ValueError: there is none, which is a mistake in the kind's plan.
+        :raises ValueError: there is none, which is a bug in the kind's plan.
         """
         if self.current is None:
             raise ValueError(f"{self.plan.action} needs a resource that exists")
@@ -105,7 +104,7 @@ class Change(Generic[DesiredT, ResourceT, PlanT]):
 class Applied(Generic[ResourceT]):
     """A resource after a run, or as check mode predicts it; None once it is absent.
 
-    persisted: whether AWS has it. Some calls answer as if they had created something, and nothing is kept.
+    persisted: whether AWS has it. Some calls answer with a new resource that AWS does not keep.
     """
 
     resource: ResourceT | None
@@ -114,7 +113,7 @@ class Applied(Generic[ResourceT]):
 
 @dataclass(frozen=True)
 class Outcome(Generic[DesiredT, ResourceT, PlanT]):
-    """What a run did, or in check mode would do: all that the result needs."""
+    """What a run did, or would do in check mode: everything that the result needs."""
 
     change: Change[DesiredT, ResourceT, PlanT]
     applied: Applied[ResourceT]
@@ -126,10 +125,10 @@ def _inherits_nothing(_context: Context[Any]) -> TagDict:
 
 @dataclass(frozen=True)
 class Tags(Generic[DesiredT, ResourceT]):
-    """The tags of a kind, and with them its owner.
+    """How to read and write the tags of a kind, which also define the owner.
 
-    read: the tags of a resource. write: sets the first ones, and unsets the keys that come second.
-    inherited: what a resource that does not exist has from its predecessor.
+    read: the tags of a resource. write: sets tags (third argument) and removes keys (fourth argument).
+    inherited: the tags of the predecessor, for a resource that does not exist.
     """
 
     read: Callable[[Context[DesiredT], ResourceT], TagDict]
@@ -151,21 +150,21 @@ def _is_complete(_context: Context[Any], current: Any, _plan: Any) -> Any:
 
 @dataclass(frozen=True)
 class Kind(Generic[DesiredT, ResourceT, PlanT]):
-    """One kind of resource: what `ensure` does for it at each step.
+    """One kind of resource: the steps of `ensure`.
 
     noun: the resource as messages name it, such as "endpoint dev-crm".
-    check: the desired state out of the parameters; raises what can be known to be wrong before any call.
-    read: the resource as it is, None where there is none.
-    refuse: raises what is wrong with the parameters, given the resource that exists; before anybody asks for its owner.
-    plan: what is to be done; reads more where it must, and writes nothing.
-    users: the plan with the users that would notice it, or made harmless for them; raises where it must not be carried out.
-        Asked only where a resource that exists is modified, created again or deleted.
-    settled: the current resource, once it shows all that a result needs; for what comes some time after the creation.
-    apply: each action but NONE, and how it is carried out.
-    predicted: the resource as the plan leaves it, for check mode, and where there is nothing to do.
-    view: one side of `diff`: of a resource (or None) with its tags, and with the values that differ as that side has them.
-    result: what the module returns beside changed and diff.
-    tags: None where the tags of a resource that exists are nobody's business, nor whose it is.
+    check: the desired state from the parameters; raises an error for invalid parameters, without a call.
+    read: the present resource; None if it does not exist.
+    refuse: raises an error if the parameters are invalid for the present resource; called before its owner is checked.
+    plan: the plan; may read more, writes nothing.
+    users: the plan with the affected users, or reduced so that none is affected; raises an error if they block it.
+        Called only if an existing resource is modified, recreated or deleted.
+    settled: the current resource, once it has everything that a result needs, such as values that AWS assigns some time after the creation.
+    apply: action -> function that applies it, for all actions but NONE.
+    predicted: the resource after the plan, for check mode and for NONE.
+    view: one side of `diff`: a resource (or None) with its tags, and with the differing values of that side.
+    result: what the module returns in addition to changed and diff.
+    tags: None if the kind has no tags of its own, and so no owner.
     """
 
     noun: Callable[[Context[DesiredT]], str]
@@ -192,16 +191,16 @@ def ensure(
     """Bring a resource into the state that the parameters ask for.
 
     :param params: the module's options; `state` always, and those of TAGS_SPEC and DEPLOYMENT_SPEC for a kind with tags.
-    :param known_absent: whether the caller has just read, and there is none; else it is read.
+    :param known_absent: whether the caller has just read that there is no such resource; else it is read.
     :returns: the module's result: changed, diff, and what `Kind.result` adds.
-    :raises DatalakeError: what a step refuses, before anything is changed. AnsibleAWSError: a call failed.
+    :raises DatalakeError: a step refuses, before anything is changed. AnsibleAWSError: a call failed.
     """
     context = Context(account, params, kind.check(params), check_mode)
     current = None if known_absent else kind.read(context)
     kind.refuse(context, current)
-    tags = _tags_if_ours(kind, context, current)
+    tags = _owned_tags(kind, context, current)
     plan = kind.plan(context, current)
-    if current is not None and plan.action in _FELT_BY_USERS:
+    if current is not None and plan.action in _AFFECTS_USERS:
         plan = kind.users(context, current, plan)
     current = kind.settled(context, current, plan)
     change = Change(context, current, plan, _tag_plan(kind, context, tags, plan))
@@ -211,16 +210,16 @@ def ensure(
 
 
 def plan_absence(current: Any | None) -> Plan:
-    """The plan for state=absent, of a kind of which nothing has to stay."""
+    """The plan for state=absent, for a kind that is removed completely."""
     return Plan(NONE) if current is None else Plan(DELETED, ("state is absent",))
 
 
-def _tags_if_ours(
+def _owned_tags(
     kind: Kind[DesiredT, ResourceT, PlanT], context: Context[DesiredT], current: ResourceT | None
 ) -> TagDict:
-    """The tags that the resource has, or inherits.
+    """The present or inherited tags.
 
-    :raises DatalakeError: it is not ours, see check_owner.
+    :raises DatalakeError: the resource does not belong to the deployment, see check_owner.
     """
     if kind.tags is None:
         return {}
@@ -258,7 +257,7 @@ def _update_tags(
     change: Change[DesiredT, ResourceT, PlanT],
     applied: Applied[ResourceT],
 ) -> None:
-    """Write the tags of a resource that stays; a new one was created with its own."""
+    """Write the tags of a resource that was not created by this run. A new one was created with its tags."""
     stays = change.current is not None and change.plan.action in (NONE, MODIFIED)
     if kind.tags is None or applied.resource is None or not stays or change.context.check_mode:
         return

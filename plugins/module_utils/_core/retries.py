@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long to wait, and how often to try a call again: decorators around amazon.aws's and their options. No sleep of our own."""
+"""Retries of calls: decorators based on amazon.aws's, and options for waiting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WAIT_SPEC: dict[str, dict[str, Any]] = {
 
 def check_waiting(params: dict[str, Any]) -> None:
     """
-    :raises DatalakeError: a timeout or pause that can't be, before anything is changed.
+    :raises DatalakeError: an invalid timeout or interval, before anything is changed.
     """
     if params["poll_interval"] <= 0:
         raise DatalakeError(message=f"poll_interval={params['poll_interval']} must be more than 0; give seconds.")
@@ -38,14 +38,14 @@ def check_waiting(params: dict[str, Any]) -> None:
             raise DatalakeError(message=f"{option}={params[option]} must not be negative; give seconds.")
 
 
-# The longest pause between two tries of a call that waits for IAM (seconds).
+# The longest pause between two attempts of a call that waits for IAM, in seconds.
 MAX_PAUSE = 15
 
 
 class _PropagationRetry(AWSRetry):
-    """Retries what AWS refuses because a role or trust is too new to be seen everywhere; nothing else that is denied.
+    """Retries a call that AWS refuses because a new role or trust is not known everywhere yet, and no other denial.
 
-    Nor what botocore retries itself (throttling, 5xx): it would begin anew with each try.
+    Throttling and 5xx are not retried here, because botocore retries them.
     """
 
     @staticmethod
@@ -60,11 +60,11 @@ class _PropagationRetry(AWSRetry):
 
 
 class NotYet(Exception):
-    """What a later try may find otherwise; carries what was found."""
+    """A later attempt may succeed. The argument is the last answer."""
 
 
 class _NotYetRetry(CloudRetry):
-    """Repeats what raises it."""
+    """Repeats a function that raises NotYet."""
 
     base_class = NotYet
 
@@ -78,7 +78,7 @@ class _NotYetRetry(CloudRetry):
 
 
 def retry_until(tries: int, pause: float, backoff: float = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator: repeats what raises NotYet, with pauses (seconds) that grow by `backoff`; the last one is raised."""
+    """A decorator that repeats a function while it raises NotYet, with pauses (seconds) that grow by the factor `backoff`. The last one is raised."""
     return _NotYetRetry.exponential_backoff(retries=tries, delay=pause, backoff=backoff, max_delay=MAX_PAUSE)
 
 
@@ -86,7 +86,7 @@ def retry_while(
     codes: list[str], timeout: float, first_pause: float
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION and INVALID_PRINCIPAL count as codes), with pauses
-    that double from `first_pause` and make at most `timeout` in all (seconds)."""
+    that double from `first_pause`, and add up to at most `timeout` (both in seconds)."""
     return _PropagationRetry.exponential_backoff(
         retries=tries_within(timeout, first_pause),
         delay=first_pause,
@@ -97,7 +97,7 @@ def retry_while(
 
 
 def tries_within(timeout: float, first_pause: float) -> int:
-    """How many tries fit into `timeout` seconds with doubling pauses; at least one. Pure."""
+    """How many attempts fit into `timeout` seconds with doubling pauses; at least one. Pure."""
     tries, pause, spent = 1, first_pause, 0.0
     while spent + pause <= timeout:
         spent += pause

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings of a resource out of a table: argument spec, spellings, what differs, what is kept. Pure.
+"""Settings of a resource from a table: argument spec, spellings, differences, values to keep. Pure.
 
-A table says of each setting what there is to know; the functions here know no setting by name. Settings come in two forms:
+A table describes each setting; the functions here know no setting by name. Settings have two forms:
 *options* are {option name in snake_case: value}, as the user writes them; *members* are {member of the API's structure: value}, as
 the API takes and returns them.
 """
@@ -20,13 +20,13 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
-# What a change of a setting asks for: the resource is modified, or deleted and created again, or the change is refused.
+# What a change of a setting requires: the resource is modified or recreated, or the change is refused.
 MODIFY, RECREATE, REFUSE = "modify", "recreate", "refuse"
 
-# How a text is compared: with `\n`, `\r` and `\t` written out or not; or by its last part, as AWS shows an id where it was sent an ARN.
+# How a text is compared. TEXT: escaped and real `\n`, `\r` and `\t` are equal. ID_OR_ARN: by the last part, because AWS may return the id for an ARN.
 TEXT, ID_OR_ARN = "text", "id_or_arn"
 
-# What a view shows in place of a secret.
+# What is shown in place of a secret.
 _HIDDEN = "********"
 
 
@@ -34,12 +34,12 @@ _HIDDEN = "********"
 class Setting:
     """One setting: a member of the API's structure, and the option for it.
 
-    member: its name in the API. type: Ansible's (str, int or bool). values: of an enum, as the API's model spells them. default: what the
-    resource has where the member is left out, so that an answer without it differs from nothing; None where there is none.
+    member: its name in the API. type: Ansible's (str, int or bool). values: of an enum, as the API's model spells them. default: AWS's default for
+    a member that is not set; None without one.
     only_with: the option and the value without which it has no effect, such as a file format.
-    on_change: MODIFY, RECREATE or REFUSE; or {new value: one of them}, where it depends on that, and MODIFY for all others.
+    on_change: MODIFY, RECREATE or REFUSE; or {new value: one of them}, with MODIFY for all other values.
     kind: how a text is compared, TEXT or ID_OR_ARN. secret: it is sent, but never returned, compared or shown.
-    required: the option must be given. empty_counts: an empty text is a value, and not the same as leaving the option out.
+    required: the option must be set. empty_counts: an empty string is a value; else it means that the option is not set.
     """
 
     member: str
@@ -58,7 +58,7 @@ class Setting:
 class Table:
     """All settings of one kind of resource.
 
-    option: the module's option that has them as suboptions, which error messages name. member: the structure in the API.
+    option: the module's option with these suboptions, for error messages. member: the structure in the API.
     settings: option name -> setting.
     """
 
@@ -78,7 +78,7 @@ class Table:
 
 
 def argument_spec(table: Table) -> dict[str, dict[str, Any]]:
-    """The suboptions. Enums are plain text, for AWS spells them in more than one way; see canonical_value."""
+    """The suboptions. Enums are strings, because AWS spells them in more than one way; see canonical_value."""
     return {
         name: {
             "type": setting.type,
@@ -93,17 +93,17 @@ def argument_spec(table: Table) -> dict[str, dict[str, Any]]:
 
 
 def to_options(table: Table, members: Mapping[str, Any]) -> dict[str, Any]:
-    """Members under the names of our options; those that have no option are left out."""
+    """Members as options. Members without an option are left out."""
     return {table.option_of[member]: value for member, value in members.items() if member in table.option_of}
 
 
 def to_members(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options under the API's names; those that the table does not have are left out."""
+    """Options as members. Options that are not in the table are left out."""
     return {table.settings[name].member: value for name, value in options.items() if name in table.settings}
 
 
 def canonical_options(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are given, each with its canonical value. None is not given, nor is an empty text where it says nothing.
+    """The options that are set, with canonical values. None means not set, and so does an empty string unless `empty_counts`.
 
     :raises DatalakeError: see canonical_value.
     """
@@ -115,9 +115,9 @@ def canonical_options(table: Table, options: Mapping[str, Any]) -> dict[str, Any
 
 
 def canonical_value(table: Table, name: str, value: Any) -> Any:
-    """An option's value as the API's model spells it: of the enum (gzip, parquet-1-0), `GZIP` is gzip and `PARQUET_1_0` is parquet-1-0.
+    """An option's value in the spelling of the API's model: `GZIP` becomes gzip, `PARQUET_1_0` becomes parquet-1-0.
 
-    :raises DatalakeError: a value that the setting's type or enum does not have.
+    :raises DatalakeError: the value has another type, or is not in the enum.
     """
     setting = table.settings[name]
     if setting.type == "bool":
@@ -135,7 +135,7 @@ def canonical_value(table: Table, name: str, value: Any) -> Any:
 
 
 def fold(setting: Setting, value: Any) -> Any:
-    """A value without AWS's variations, for comparison only: the default for None, case and `-`/`_` of enums, escapes, an id or its ARN."""
+    """A value for comparison: None becomes the default; case and `-`/`_` of enums, escapes, and ids and their ARNs become equal."""
     if value is None:
         value = setting.default
     if value is None:
@@ -150,7 +150,7 @@ def fold(setting: Setting, value: Any) -> Any:
 
 
 def hide_secrets(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as anybody may see them; a name that the table does not have is shown as it is."""
+    """Options with hidden secrets. An option that is not in the table is shown as it is."""
     secrets = {name for name, setting in table.settings.items() if setting.secret}
     return {name: _HIDDEN if name in secrets and value else value for name, value in options.items()}
 
@@ -159,9 +159,9 @@ def hide_secrets(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(table: Table, desired: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What is wanted and is otherwise: option -> (present value, desired value).
+    """Declared settings that differ: option -> (present value, desired value).
 
-    Only members that are wanted count, so that whatever default AWS fills in is no change. Secrets never count: AWS does not return them.
+    Undeclared members are not compared, so defaults that AWS fills in are not a difference. Secrets are never compared: AWS does not return them.
 
     :param desired: members, canonical. :param present: members as the API returned them.
     """
@@ -173,7 +173,7 @@ def differences(table: Table, desired: Mapping[str, Any], present: Mapping[str, 
 
 
 def carried_over(table: Table, desired: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
-    """The members, canonical, that a resource has, nobody declares, and a new resource would not have by itself; no secret.
+    """Undeclared members of a resource that differ from the default, with canonical values, without secrets.
 
     :param desired: members that are declared. :param present: members as the API returned them.
     """
@@ -188,20 +188,20 @@ def carried_over(table: Table, desired: Mapping[str, Any], present: Mapping[str,
 
 
 def superfluous(table: Table, desired: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a resource has and nobody declares, as differences: option -> (present value, default)."""
+    """Undeclared settings that differ from the default: option -> (present value, default)."""
     kept = to_options(table, carried_over(table, desired, present))
     return {name: (value, table.settings[name].default) for name, value in kept.items()}
 
 
-# Rules that the table has
+# Rules of the table
 
 
 def misplaced(table: Table, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Options without the one that they go with (see Setting.only_with): pairs of the option and what is wrong with it.
+    """Options that have no effect because another option has another value (see Setting.only_with): pairs of the option and a sentence.
 
-    `false` is never misplaced, since it asks for nothing.
+    `false` is never misplaced.
 
-    :param options: canonical; where the one that others go with is not given, its default counts.
+    :param options: with canonical values. For an option that is not set, its default counts.
     """
     found = []
     for name, value in options.items():
@@ -216,27 +216,27 @@ def misplaced(table: Table, options: Mapping[str, Any]) -> list[tuple[str, str]]
 
 
 def reasons_to_recreate(table: Table, changes: Mapping[str, tuple[Any, Any]]) -> tuple[str, ...]:
-    """Why a resource must be deleted and created again, a text for each such change; empty where it can be modified.
+    """Why a resource must be recreated, one text for each change; empty if it can be modified.
 
-    :param changes: name -> (present value, desired value), as `differences` has them; other names than the table's are left out.
+    :param changes: name -> (present value, desired value), see `differences`. Names that are not in the table are left out.
     """
     return tuple(f"AWS does not change {what}" for what in _changes_that(RECREATE, table, changes))
 
 
 def refuse_changes(table: Table, noun: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
     """
-    :param noun: the resource, as the user knows it. :param changes: as in reasons_to_recreate.
-    :raises DatalakeError: changes that a resource which exists never takes (REFUSE).
+    :param noun: the resource, as readable text. :param changes: see reasons_to_recreate.
+    :raises DatalakeError: changes that are not possible for an existing resource (REFUSE).
     """
     refused = _changes_that(REFUSE, table, changes)
     if refused:
         raise DatalakeError(
-            message=f"The {noun} exists, and AWS does not change {' and '.join(refused)}; declare what it has, or choose another name."
+            message=f"The {noun} exists, and AWS does not change {' and '.join(refused)}; declare the present value, or choose another name."
         )
 
 
 def _changes_that(action: str, table: Table, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
-    """The changes that ask for an action, for people: the setting's name, with the new value where it depends on that."""
+    """The changes that require an action, as readable text: the setting's name, with the new value if the action depends on it."""
     found = []
     for name, (_present, value) in changes.items():
         on_change = table.settings[name].on_change if name in table.settings else MODIFY

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many threads work at once: a thread that only waits for AWS gives its slot to another one meanwhile. Knows nothing of AWS."""
+"""Limit how many threads work at once. A thread that only waits for AWS gives its slot to another thread meanwhile."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _THREAD = threading.local()
 
 
 class Slots:
-    """A number of slots for threads. Whoever comes back from a wait is served before those that have not begun, so that work begun is done first."""
+    """A number of slots for threads. Threads that return from a wait get a slot before new ones, so that work in progress is finished first."""
 
     def __init__(self, count: int) -> None:
         self._count = self._free = count
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
-        # Those that wait for a slot; each is told by an event that one is its own.
+        # Threads that wait for a slot. An event is set when its thread has a slot.
         self._returning: deque[threading.Event] = deque()
         self._beginning: deque[threading.Event] = deque()
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Hold a slot, once there is one, and be able to give it back in `given_back`."""
+        """Wait for a slot and hold it. Within it, `given_back` can give it back."""
         self._take(self._beginning)
         _THREAD.slots = self
         try:
@@ -39,7 +39,7 @@ class Slots:
 
     @contextlib.contextmanager
     def without(self) -> Iterator[None]:
-        """Do without the slot that this thread holds, and have one again afterwards."""
+        """Give back this thread's slot, and take one again afterwards."""
         self._give()
         try:
             yield
@@ -47,7 +47,7 @@ class Slots:
             self._take(self._returning)
 
     def wait_until_idle(self, longest: float) -> None:
-        """Wait until no thread works, or has to wait for a slot, but for `longest` seconds at most."""
+        """Wait until no thread holds a slot or waits for one; at most `longest` seconds."""
         with self._idle:
             self._idle.wait_for(lambda: self._free == self._count, longest)
 
@@ -61,7 +61,7 @@ class Slots:
         turn.wait()
 
     def _give(self) -> None:
-        """Hand the slot to the next one in turn; there is a free one only while nobody waits."""
+        """Give the slot to the next waiting thread. Slots are free only while no thread waits."""
         with self._lock:
             queue = self._returning or self._beginning
             if queue:
@@ -74,7 +74,7 @@ class Slots:
 
 @contextlib.contextmanager
 def given_back() -> Iterator[Slots | None]:
-    """Let another thread have this one's slot while this one waits; the slots, or None in a thread that holds none, or that keeps it."""
+    """Give this thread's slot to another thread while this one waits. Yields the slots; None in a thread without a slot, or within `kept`."""
     slots: Slots | None = getattr(_THREAD, "slots", None)
     if slots is None:
         yield None
@@ -85,7 +85,7 @@ def given_back() -> Iterator[Slots | None]:
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Keep this thread's slot whatever it waits for, so that no more threads do what it does than there are slots."""
+    """Keep this thread's slot while it waits, so that no more threads do this work than there are slots."""
     slots: Slots | None = getattr(_THREAD, "slots", None)
     _THREAD.slots = None
     try:

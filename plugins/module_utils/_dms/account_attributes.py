@@ -13,7 +13,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
 )
 
 
-@DmsErrorHandler.common_error_handler("look at the quotas of DMS")
+@DmsErrorHandler.common_error_handler("read the quotas of DMS")
 def account_quotas(client: Any) -> list[dict[str, Any]]:
     """DescribeAccountAttributes: AccountQuotaName, Used and Max of each quota."""
     return list(client.describe_account_attributes()["AccountQuotas"])

@@ -18,7 +18,7 @@ TASK_EVENTS = "replication-task"
 
 @DmsErrorHandler.list_error_handler("list the event subscriptions", [])
 def list_subscriptions(client: Any) -> list[dict[str, Any]]:
-    """The event subscriptions of account and region, in our words: {name, topic_arn, event_categories, source_ids, enabled}, those of tasks."""
+    """The event subscriptions of tasks, of account and region: {name, topic_arn, event_categories, source_ids, enabled}."""
     pages = client.get_paginator("describe_event_subscriptions").paginate()
     found = pages.build_full_result()["EventSubscriptionsList"]
     return [_subscription(item) for item in found if item.get("SourceType") == TASK_EVENTS]
@@ -31,16 +31,16 @@ def describe_subscription(client: Any, name: str) -> dict[str, Any] | None:
 
 
 def make_subscription_again(client: Any, wanted: dict[str, Any], tags: dict[str, str], params: dict[str, Any]) -> None:
-    """Delete and create an event subscription, since ModifyEventSubscription takes no sources.
+    """Delete and create an event subscription, because ModifyEventSubscription can't change its sources.
 
-    Another endpoint's run may do the same at once: each adds its own sources to what stands there.
+    The run of another endpoint may do the same at the same time. Each adds its own sources to the present ones.
     """
 
     @DmsErrorHandler.common_error_handler(f"create the event subscription {wanted['name']}")
     @retry_while(
         ["ResourceAlreadyExistsFault", "ResourceNotFoundFault"], params["wait_timeout"], params["poll_interval"]
     )
-    def make() -> None:
+    def recreate() -> None:
         existing = describe_subscription(client, wanted["name"])
         sources = sorted({*wanted["source_ids"], *(existing or {}).get("source_ids", [])})
         if existing and existing["source_ids"] == sources:
@@ -57,7 +57,7 @@ def make_subscription_again(client: Any, wanted: dict[str, Any], tags: dict[str,
             Tags=ansible_dict_to_boto3_tag_list(tags),
         )
 
-    make()
+    recreate()
 
 
 def _subscription(item: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import w
 
 @DmsErrorHandler.list_error_handler("describe the replication tasks", [])
 def describe_tasks(client: Any, identifiers: list[str]) -> list[dict[str, Any]]:
-    """The tasks of these identifiers that there are, with their settings."""
+    """The existing tasks of these identifiers, with their settings."""
     if not identifiers:
         return []
     pages = client.get_paginator("describe_replication_tasks").paginate(
@@ -36,9 +36,9 @@ def wait_for_tasks(client: Any, waiter: str, identifiers: list[str], params: dic
 
 
 def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) -> None:
-    """CreateReplicationTask, repeated while the endpoint is not ready for it; a task that is there by now is taken for made.
+    """CreateReplicationTask, repeated while the endpoint is not ready. A task that exists already counts as created.
 
-    Where the end of the ARN is never free again, AWS makes up another one.
+    If the last part of the former ARN stays in use, AWS generates another one.
     """
     name = request["ReplicationTaskIdentifier"]
 
@@ -58,26 +58,28 @@ def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) ->
 
 
 def start_task(client: Any, request: dict[str, Any]) -> None:
-    """StartReplicationTask; a task that runs by now was started by our own first request, whose answer was lost."""
-    _in_passing("start", client.start_replication_task, client, request, lambda status: status not in IDLE_STATES)
+    """StartReplicationTask. A task that runs already was started by our first request, whose answer was lost."""
+    _change_state("start", client.start_replication_task, client, request, lambda status: status not in IDLE_STATES)
 
 
 def stop_task(client: Any, arn: str) -> None:
-    """StopReplicationTask, likewise."""
+    """StopReplicationTask. A task that is stopped already is no error."""
     request = {"ReplicationTaskArn": arn}
-    _in_passing("stop", client.stop_replication_task, client, request, lambda s: s == "stopping" or s in IDLE_STATES)
+    _change_state("stop", client.stop_replication_task, client, request, lambda s: s == "stopping" or s in IDLE_STATES)
 
 
 def delete_task(client: Any, arn: str) -> None:
-    """DeleteReplicationTask, likewise; a task that is gone is no error."""
+    """DeleteReplicationTask. A task that no longer exists is no error."""
     request = {"ReplicationTaskArn": arn}
-    _in_passing("delete", client.delete_replication_task, client, request, lambda status: status in (None, "deleting"))
+    _change_state(
+        "delete", client.delete_replication_task, client, request, lambda status: status in (None, "deleting")
+    )
 
 
-def _in_passing(verb: str, call: Any, client: Any, request: dict[str, Any], is_done: Any) -> None:
-    """A call that changes a task's state, refused only where the state isn't what the call would bring about.
+def _change_state(verb: str, call: Any, client: Any, request: dict[str, Any], is_done: Any) -> None:
+    """Call an operation that changes a task's state. A fault is no error if the task has the target state already.
 
-    :param is_done: tells of a state (None: there is no such task) whether it is.
+    :param is_done: takes a state (None: the task does not exist), and returns whether it is the target state.
     """
 
     @DmsErrorHandler.common_error_handler(f"{verb} the replication task {request['ReplicationTaskArn']}")
@@ -101,7 +103,7 @@ def _status(client: Any, arn: str) -> str | None:
 
 
 def list_tasks(client: Any, endpoint_arn: str, settings: bool = False) -> list[dict[str, Any]]:
-    """The replication tasks that use an endpoint; their mappings and settings, too, where asked for."""
+    """The replication tasks that use an endpoint. :param settings: whether with table mappings and task settings."""
     return _list_tasks(client, filters(endpoint_arn=endpoint_arn), settings)
 
 

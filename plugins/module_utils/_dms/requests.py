@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What requests to DMS have in common: filters and pages."""
+"""Filters and page size of requests to DMS."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 
-# The most records in a page of a Describe call, and how many resources are asked for their tags at once. AWS names no limit for the latter.
+# The most records in a page of a Describe call, and the number of resources in one ListTagsForResource. AWS documents no limit for the latter.
 PAGE_SIZE = 100
 
 
 def filters(**values: str | list[str]) -> list[dict[str, Any]]:
-    """Filters as DMS takes them, of keywords such as endpoint_arn; the items of a list are alternatives."""
+    """Filters of a request, from keywords such as endpoint_arn. The items of a list are alternatives."""
     return list(ansible_dict_to_boto3_filter_list({name.replace("_", "-"): value for name, value in values.items()}))

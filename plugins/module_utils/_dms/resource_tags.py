@@ -19,12 +19,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import 
 
 
 def list_tags_of(client: Any, arns: list[str]) -> dict[str, dict[str, str]]:
-    """The tags of many resources by their ARN, a page of them in a call; a resource that is gone by now has none."""
+    """ARN -> tags of many resources, one call per page. A resource that no longer exists has none."""
     tags: dict[str, dict[str, str]] = {}
     for start in range(0, len(arns), PAGE_SIZE):
         page = arns[start : start + PAGE_SIZE]
         together = _list_tags_together(client, page)
-        # Where one of them is gone, AWS refuses the whole page.
+        # If one of them no longer exists, AWS refuses the complete page.
         tags |= {arn: list_tags(client, arn) for arn in page} if together is None else together
     return tags
 

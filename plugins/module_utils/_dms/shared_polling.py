@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One wait for all: what many threads poll of one account is asked together, once in each interval, in pages of 100.
+"""Shared polling: what many threads wait for in one account is read together, once per interval, in pages of 100.
 
-DMS grants an account 8 calls a second for everything. Only waits go together (see waiters.py): any other call goes straight to AWS.
+DMS allows an account 8 calls per second in total. Only waits are shared (see waiters.py); any other call goes directly to AWS.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Request = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A Describe operation that can be asked for many at once.
+    """A Describe operation that can read many resources at once.
 
     :ivar items: the member of the answer that has the resources.
-    :ivar members: the filters of which one request may have many values -> the member of a resource that the filter compares.
+    :ivar members: filter -> the member of a resource that it compares. A request may have many values of one such filter.
     """
 
     items: str
@@ -52,9 +52,9 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """A request taken apart. Those with the same `name` and `rest` can be one.
+    """The parts of a request. Requests with the same `name` and `rest` can be merged.
 
-    :ivar name: of the filter by which resources are chosen. :ivar values: its values. :ivar rest: the request without these values.
+    :ivar name: of the filter that selects resources. :ivar values: its values. :ivar rest: the request without these values.
     """
 
     name: str
@@ -63,12 +63,12 @@ class Wanted:
 
     @property
     def group(self) -> str:
-        """The same for requests that can be one."""
+        """The same for requests that can be merged."""
         return json.dumps([self.name, self.rest], sort_keys=True)
 
 
 def wanted(kind: Kind, request: Request) -> Wanted | None:
-    """A request taken apart; None where it does not choose resources by exactly one of the kind's filters. Pure."""
+    """The parts of a request; None if it does not select resources by exactly one of the kind's filters. Pure."""
     given = request.get("Filters", [])
     choosing = [one for one in given if one["Name"] in kind.members]
     if len(choosing) != 1 or "Marker" in request:
@@ -79,7 +79,7 @@ def wanted(kind: Kind, request: Request) -> Wanted | None:
 
 
 def merged(group: list[Wanted]) -> list[Request]:
-    """The requests that ask for what all of a group want, each with as many values as a page has resources. Pure."""
+    """The merged requests of a group, each with as many values as a page has resources. Pure."""
     name, rest = group[0].name, group[0].rest
     values = sorted({value for one in group for value in one.values})
     return [
@@ -96,8 +96,8 @@ def merged(group: list[Wanted]) -> list[Request]:
 
 
 def part(kind: Kind, one: Wanted, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of the resources that a group was answered, those that one of it wants. Pure."""
-    # DMS writes identifiers in lower case, however they were given.
+    """The resources of one request, from those of its group. Pure."""
+    # DMS returns identifiers in lower case.
     spelled = str.lower if one.name.endswith("-id") else str
     values = {spelled(value) for value in one.values}
     return [item for item in items if spelled(item[kind.members[one.name]]) in values]
@@ -105,7 +105,7 @@ def part(kind: Kind, one: Wanted, items: list[dict[str, Any]]) -> list[dict[str,
 
 @dataclass
 class _Ask:
-    """What a thread asks, and what it is told."""
+    """The request of one thread, and its answer or error."""
 
     request: Request
     wanted: Wanted
@@ -117,16 +117,16 @@ class _Ask:
 
 @dataclass
 class _Line:
-    """Those who wait for the next request of one group, and when the last one began."""
+    """The requests that wait for the next poll of one group, and when the last poll began."""
 
     asks: list[_Ask] = field(default_factory=list)
     begun: float = -math.inf
 
 
 class SharedPolling:
-    """A client of DMS for many threads: like the one that it is made of, and `polling` besides.
+    """A client of DMS for many threads, with `polling` in addition.
 
-    :param clock: tells the time, in seconds.
+    :param clock: returns the time in seconds.
     """
 
     def __init__(self, client: Any, clock: Callable[[], float] = time.monotonic) -> None:
@@ -138,15 +138,15 @@ class SharedPolling:
         return getattr(self._client, name)
 
     def polling(self, interval: float) -> Any:
-        """A client for one wait, to be asked again as soon as it has answered, as each answer takes its time.
+        """A client for one wait. It can be called again without a pause, because it pauses itself.
 
-        Requests of one group begin at least `interval` seconds apart; the first one after a pause goes at once. An answer is never older than its
-        question. A resource that is not there is answered with ResourceNotFoundFault.
+        Requests of one group begin at least `interval` seconds apart; the first one after a pause is sent at once. An answer is never older than its
+        request. A resource that does not exist is answered with ResourceNotFoundFault.
         """
         return _Polling(self, interval)
 
     def ask(self, operation: str, interval: float, **request: Any) -> Answer:
-        """The answer to one request, which may be asked together with those of other threads.
+        """The answer to one request, which may be merged with those of other threads.
 
         :raises ClientError, BotoCoreError: as the operation does.
         """
@@ -171,7 +171,7 @@ class SharedPolling:
             return self._lines.setdefault((operation, interval, one.group), _Line())
 
     def _due(self, line: _Line, ask: _Ask, interval: float) -> tuple[list[_Ask], float | None]:
-        """What this thread has to ask now for all who wait, else for how long (seconds) it waits; None while another one asks for it, too."""
+        """The requests that this thread has to send now, and else how many seconds it waits; None while another thread sends its request."""
         with self._lock:
             if ask.is_taken:
                 return [], None
@@ -184,7 +184,7 @@ class SharedPolling:
             return asks, None
 
     def _answer(self, operation: str, asks: list[_Ask]) -> None:
-        """Ask AWS, and tell each one its part, or what went wrong."""
+        """Call AWS, and set the answer or the error of each request."""
         call, kind = getattr(self._client, operation), KINDS[operation]
         try:
             if len(asks) == 1:
@@ -228,7 +228,7 @@ def _pages(call: Any, request: Request) -> list[Answer]:
 
 
 def _not_found(operation: str, one: Wanted) -> ClientError:
-    """What AWS answers where no resource passes the filters."""
+    """The error that AWS raises if no resource matches the filters."""
     message = f"Nothing found with {one.name} {', '.join(one.values)}"
     name = "".join(word.capitalize() for word in operation.split("_"))
     return ClientError({"Error": {"Code": "ResourceNotFoundFault", "Message": message}}, name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiters for DMS, as data for botocore's own."""
+"""Waiters for DMS, as data for botocore."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core import slots
 from ansible_collections.datalake.dms.plugins.module_utils._dms.shared_polling import SharedPolling
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 
-# DMS may answer a Describe with what it knew a little ago; a resource that was just made is looked for this often.
+# A Describe of DMS is eventually consistent. A new resource is read at most this often until it is visible.
 VISIBILITY_ATTEMPTS = 6
 
 
@@ -38,8 +38,8 @@ def _all_tasks(*statuses: str) -> dict[str, Any]:
 
 
 class _WaiterFactory(BaseWaiterFactory):
-    """botocore's own waiters fall short: `endpoint_deleted` fails at once on `active` and never ends on an empty list,
-    `test_connection_succeeds` takes an old row for a new one."""
+    """botocore's own waiters can't be used: `endpoint_deleted` fails at once on `active` and never ends on an empty list,
+    `test_connection_succeeds` takes an old result for a new one."""
 
     @property
     def _waiter_model_data(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class _WaiterFactory(BaseWaiterFactory):
             "endpoint_deleted": waiter(
                 "DescribeEndpoints", {"state": "success", **_NOT_FOUND}, {"state": "success", **_NO_ENDPOINTS}
             ),
-            # Nothing is going on with the tasks; those that are gone count.
+            # No task is changing its state. Tasks that do not exist count as settled.
             "tasks_settled": waiter(
                 "DescribeReplicationTasks",
                 {"state": "success", **_NOT_FOUND},
@@ -88,7 +88,7 @@ class _WaiterFactory(BaseWaiterFactory):
                 {"state": "success", **_NOT_FOUND},
                 {"state": "success", **_NO_TASKS},
             ),
-            # A full load may be over before the first look.
+            # A full load may finish before the first poll.
             "task_started": waiter(
                 "DescribeReplicationTasks",
                 *_status("pathAny", "ReplicationTasks[].Status", "success", "running"),
@@ -117,7 +117,7 @@ _WAITERS = _WaiterFactory()
 
 
 class _Watched:
-    """A client that remembers the last answer of its operations; empty where that was an error."""
+    """A client that keeps the last answer of its operations; empty if that was an error."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -139,10 +139,10 @@ class _Watched:
 def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
     """Wait with one of the waiters above. Another thread has this one's slot meanwhile, see slots.py.
 
-    :param timeout: the longest wait, in seconds; at least one look is taken.
-    :param poll_interval: seconds between two looks, which threads that share the client take together.
-    :returns: the answer that ended the wait; empty where that was ResourceNotFoundFault.
-    :raises botocore.exceptions.WaiterError: time is over, or the state can't be reached any more.
+    :param timeout: the longest wait, in seconds; the resource is polled at least once.
+    :param poll_interval: seconds between two polls. Threads that share the client poll together.
+    :returns: the answer that ended the wait; empty if it was ResourceNotFoundFault.
+    :raises botocore.exceptions.WaiterError: the timeout is over, or the state can't be reached any more.
     """
     is_shared = isinstance(client, SharedPolling)
     watched = _Watched(client.polling(poll_interval) if is_shared else client)
@@ -155,7 +155,7 @@ def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **r
 
 
 def last_look(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
-    """Like wait_for, with the last answer where time is over; a call that fails is raised as ever."""
+    """Like wait_for, but returns the last answer after the timeout. A failed call is still raised."""
     try:
         return wait_for(client, waiter, timeout, poll_interval, **request)
     except WaiterError as error:
@@ -165,7 +165,7 @@ def last_look(client: Any, waiter: str, timeout: float, poll_interval: float, **
 
 
 def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> bool:
-    """Like wait_for, with False where time is over; a call that fails is raised as ever."""
+    """Like wait_for, but returns False after the timeout. A failed call is still raised."""
     try:
         wait_for(client, waiter, timeout, poll_interval, **request)
     except WaiterError as error:

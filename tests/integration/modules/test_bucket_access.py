@@ -130,7 +130,7 @@ def test_refused_before_anything_is_written(lab, refused, role):
             "Resource": f"arn:aws:s3:::{lab.bucket}/*",
         },
     )
-    assert f"has a statement {sid} that allows something to others" in refused(lab.bucket_access)
+    assert f"has a statement {sid} that does not allow exactly one role" in refused(lab.bucket_access)
     filler = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{lab.bucket}/*"}
     put(lab, {**filler, "Sid": "x" * 20200})
     assert "AWS's limit is 20480" in refused(lab.bucket_access)
@@ -170,7 +170,7 @@ def test_permission_that_is_missing_is_told(lab, role, operation):
 def test_key_of_another_account_is_left_to_its_owner(lab, role):
     elsewhere = lab.key_arn.replace(lab.lake_account, "999988887777")
     result = lab.bucket_access(server_side_encryption_kms_key_id=elsewhere)
-    assert "have its owner see to it" in result["warnings"][0]
+    assert "ask its owner to keep" in result["warnings"][0]
     assert (result["key_statement"], len(lab.bucket_policy())) == (None, 1)
     assert lab.bucket_access(server_side_encryption_kms_key_id=elsewhere)["warnings"] == []
 
@@ -192,7 +192,7 @@ def test_statements_are_validated_before_they_are_written(lab, refused, role, fo
         "PutKeyPolicy",
     ]
     lab.fault("accessanalyzer", "ValidatePolicy", "error", "lake", code="ValidationException")
-    assert "nothing is written that was not validated" in refused(lab.bucket_access, bucket_folder="raw/a", **given)
+    assert "nothing is written without a validation" in refused(lab.bucket_access, bucket_folder="raw/a", **given)
 
 
 # Principals
@@ -235,7 +235,7 @@ def test_dead_statement_of_another_endpoint_is_no_obstacle_and_one_of_others_is_
     lab.client("dms", "iam").delete_role(RoleName="theirs")
     with pytest.raises(AnsibleAWSError) as error:
         lab.bucket_access(iam_propagation_timeout=60)
-    assert "has statements of others for roles or users that are deleted" in explain(error.value)
+    assert "has statements of others for deleted roles or users" in explain(error.value)
     assert "Theirs (AROA" in explain(error.value)
 
 
@@ -371,7 +371,10 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
         (folder,) = tmp_path.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
-    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), local_lock.locked("a bucket"):
+    with (
+        pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"),
+        local_lock.locked("a bucket"),
+    ):
         pytest.fail("a lock in a folder that others can write")
     for lock in folder.iterdir():
         lock.unlink()
@@ -379,7 +382,10 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     folder.symlink_to(elsewhere)
-    with pytest.raises(AnsibleAWSError, match="is not a folder of this user's alone"), local_lock.locked("a bucket"):
+    with (
+        pytest.raises(AnsibleAWSError, match="is not a folder that only this user can access"),
+        local_lock.locked("a bucket"),
+    ):
         pytest.fail("a lock in a folder that is a link")
     assert list(elsewhere.iterdir()) == []
 

@@ -36,7 +36,7 @@ def test_wrong_external_id(lab, refused, external_id):
     sentence = refused(lab.role, assume_role_external_id=external_id)
     assert "AccessDenied" in sentence
     assert "assume_role_arn could not be assumed" in sentence
-    assert "assume_role_external_id is the one that it asks for" in sentence
+    assert "assume_role_external_id is the one that the trust requires" in sentence
 
 
 def test_role_that_is_not_there(lab, refused):

@@ -114,10 +114,10 @@ def test_inventory_without_hosts_knows_no_orphans(lab, orphan):
 
 def test_host_that_says_nothing_hides_all(lab, orphan):
     """What it declares would be an orphan."""
-    result = listed(lab, problems={"web": "It is no host of the inventory.", "hr": "No."})
+    result = listed(lab, problems={"web": "The host is not in the inventory.", "hr": "No."})
     assert result["orphans"] == []
     assert result["problems"] == [
-        "Orphans are unknown: web: It is no host of the inventory.",
+        "Orphans are unknown: web: The host is not in the inventory.",
         "Orphans are unknown: hr: No.",
     ]
     assert lab.calls() == []
@@ -281,7 +281,7 @@ def test_orphans_that_are_not_known_are_not_removed(lab, orphan, refused):
     sentence = refused(prune, lab, "dev-old")
     assert sentence.startswith("Orphans of dev are unknown: ")
     assert sentence.endswith("Nothing was removed.")
-    sentence = refused(prune, lab, "dev-old", problems={"web": "It is no host of the inventory."})
+    sentence = refused(prune, lab, "dev-old", problems={"web": "The host is not in the inventory."})
     assert sentence.startswith("Orphans are unknown: web: ")
     assert what_exists(lab) == ALL
 

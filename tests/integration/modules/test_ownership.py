@@ -62,7 +62,7 @@ def test_nobodys_is_neither_changed_nor_removed_without_adopt(lab, refused, kind
     module = getattr(lab, kind)
     sentence = refused(module, check=check, deployment="dev")
     assert f"The {kind} " in sentence
-    assert "exists without the tag datalake.dms:deployment, so it is not of the deployment dev" in sentence
+    assert "exists without the tag datalake.dms:deployment, so it does not belong to the deployment dev" in sentence
     assert "set adopt=true to take it over as it is" in sentence
     for adopt in (False, True):
         assert "remove it by hand, or take it over first" in refused(
@@ -83,7 +83,7 @@ def test_role_under_another_path_or_of_another_shape_stays(lab, refused):
 def test_required_tags_come_before_anything_is_made(lab, refused, check):
     demand = {"required_tags": ["team", "cost-center"], "tags": {"team": "data"}, "deployment": "dev"}
     for module in (lab.role, lab.endpoint):
-        assert "would lack the tag cost-center, which required_tags demands" in refused(module, check=check, **demand)
+        assert "would lack the tag cost-center, which required_tags requires" in refused(module, check=check, **demand)
     demand["tags"] = {"team": "data", "cost-center": "7"}
     lab.role(**demand)
     made = lab.endpoint(**demand)

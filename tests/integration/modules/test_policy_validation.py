@@ -52,7 +52,7 @@ def test_fail_writes_nothing(lab, check):
         lab.role(check=check, validate_policies="fail", **WRONG_PRINCIPAL)
     sentence = str(error.value)
     assert "trust of role dms-s3-crm: The service principal does not match" in sentence
-    assert "put INVALID_SERVICE_PRINCIPAL_FORMAT into validation_exceptions" in sentence
+    assert "add INVALID_SERVICE_PRINCIPAL_FORMAT to validation_exceptions" in sentence
     assert lab.iam_role() is None
     assert lab.policies() == {}
 
@@ -157,5 +157,5 @@ def test_policies_of_other_modules(lab):
         "policy of key it",
     ]
     assert {f["finding_type"] for f in result["policy_findings"]} == {"ERROR"}
-    with pytest.raises(Exception, match="put INVALID_POLICY_SYNTAX into validation_exceptions"):
+    with pytest.raises(Exception, match="add INVALID_POLICY_SYNTAX to validation_exceptions"):
         lab.run("dms_policy_validation", policies=wrong, validate_policies="fail")

@@ -49,7 +49,7 @@ def test_custom_endpoint_in_a_protected_environment(look, environments):
     (finding,) = look("dms", environment="dev", environments=environments, protected=True)["findings"]
     assert "Environment dev is protected" in finding
     assert "unset AWS_ENDPOINT_URL" in finding
-    assert "or allow it explicitly with allow_endpoint_url=true" in finding
+    assert "or set allow_endpoint_url=true" in finding
 
 
 def test_custom_endpoint_by_option(lab, look, environments, monkeypatch):
@@ -113,7 +113,7 @@ def test_bucket_of_another_region(lab, look):
     elsewhere.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     (finding,) = look("lake", bucket_name=name)["findings"]
     assert finding == (
-        f"Bucket {name} is in eu-west-1 and the endpoint in eu-central-1: DMS needs both in one region, use another bucket."
+        f"Bucket {name} is in eu-west-1 and the endpoint in eu-central-1: DMS needs both in one region; use another bucket."
     )
 
 

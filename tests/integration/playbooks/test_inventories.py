@@ -46,7 +46,7 @@ def test_environment_is_built_in_its_own_accounts_and_removed_again(aws, play, i
     for playbook in ("deploy", "verify") if name == "dev" else ():
         status, said, changed = play(name, playbook, *QUICK)
         assert (status, changed) == (0, 0), said
-        limited = "This run is limited to procedure_example. Orphans are not looked for." in said
+        limited = "This run is limited to procedure_example. Orphans are not listed." in said
         assert limited is (playbook == "verify")
     status, said, _changed = play(name, "remove", *QUICK, "-e", f"s3_endpoint_confirm={name}")
     assert status == 0, said
@@ -63,8 +63,8 @@ def test_sessions_are_named_after_environment_side_and_job(aws, play):
 # What is wrong with each host, by a variable of its own, and the sentence that stops it.
 WRONG = {
     "crm": ("s3_endpoint_allow_endpoint_url", False, "unset AWS_ENDPOINT_URL"),
-    "erp": ("s3_endpoint_lake_account_id", "444455556666", "the map of environments says 666677778888"),
-    "hr": ("s3_endpoint_environment", "dev", "the map of environments says 111122223333"),
+    "erp": ("s3_endpoint_lake_account_id", "444455556666", "the map of environments has 666677778888"),
+    "hr": ("s3_endpoint_environment", "dev", "the map of environments has 111122223333"),
     "orders": ("s3_endpoint_environment", "staging", "is not in the map of environments"),
 }
 

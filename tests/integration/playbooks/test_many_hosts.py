@@ -80,7 +80,7 @@ def test_strategy_that_knows_no_run_once(aws, play, deployed, monkeypatch, tmp_p
     )
     status, said, _changed = play("dev", own.with_suffix(""), *THREE)
     assert status != 0
-    assert "with run_once, which strategy free does not know; set `strategy: linear` for the play" in said
+    assert "with run_once, which strategy free ignores; set `strategy: linear` for the play" in said
 
 
 def test_play_sees_what_its_hosts_would_see(aws, play, tmp_path):

@@ -114,7 +114,7 @@ def test_finished_sentence_stays():
         (botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"), "AWS_ENDPOINT_URL"),
         (botocore.exceptions.ConnectTimeoutError(endpoint_url="https://x"), "AWS_ENDPOINT_URL"),
         (botocore.exceptions.ConnectionClosedError(endpoint_url="https://x"), "AWS_ENDPOINT_URL"),
-        (botocore.exceptions.ParamValidationError(report="x"), "check the option"),
+        (botocore.exceptions.ParamValidationError(report="x"), "correct the option"),
         (botocore.exceptions.WaiterError(name="x", reason="Max attempts exceeded", last_response={}), "wait_timeout"),
     ],
     ids=lambda value: value if isinstance(value, str) else error_code(value) or type(value).__name__,

@@ -167,7 +167,7 @@ def test_change_that_the_table_refuses():
         settings.refuse_changes(OVEN, "oven", {"size": ("small", "large"), "heat": (180, 200)})
     assert (
         error.value.message
-        == "The oven exists, and AWS does not change size; declare what it has, or choose another name."
+        == "The oven exists, and AWS does not change size; declare the present value, or choose another name."
     )
 
 

@@ -90,7 +90,7 @@ def test_nobodys_is_taken_over_explicitly_and_never_removed(tags):
     with pytest.raises(DatalakeError, match=r"^The role crm exists without the tag .*; set adopt=true to take it over"):
         check_owner("role crm", tags, wanting("dev"))
     for adopt in (False, True):
-        with pytest.raises(DatalakeError, match=r"is left alone; remove it by hand, or take it over first"):
+        with pytest.raises(DatalakeError, match=r"is not changed; remove it by hand, or take it over first"):
             check_owner("role crm", tags, wanting("dev", "absent", adopt))
 
 

@@ -54,8 +54,8 @@ def test_parsed(text, expected):
         ("a", "'a'", "write key=value;key=value"),
         ("a=1;b", "'b'", "write key=value;key=value"),
         ("=1", "'=1'", "write key=value;key=value"),
-        ("a=1;a=2", "gives a twice", "give it once"),
-        ("compressionType=gzip;CompressionType=none", "ompressionType twice", "give it once"),
+        ("a=1;a=2", "has a twice", "set it once"),
+        ("compressionType=gzip;CompressionType=none", "ompressionType twice", "set it once"),
     ],
 )
 def test_wrong_text_is_refused(text, named, remedy):

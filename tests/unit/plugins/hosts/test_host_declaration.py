@@ -20,14 +20,14 @@ def declared(**variables):
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("s3_endpoint_defer_replacement", "s3_endpoint_postpone_replacements takes its place; rename it."),
+        ("s3_endpoint_defer_replacement", "rename it to s3_endpoint_postpone_replacements."),
         ("s3_endpoint_survey", "deploy.yml always compares; remove it."),
     ],
 )
 def test_variable_of_before_says_what_replaces_it(name, advice):
     with pytest.raises(AnsibleError) as error:
         declared(**{name: True})
-    assert str(error.value) == f"{name} is no variable of the role any more: {advice}"
+    assert str(error.value) == f"{name} is no longer a variable of the role: {advice}"
 
 
 def test_all_variables_of_before_are_named():

@@ -96,8 +96,8 @@ def test_diff_is_from_the_beginning_of_a_run_to_its_end():
         ({"ansible_limit": ""}, ""),
         ({"ansible_limit": "crm"}, "This run is limited to crm."),
         ({"awx_job_id": 7}, ""),
-        ({"awx_workflow_job_id": 7}, "This is a job of an AWX workflow, perhaps a slice of another; "),
-        ({"tower_workflow_job_id": 7}, "This is a job of an AWX workflow, perhaps a slice of another; "),
+        ({"awx_workflow_job_id": 7}, "This is a job of an AWX workflow, which may be a slice; "),
+        ({"tower_workflow_job_id": 7}, "This is a job of an AWX workflow, which may be a slice; "),
     ],
     ids=str,
 )
