@@ -142,7 +142,7 @@ def _advice_for_fault(cause: BaseException | None) -> str:
             "and that assume_role_external_id is the one that the trust requires"
         )
     if is_invalid_principal(cause):
-        return "a role or user that the policy names does not exist, or not yet: create it first, or set a longer iam_propagation_timeout (seconds)"
+        return "a role or user that the policy names does not exist (yet): create it first, or set a longer iam_propagation_timeout (seconds)"
     if code == "KMSKeyNotAccessibleFault":
         return "check that the key exists, is enabled and in this region, and that its policy admits this account"
     if code in ("ResourceQuotaExceededFault", "LimitExceeded"):

@@ -236,7 +236,7 @@ def test_tasks_need_consent(lab, task, deploy):
 
 def test_tasks_need_a_journal(lab, task, deploy):
     msg = refusal_of(lab, deploy, **CSV, journal_bucket="")
-    assert "name a bucket of the DMS account in journal_bucket" in msg
+    assert "set journal_bucket to a bucket of the DMS account" in msg
     assert_as_before(lab)
 
 

@@ -104,7 +104,7 @@ def test_pass_role_across_accounts_is_not_allowed(lab):
     sentence = explain(error.value)
     assert "Cross-account pass role is not allowed" in sentence
     assert "AWS Support must allow-list the accounts" in sentence
-    assert "bucket policy" in sentence
+    assert "s3_endpoint_access=bucket_policy" in sentence
     assert attempts(lab) == 1
 
 
