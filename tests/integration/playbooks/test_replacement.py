@@ -83,7 +83,7 @@ def test_preview_tells_what_the_run_then_does(aws, play, client, inventories):
     assert status != 0
     for told in (
         "task copy-dev-crm: stopped, deleted, created again as cdc from its checkpoint, started",
-        "if that is meant, set replace_tasks=true",
+        "set replace_tasks=true",
         "The ARNs stay the same if AWS allows to reuse their last part at once",
         '"bucket_folder": "raw/crm"',
         '"bucket_folder": "raw/elsewhere"',
@@ -182,7 +182,7 @@ def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, cl
     assert "is being replaced by bob@desk (run b1" in said
     status, said, changed = play("dev", "unlock", *one)
     assert (status, changed) == (0, 1), said
-    assert "the lock of bob@desk is free" in said
+    assert "the lock of bob@desk was released" in said
     for playbook in ("remove", "verify"):
         status, said, _changed = play("dev", playbook, *one)
         assert (status != 0, "was interrupted" in said) == (True, True)
