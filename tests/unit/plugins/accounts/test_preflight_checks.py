@@ -117,6 +117,7 @@ def test_quota(used, most, planned, status):
     check = quota_check("endpoints", used, most, planned)
     assert check["status"] == status
     assert f"{used} of {most} endpoints used" in check["text"]
+    assert ("request a higher quota" in check["text"]) is (status == "failed")
 
 
 # The route
@@ -198,7 +199,8 @@ def test_old_dms_needs_no_route_yet(version):
 def test_route_to_secrets_manager(endpoints, status):
     check = route_check("secretsmanager", instance(), [main_table()], endpoints)
     assert check["status"] == status
-    assert ("if a source keeps its credentials there" in check["text"]) is (status == "warned")
+    remedy = "create a VPC endpoint for secretsmanager there, or a route to the internet, if a source keeps its credentials there"
+    assert (remedy in check["text"]) is (status == "warned")
 
 
 @pytest.mark.parametrize(

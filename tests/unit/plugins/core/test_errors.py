@@ -86,6 +86,12 @@ def test_finished_sentence_stays():
     assert explain(DatalakeError(message="Do this.")) == "Do this."
 
 
+def test_error_of_no_call_is_said_to_be_unexpected():
+    sentence = explain(KeyError("RoleArn"))
+    assert "An unexpected error occurred (KeyError: 'RoleArn')" in sentence
+    assert "please report it with the output of -vvv" in sentence
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [

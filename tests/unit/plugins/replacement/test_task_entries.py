@@ -188,6 +188,12 @@ def test_risks(options, expected):
     assert consents(**options) == expected
 
 
+def test_risk_of_a_secret_names_the_setting_and_not_its_value():
+    task = described(ReplicationTaskSettings='{"a": [{"DbPassword": "hunter2"}]}')
+    (risk,) = tasks.risks(tasks.entry_of(task, {}), task, {}, MYSQL, RECREATED, 1, LONG)
+    assert risk.text == "its definition has secrets (DbPassword), which must not be journaled"
+
+
 def test_refusal_names_each_task_why_and_the_consent():
     found = {
         "b": [tasks.Risk("it has no place", "no_checkpoint")],
