@@ -204,7 +204,7 @@ class Runs:
             "run": {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"},
         }
         account = Account(validated({}, connection))
-        Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).take_tasks_off(RECREATED)
+        Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).stop_tasks(RECREATED)
 
     # What administrators do by hand, and what stands there before
 

@@ -30,7 +30,7 @@ def describe_subscription(client: Any, name: str) -> dict[str, Any] | None:
     return _subscription(found[0]) if found else None
 
 
-def make_subscription_again(client: Any, wanted: dict[str, Any], tags: dict[str, str], params: dict[str, Any]) -> None:
+def recreate_subscription(client: Any, wanted: dict[str, Any], tags: dict[str, str], params: dict[str, Any]) -> None:
     """Delete and create an event subscription, because ModifyEventSubscription can't change its sources.
 
     The run of another endpoint may do the same at the same time. Each adds its own sources to the present ones.

@@ -154,7 +154,7 @@ def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **r
     return watched.answer
 
 
-def last_look(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
+def last_response_of(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
     """Like wait_for, but returns the last answer after the timeout. A failed call is still raised."""
     try:
         return wait_for(client, waiter, timeout, poll_interval, **request)

@@ -37,7 +37,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RES
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags
-from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import last_look, wait_for
+from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import last_response_of, wait_for
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_hints import (
     failed_to_assume_role,
     failure_hint,
@@ -220,7 +220,7 @@ def _test(client: Any, params: dict[str, Any], start_attempts: int) -> dict[str,
     if _start(client, params, polling):
         start_attempts = _START_ATTEMPTS
     # If `testing` is never returned, the test ended before the first poll, and the returned status is its result.
-    shown = last_look(client, "connection_test_started", start_attempts * params["poll_interval"], **polling)
+    shown = last_response_of(client, "connection_test_started", start_attempts * params["poll_interval"], **polling)
     connections = shown.get("Connections") or []
     if connections and connections[0]["Status"] in (SUCCESSFUL, FAILED):
         return dict(connections[0])

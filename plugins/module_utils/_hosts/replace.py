@@ -18,8 +18,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
-    Foreseen,
     Replacement,
+    TaskPlan,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 
@@ -37,21 +37,21 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     planned, host = deployment.planned, deployment.host
     begins = is_replaced(planned)
     journaled = host.has_journal or bool(planned["in_use_by"])
-    foreseen = replacement.foresee(planned["action"]) if begins and journaled else Foreseen()
-    _note_steps(deployment, foreseen)
-    refusals = [*foreseen.refusals, *_own_refusals(deployment, foreseen, journaled)]
+    task_plan = replacement.plan_tasks(planned["action"]) if begins and journaled else TaskPlan()
+    _note_steps(deployment, task_plan)
+    refusals = [*task_plan.refusals, *_own_refusals(deployment, task_plan, journaled)]
     if not deployment.check_mode:
         if refusals:
             raise DatalakeError(message=" ".join(refusals))
         if begins:
             check_session(host, deployment.reads)
-    rehearse(deployment)
+    dry_run(deployment)
     deployment.keep_on_failure = False
     try:
         if begins and journaled:
-            taken_off = replacement.take_tasks_off(planned["action"])
-            if foreseen.steps:
-                deployment.record.change("tasks", taken_off.diff)
+            stopped = replacement.stop_tasks(planned["action"])
+            if task_plan.steps:
+                deployment.record.change("tasks", stopped.diff)
         deployment.apply()
     except Exception as error:
         if deployment.check_mode:
@@ -59,7 +59,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
         before = interrupted.endpoint if interrupted else planned["definition"]
         text = roll_back(deployment, before, replacement if journaled else None, explain(error))
         raise DatalakeError(message=text) from error
-    ended = replacement.put_tasks_back() if journaled else None
+    ended = replacement.restore_tasks() if journaled else None
     if ended and "tasks" not in deployment.record.diffs and interrupted:
         names = [entry.identifier for entry in interrupted.tasks]
         deployment.record.change("tasks", {"before": {}, "after": {"put_back": names}})
@@ -68,13 +68,13 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     return ended
 
 
-def rehearse(deployment: EndpointDeployment) -> None:
+def dry_run(deployment: EndpointDeployment) -> None:
     """Run the deployment in check mode, before a task is stopped.
 
     :raises DatalakeError: a step would fail.
     """
-    rehearsal = dataclasses.replace(deployment, check_mode=True, record=Record(), keep_on_failure=False)
-    rehearsal.apply()
+    trial = dataclasses.replace(deployment, check_mode=True, record=Record(), keep_on_failure=False)
+    trial.apply()
 
 
 def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replacement | None, reason: str) -> str:
@@ -98,7 +98,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
         old.plan()
         old.apply()
         if replacement:
-            replacement.put_tasks_back()
+            replacement.restore_tasks()
     except Exception as error:
         released = _release(replacement)
         keeps = (
@@ -123,20 +123,20 @@ def _release(replacement: Replacement | None) -> str:
     return ""
 
 
-def _note_steps(deployment: EndpointDeployment, foreseen: Foreseen) -> None:
-    if foreseen.steps:
+def _note_steps(deployment: EndpointDeployment, task_plan: TaskPlan) -> None:
+    if task_plan.steps:
         planned = deployment.planned
         arns = _ARNS if planned["action"] == RECREATED else ""
         deployment.record.notes.append(
-            f"{deployment.host.identifier}: endpoint {planned['action']} ({'; '.join(planned['reasons'])}); {'; '.join(foreseen.steps)}.{arns}"
+            f"{deployment.host.identifier}: endpoint {planned['action']} ({'; '.join(planned['reasons'])}); {'; '.join(task_plan.steps)}.{arns}"
         )
 
 
-def _own_refusals(deployment: EndpointDeployment, foreseen: Foreseen, journaled: bool) -> list[str]:
+def _own_refusals(deployment: EndpointDeployment, task_plan: TaskPlan, journaled: bool) -> list[str]:
     """Why the endpoint must not be replaced, apart from the risks to its tasks."""
     host, planned = deployment.host, deployment.planned
     refusals = []
-    if foreseen.steps and not host.confirmed:
+    if task_plan.steps and not host.confirmed:
         refusals.append(confirmation(host, f"stop or recreate the tasks of {host.identifier}"))
     if not journaled and planned["undeclared"]:
         refusals.append(

@@ -22,7 +22,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import
 from ansible_collections.datalake.dms.plugins.module_utils._dms.event_subscriptions import (
     describe_subscription,
     list_subscriptions,
-    make_subscription_again,
+    recreate_subscription,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_configs import list_replication_configs
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import (
@@ -76,7 +76,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class TaskPlan:
     """What a replacement would do to the tasks of an endpoint.
 
     :ivar steps: for each task, a sentence without a period. :ivar refusals: why it must not begin, as sentences. :ivar diff: {before, after}.
@@ -89,7 +89,7 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class _Prospect:
-    """What `take_tasks_off` needs.
+    """What `stop_tasks` needs.
 
     :ivar definition: of the endpoint, see endpoint_plan.definition. :ivar entries: the tasks to journal.
     :ivar found: identifiers of the tasks that exist now. :ivar subscriptions: the event subscriptions that name tasks.
@@ -99,7 +99,7 @@ class _Prospect:
     entries: list[TaskEntry]
     found: list[str]
     subscriptions: list[dict[str, Any]]
-    foreseen: Foreseen
+    task_plan: TaskPlan
 
 
 class Replacement:
@@ -129,15 +129,15 @@ class Replacement:
 
     # The steps
 
-    def foresee(self, action: str) -> Foreseen:
+    def plan_tasks(self, action: str) -> TaskPlan:
         """What would be done to the tasks, and what blocks it. Nothing is changed.
 
         :param action: "recreated" or "modified". :raises DatalakeError: see LockedJournal.read.
         """
         self.journal.read()
-        return self._prospect(action).foreseen
+        return self._prospect(action).task_plan
 
-    def take_tasks_off(self, action: str) -> Foreseen:
+    def stop_tasks(self, action: str) -> TaskPlan:
         """Journal the tasks, then stop them. If the endpoint is recreated, delete them as well.
 
         :param action: "recreated" or "modified". :raises DatalakeError: the replacement is refused, before anything is changed.
@@ -148,9 +148,9 @@ class Replacement:
             wait_for_tasks(self._client, "tasks_settled", names, self._params)
         prospect = self._prospect(action)
         if self._check_mode:
-            return prospect.foreseen
-        if prospect.foreseen.refusals:
-            raise DatalakeError(message=" ".join(prospect.foreseen.refusals))
+            return prospect.task_plan
+        if prospect.task_plan.refusals:
+            raise DatalakeError(message=" ".join(prospect.task_plan.refusals))
         if resumed:
             self.journal.save(action=action, tasks=prospect.entries, event_subscriptions=prospect.subscriptions)
         else:
@@ -160,9 +160,9 @@ class Replacement:
             for entry in prospect.entries:
                 delete_task(self._client, entry.arn)
             wait_for_tasks(self._client, "tasks_deleted", prospect.found, self._params)
-        return prospect.foreseen
+        return prospect.task_plan
 
-    def put_tasks_back(self) -> str | None:
+    def restore_tasks(self) -> str | None:
         """Create the missing tasks, start those that ran, and remove the journal.
 
         :returns: "rolled_back" if the endpoint has its former settings, else "finished"; None without a journal.
@@ -203,10 +203,10 @@ class Replacement:
             entries=entries,
             found=[entry.identifier for entry in existing],
             subscriptions=self._subscriptions_of({entry.identifier for entry in entries}),
-            foreseen=Foreseen([task_entries.steps(entry, action) for entry in entries], [], _diff(entries, action)),
+            task_plan=TaskPlan([task_entries.steps(entry, action) for entry in entries], [], _diff(entries, action)),
         )
         refusals = self._refusals(action, prospect, risks)
-        return dataclasses.replace(prospect, foreseen=dataclasses.replace(prospect.foreseen, refusals=refusals))
+        return dataclasses.replace(prospect, task_plan=dataclasses.replace(prospect.task_plan, refusals=refusals))
 
     def _tasks_now(
         self, endpoint: dict[str, Any], action: str
@@ -240,23 +240,23 @@ class Replacement:
         refusals = [task_entries.refusal(self.identifier, risks, self._accept)]
         if entries and not self._params["replace_tasks"] and not resumed:
             refusals.append(
-                f"The endpoint {self.identifier} has tasks that would change ({'; '.join(prospect.foreseen.steps)}); to allow that, set "
+                f"The endpoint {self.identifier} has tasks that would change ({'; '.join(prospect.task_plan.steps)}); to allow that, set "
                 "replace_tasks=true."
             )
-        if not self.journal.has_place:
+        if not self.journal.has_store:
             refusals.append(no_journal(self.identifier) if entries else None)
         elif not resumed:
-            self.journal.check_place()
-        stranger = journals.stranger_in(
+            self.journal.check_store()
+        untrusted = journals.untrusted_resource(
             self.journal.scope,
             prospect.definition,
             entries,
             prospect.subscriptions,
             self._params["trusted_account_ids"],
         )
-        if stranger:
+        if untrusted:
             refusals.append(
-                f"The endpoint {self.identifier} and its tasks can't be journaled, because {stranger}, whose account is not in "
+                f"The endpoint {self.identifier} and its tasks can't be journaled, because {untrusted}, whose account is not in "
                 "trusted_account_ids; add its account, or replace the endpoint by hand."
             )
         return [refusal for refusal in refusals if refusal]
@@ -344,7 +344,7 @@ class Replacement:
                 others = describe_tasks(self._client, subscription["source_ids"])
                 sources |= {task["ReplicationTaskIdentifier"] for task in others}
             wanted = {**subscription, **(existing or {}), "source_ids": sorted(sources)}
-            make_subscription_again(self._client, wanted, subscription.get("tags", {}), self._params)
+            recreate_subscription(self._client, wanted, subscription.get("tags", {}), self._params)
 
     def _start(self, entries: list[TaskEntry], endpoint_arn: str) -> None:
         """Start the tasks that ran before. Each replication instance must have tested the endpoint first (TestConnection)."""

@@ -39,7 +39,7 @@ _NOT_CONFIGURED = {
 _DENIED = ["AccessDenied", "403", "AllAccessDisabled"]
 
 
-class SomebodyElsesJournal(Exception):
+class JournalConflict(Exception):
     """The journal exists already, or was changed since it was read."""
 
 
@@ -53,13 +53,13 @@ class JournalStore(Protocol):
         """The text and its version tag; None without a journal."""
 
     def create(self, text: str) -> str:
-        """Create the journal, and return its version tag. :raises SomebodyElsesJournal: there is one."""
+        """Create the journal, and return its version tag. :raises JournalConflict: there is one."""
 
     def replace(self, text: str, tag: str) -> str:
-        """Change the journal of that version tag, and return the new one. :raises SomebodyElsesJournal: it has another version tag."""
+        """Change the journal of that version tag, and return the new one. :raises JournalConflict: it has another version tag."""
 
     def delete(self, tag: str) -> None:
-        """Remove the journal of that version tag. :raises SomebodyElsesJournal: it has another version tag."""
+        """Remove the journal of that version tag. :raises JournalConflict: it has another version tag."""
 
 
 def store_for(account: Account, params: dict[str, Any]) -> JournalStore | None:
@@ -159,7 +159,7 @@ class S3Store:
             return  # Our first request succeeded, and its answer was lost.
         except is_boto3_error_code(_NOT_AS_EXPECTED) as error:
             if self.read() is not None:
-                raise SomebodyElsesJournal from error
+                raise JournalConflict from error
 
     @AWSErrorHandler.common_error_handler("write the journal")
     @retry_while([_AT_ONCE], _CONFLICT_SECONDS, 1)
@@ -172,7 +172,7 @@ class S3Store:
             # The answer to the first request may have been lost, so that botocore sent it again.
             found = self.read()
             if found is None or found[0] != text:
-                raise SomebodyElsesJournal from error
+                raise JournalConflict from error
             return found[1]
         return str(answer["ETag"])
 
@@ -214,7 +214,7 @@ class FileStore:
             # Unlike a rename, a link fails where there is a file.
             os.link(written, self._path)
         except FileExistsError as error:
-            raise SomebodyElsesJournal from error
+            raise JournalConflict from error
         finally:
             written.unlink()
         return _digest(text)
@@ -231,7 +231,7 @@ class FileStore:
     def _expect(self, tag: str) -> None:
         found = self.read()
         if found is None or found[1] != tag:
-            raise SomebodyElsesJournal
+            raise JournalConflict
 
     def _written(self, text: str) -> Path:
         """Write the text to a temporary file in the same folder, so that the journal is never incomplete."""

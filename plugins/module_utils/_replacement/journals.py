@@ -152,7 +152,7 @@ def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> Jo
     return Journal.of(text)
 
 
-def stranger_in(
+def untrusted_resource(
     scope: Scope,
     endpoint: dict[str, Any],
     tasks: list[TaskEntry],
@@ -195,7 +195,7 @@ def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
     if problem:
         return problem
     read = Journal.of(text)
-    return stranger_in(scope, read.endpoint, read.tasks, read.event_subscriptions, accounts)
+    return untrusted_resource(scope, read.endpoint, read.tasks, read.event_subscriptions, accounts)
 
 
 def _shape_problem(journal: dict[str, Any]) -> str | None:

@@ -15,8 +15,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import (
+    JournalConflict,
     JournalStore,
-    SomebodyElsesJournal,
     api_host,
     store_for,
 )
@@ -49,11 +49,11 @@ class LockedJournal:
         self._tag = ""
 
     @property
-    def has_place(self) -> bool:
+    def has_store(self) -> bool:
         """Whether a journal bucket or a journal path is set."""
         return self._store is not None
 
-    def check_place(self) -> None:
+    def check_store(self) -> None:
         """
         :raises DatalakeError: the place is not suitable for journals.
         """
@@ -117,7 +117,7 @@ class LockedJournal:
         try:
             if self._store:
                 self._store.delete(self._tag)
-        except SomebodyElsesJournal as error:
+        except JournalConflict as error:
             raise self._overtaken() from error
         self.current = None
 
@@ -149,7 +149,7 @@ class LockedJournal:
             raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
         try:
             self._tag = how(self._store, journal.text())
-        except SomebodyElsesJournal as error:
+        except JournalConflict as error:
             raise self._overtaken() from error
         self.current = journal
 

@@ -130,7 +130,7 @@ def test_move_that_fails_leaves_the_mode_before_at_work(lab, deploy):
 def test_interrupted_move_removes_what_was_before(lab, deploy):
     """The endpoint of before is known to the journal alone."""
     have_a_task_run(lab, deploy(**BUCKET_POLICY)["endpoint_arn"])
-    lab.replacement().take_tasks_off("recreated")
+    lab.replacement().stop_tasks("recreated")
     lab.endpoint(state="absent", deployment="dev")
     told = deploy()
     assert works(told), told["msg"]

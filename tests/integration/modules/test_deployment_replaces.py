@@ -435,7 +435,7 @@ def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
 def interrupt(lab, deploy, operation="CreateEndpoint", run=None):
     """Have a run lose its endpoint, its tasks and then itself; its journal stays, with its lock."""
     replacement = lab.replacement(**({"run": run} if run else {}))
-    replacement.take_tasks_off("recreated")
+    replacement.stop_tasks("recreated")
     lab.endpoint(state="absent", deployment="dev")
     assert [one for one in lab.endpoints() if one["EndpointType"] == "TARGET"] == []
     assert lab.tasks() == {}
@@ -486,7 +486,7 @@ def test_interrupted_replacement_needs_no_consent_any_more(lab, task, deploy):
 
 
 def test_replacement_that_was_interrupted_before_its_endpoint_was_deleted(lab, task, deploy):
-    lab.replacement().take_tasks_off("recreated")
+    lab.replacement().stop_tasks("recreated")
     told = deploy(**CSV)
     assert (told["failed"], told["action"]) == (False, "recreated"), told["msg"]
     assert (lab.tasks()["copy"]["Status"], format_of(lab), journals_left(lab)) == ("running", "csv", [])

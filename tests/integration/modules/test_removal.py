@@ -180,7 +180,7 @@ def test_protected_environment_needs_a_confirmation(lab):
 def test_interrupted_replacement_must_end_first(lab, remove):
     arn = deploy(lab)
     lab.start(lab.task(arn))
-    lab.replacement(accept=["no_checkpoint", "full_load", "source_logs"]).take_tasks_off("recreated")
+    lab.replacement(accept=["no_checkpoint", "full_load", "source_logs"]).stop_tasks("recreated")
     before = what_exists(lab)
     for check in (True, False):
         told = remove(check=check)

@@ -35,13 +35,13 @@ def task(lab, endpoint_arn):
 
 
 def begin(lab, action="recreated", check=False, **options):
-    """Take the tasks off; what was foreseen for them."""
-    return lab.replacement(check, **options).take_tasks_off(action)
+    """Stop the tasks; the plan for them."""
+    return lab.replacement(check, **options).stop_tasks(action)
 
 
 def finish(lab, check=False, **options):
     """Put the tasks back; how the replacement ended."""
-    return lab.replacement(check, **options).put_tasks_back()
+    return lab.replacement(check, **options).restore_tasks()
 
 
 def resume(lab, check=False, **options):
@@ -197,7 +197,7 @@ def test_check_mode_shows_all_and_writes_nothing(lab, task, predicted):
     assert shown.refusals == []
     before, after = shown.diff["before"]["tasks"]["copy"], shown.diff["after"]["tasks"]["copy"]
     assert (before["migration_type"], after["migration_type"]) == ("full-load-and-cdc", "cdc")
-    assert lab.replacement().foresee("recreated") == shown
+    assert lab.replacement().plan_tasks("recreated") == shown
     assert journals_left(lab) == []
     assert begin(lab) == shown
 

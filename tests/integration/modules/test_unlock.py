@@ -37,7 +37,7 @@ def locked(lab):
     """An endpoint whose replacement another run has begun, which has the lock."""
     told = lab.deployment([lab.host()])["hosts"]["crm"]
     lab.start(lab.task(told["endpoint_arn"], MigrationType="full-load-and-cdc"))
-    lab.replacement(run=BOB).take_tasks_off("recreated")
+    lab.replacement(run=BOB).stop_tasks("recreated")
 
 
 def deploy(lab, **variables):
@@ -132,6 +132,6 @@ def test_what_a_deployment_needs_is_not_needed(lab, locked, unlock):
 
 def test_lock_of_a_run_that_is_known_to_be_dead_needs_no_freeing(lab, unlock):
     lab.deployment([lab.host()])
-    lab.replacement(run={**current_run(), "id": "dead", "started": "1"}).take_tasks_off("recreated")
+    lab.replacement(run={**current_run(), "id": "dead", "started": "1"}).stop_tasks("recreated")
     assert unlock()["msg"] == NONE
     assert deploy(lab)["failed"] is False

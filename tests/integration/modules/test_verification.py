@@ -32,7 +32,7 @@ def deploy(lab, name="crm", **variables):
 def begin(lab, **options):
     """Begin a replacement, which is then interrupted; when it began."""
     replacement = lab.replacement(**options)
-    replacement.take_tasks_off("recreated")
+    replacement.stop_tasks("recreated")
     return replacement.journal.current.began
 
 

@@ -168,7 +168,7 @@ def begin_elsewhere(aws, side, variables):
         "run": {"owner": "bob@desk", "id": "b1", "machine": "elsewhere", "pid": 7, "started": "99"},
     }
     account = Account(validated({}, connection))
-    Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).take_tasks_off(RECREATED)
+    Replacement(account, validated(ARGUMENT_SPEC, options), check_mode=False).stop_tasks(RECREATED)
 
 
 def test_interrupted_replacement_is_locked_for_others_and_unlocked(aws, play, client, inventories, landscape):
