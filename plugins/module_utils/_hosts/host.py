@@ -182,6 +182,18 @@ class Host:
         return BUCKET_POLICY if account_of(role_arn) == self.dms_account_id else CROSSACCOUNT_ROLE
 
 
+def confirmation(environments: list[str], would: str) -> str:
+    """The sentence that asks to confirm protected environments.
+
+    :param environments: one name or more. :param would: what the run would do; begins with a verb.
+    """
+    at_a_time = ", for one such environment at a time" if len(environments) > 1 else ""
+    return (
+        f"Environment {' and '.join(environments)} is protected, and this would {would}; if that is meant, run again with "
+        f"-e s3_endpoint_confirm={' or '.join(environments)}{at_a_time}."
+    )
+
+
 def _in_partition(arn: str, partition: str) -> str:
     """An ARN in another partition; an empty string stays empty."""
     return arn.replace(f"arn:{partition_of(arn)}:", f"arn:{partition}:", 1) if arn else arn

@@ -22,7 +22,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
     WITHOUT_PREREQUISITES,
     check_accounts,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import names_of, orphan_names, orphans
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
@@ -200,10 +200,7 @@ def _check_confirmed(chosen: list[Orphan], hosts: list[Host], params: Options) -
     deployments = {orphan["deployment"] for orphan in chosen}
     protected = sorted({host.environment for host in hosts if host.protected and host.deployment in deployments})
     if any(environment != params["confirm"] for environment in protected):
-        raise DatalakeError(
-            message=f"Environment {' and '.join(protected)} is protected, and this would remove {', '.join(params['names'])}; if that is meant, run "
-            f"again with -e s3_endpoint_confirm={' or '.join(protected)} too, for one such environment at a time."
-        )
+        raise DatalakeError(message=confirmation(protected, f"remove {', '.join(params['names'])}"))
 
 
 # The removal

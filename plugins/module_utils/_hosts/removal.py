@@ -27,10 +27,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access 
     store_of,
     withdraw,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
@@ -46,7 +45,9 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
     run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
     confirmed = [host for host in hosts if host.confirmed]
     problems = {
-        host.name: confirmation(host, f"remove {host.identifier} from it") for host in hosts if not host.confirmed
+        host.name: confirmation([host.environment], f"remove {host.identifier} from it")
+        for host in hosts
+        if not host.confirmed
     }
     seconds = max((host.session_seconds for host in confirmed), default=0)
     problems |= blockers(check_accounts(confirmed, run.reads, **WITHOUT_PREREQUISITES, session_seconds=seconds))

@@ -15,7 +15,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
     Replacement,
@@ -137,7 +137,7 @@ def _own_refusals(deployment: EndpointDeployment, task_plan: TaskPlan, journaled
     host, planned = deployment.host, deployment.planned
     refusals = []
     if task_plan.steps and not host.confirmed:
-        refusals.append(confirmation(host, f"stop or recreate the tasks of {host.identifier}"))
+        refusals.append(confirmation([host.environment], f"stop or recreate the tasks of {host.identifier}"))
     if not journaled and planned["undeclared"]:
         refusals.append(
             f"{host.identifier} would be recreated without a journal, and the inventory does not declare all of its settings and tags "
@@ -145,14 +145,3 @@ def _own_refusals(deployment: EndpointDeployment, task_plan: TaskPlan, journaled
             "s3_endpoint_journal_bucket, declare these in the inventory, or set s3_endpoint_exact=true to remove them."
         )
     return refusals
-
-
-def confirmation(host: Host, would: str) -> str:
-    """The sentence that asks to confirm a protected environment.
-
-    :param would: what the run would do; begins with a verb.
-    """
-    return (
-        f"Environment {host.environment} is protected, and this would {would}; if that is meant, run again with "
-        f"-e s3_endpoint_confirm={host.environment}."
-    )

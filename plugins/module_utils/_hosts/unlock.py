@@ -15,7 +15,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
     check_accounts,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
     each_by_itself,
@@ -23,7 +23,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel impor
     hosts_result,
     side_by_side,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
@@ -39,7 +38,9 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
     run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
     confirmed = [host for host in hosts if host.confirmed]
     problems = {
-        host.name: confirmation(host, f"release the lock of {host.identifier}, which another run may still hold")
+        host.name: confirmation(
+            [host.environment], f"release the lock of {host.identifier}, which another run may still hold"
+        )
         for host in hosts
         if not host.confirmed
     }

@@ -262,8 +262,7 @@ def test_protected_environment_needs_a_confirmation(lab, orphan, refused):
     for confirm in ("", "prod"):
         sentence = refused(prune, lab, "dev-old", hosts=hosts, confirm=confirm)
         assert sentence == (
-            "Environment dev is protected, and this would remove dev-old; if that is meant, run again with -e s3_endpoint_confirm=dev too, for one "
-            "such environment at a time."
+            "Environment dev is protected, and this would remove dev-old; if that is meant, run again with -e s3_endpoint_confirm=dev."
         )
     assert what_exists(lab) == ALL
     assert prune(lab, "dev-old", hosts=hosts, confirm="dev")["changed"] is True
