@@ -13,7 +13,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.modes import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import former_role
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
@@ -24,6 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
     role_as_deployed,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Result
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import slots
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     CREATED,
     DELETED,
@@ -30,9 +28,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
@@ -42,27 +38,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "run": {"type": "dict"},
     "postpone_replacements": {"type": "bool", "default": False},
 }
-
-
-@dataclass(frozen=True)
-class Run:
-    """What all hosts of a run share.
-
-    :ivar identity: of the run, for the locks of replacements; see run_identity.current_run.
-    :ivar postpone: whether replacements in protected environments are postponed to a later play.
-    """
-
-    check_mode: bool
-    postpone: bool = False
-    identity: Options = field(default_factory=current_run)
-    reads: SharedReads = field(default_factory=SharedReads)
-
-    def replacement(self, host: Host) -> Replacement:
-        """
-        :raises DatalakeError: an invalid option.
-        """
-        options = validated(endpoint_replacement.ARGUMENT_SPEC, {**host.replacement, "run": self.identity})
-        return Replacement(self.reads.account(host.dms), options, self.check_mode)
 
 
 def ensure(_account: Account, params: Options, check_mode: bool) -> Result:

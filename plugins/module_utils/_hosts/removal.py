@@ -19,7 +19,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
     blockers,
     check_accounts,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
     Store,
     remove_former_access,
@@ -31,6 +30,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Ho
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.

@@ -14,7 +14,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
     blockers,
     check_accounts,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
@@ -24,6 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel impor
     side_by_side,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.

@@ -18,7 +18,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import s
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.deployment import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in, ids_of
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
@@ -34,6 +33,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import
     EndpointResult,
     Result,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot, SnapshotAccount
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
