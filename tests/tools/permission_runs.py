@@ -292,12 +292,12 @@ class Runs:
 
     def _delete_task(self) -> None:
         dms = self.by_hand("dms", "dms")
-        standing = dms.describe_replication_tasks()["ReplicationTasks"][0]["ReplicationTaskArn"]
-        dms.stop_replication_task(ReplicationTaskArn=standing)
+        existing = dms.describe_replication_tasks()["ReplicationTasks"][0]["ReplicationTaskArn"]
+        dms.stop_replication_task(ReplicationTaskArn=existing)
         for _look in range(50):
             if dms.describe_replication_tasks()["ReplicationTasks"][0]["Status"] == "stopped":
                 break
-        dms.delete_replication_task(ReplicationTaskArn=standing)
+        dms.delete_replication_task(ReplicationTaskArn=existing)
 
     def _meddle(self, side: str) -> None:
         """What somebody changes by hand and the next deployment puts right: a boundary, tags, and many versions of a policy."""
@@ -320,8 +320,8 @@ class Runs:
             iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=False)
 
     def _endpoint(self) -> dict[str, Any]:
-        standing = self._aws.control.state(self._accounts["dms"])["endpoints"]
-        return next(one for one in standing if one["EndpointIdentifier"] == f"dev-{KEPT}")
+        existing = self._aws.control.state(self._accounts["dms"])["endpoints"]
+        return next(one for one in existing if one["EndpointIdentifier"] == f"dev-{KEPT}")
 
     def _write_inventory(self, name: str, *hosts: str) -> Path:
         """The dev inventory with these hosts alone."""

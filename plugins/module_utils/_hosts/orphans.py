@@ -70,9 +70,9 @@ def orphans(
         if _is_of_deployment(e, deployment, paths) and not _is_declared(e, declared)
     }
     users = Counter(_role_of(endpoint) for endpoint in existing.values())
-    own_roles = _undeclared_roles(roles, deployment, paths, declared)
-    pairs = [(e, own_roles.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
-    alone = [(None, role) for arn, role in own_roles.items() if not users[arn]]
+    undeclared_roles = _undeclared_roles(roles, deployment, paths, declared)
+    pairs = [(e, undeclared_roles.get(_role_of(e) or "") if users[_role_of(e)] == 1 else None) for e in gone.values()]
+    alone = [(None, role) for arn, role in undeclared_roles.items() if not users[arn]]
     lakes = {one.dms_account_id: one.lake_account_id for one in declared if one.dms_account_id != one.lake_account_id}
     found = [_entry(deployment, endpoint, role, lakes) for endpoint, role in [*pairs, *alone]]
     return sorted(found, key=lambda entry: (_short_name(entry), entry["endpoint_arn"] or entry["role_arn"]))

@@ -391,7 +391,7 @@ def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
 
 
 def test_policy_is_as_fresh_as_this_thread_has_read_it(lab):
-    """All hosts of an account share a client: what a rehearsal or another host has read is no reason to write, and none not to."""
+    """All hosts of an account share a client: what a dry run or another host has read is no reason to write, and none not to."""
     client, patience = lab.client("lake", "s3"), shared_policies.Patience(settle_time=0.4, iam_propagation_timeout=0)
     first, second = (shared_policies.BucketPolicy(client, lab.bucket, lab.lake_account, patience) for _ in range(2))
     statement = {

@@ -185,7 +185,7 @@ def test_what_takes_minutes_from_nothing_is_measured_once():
     assert again == [(OURS, 12), (FLOOR, 12), (FLOOR, 36)]
 
 
-def standing():
+def existing():
     """The states of both accounts where one endpoint stands as it should."""
     one = specs.spec("source_0001", NAMES)
     settings = {**one.settings, "EncryptionMode": "SSE_KMS", "MaxFileSize": 1}
@@ -201,7 +201,7 @@ def standing():
 
 
 def test_a_state_is_held_against_the_specs():
-    one, dms, lake = standing()
+    one, dms, lake = existing()
     assert specs.differences([one], dms, lake) == []
     assert specs.differences([], dms, lake) == ["the endpoint dev-source-0001 is one too many"]
     dms["endpoints"][0]["Tags"] = {}

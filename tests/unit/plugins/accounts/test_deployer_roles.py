@@ -237,14 +237,14 @@ def test_what_can_not_be_is_refused(changes, sentence):
 
 def test_an_external_id_is_used_once():
     ours = deployer_access(DEPLOYMENT, ["lake"])["roles"]
-    standing = [{"arn": role["arn"], "assume_role_policy_document": role["trust"]} for role in ours]
-    deployer_access(DEPLOYMENT, ["lake"], standing)
+    existing = [{"arn": role["arn"], "assume_role_policy_document": role["trust"]} for role in ours]
+    deployer_access(DEPLOYMENT, ["lake"], existing)
     with pytest.raises(
         DatalakeError, match=r"datalake-dev-lake-reader.* can already be assumed with an external id of datalake-test"
     ):
-        deployer_access(with_(name="datalake-test"), ["lake"], standing)
+        deployer_access(with_(name="datalake-test"), ["lake"], existing)
     other = with_(name="datalake-test", external_ids={"dms": "two-of-dms", "lake": "two-of-lake"})
-    deployer_access(other, ["lake"], standing)
+    deployer_access(other, ["lake"], existing)
 
 
 def test_every_kind_of_resource_is_known_and_needed():
