@@ -116,7 +116,7 @@ def check_options(params: dict[str, Any]) -> None:
             raise DatalakeError(message=f"{option}={params[option]} must be at least {least}; give seconds.")
     check_deployment(params["deployment"])
     if params["bucket_name"]:
-        check_access(_access(params))
+        check_access(Access.of(params))
     elif params["state"] == "present" or not params["server_side_encryption_kms_key_id"]:
         raise DatalakeError(message="bucket_name is required; set it to the bucket that the endpoint writes to.")
 
@@ -125,7 +125,7 @@ def _parts(account: Account, params: dict[str, Any], sid: str, patience: Patienc
     present, role_arn, owner = params["state"] == "present", params["role_arn"], account.identity.account_id
     parts = {}
     if params["bucket_name"]:
-        statement = resource_statements.bucket_statement(sid, role_arn, _access(params)) if present else None
+        statement = resource_statements.bucket_statement(sid, role_arn, Access.of(params)) if present else None
         bucket = BucketPolicy(account.client("s3"), params["bucket_name"], owner, patience)
         parts["bucket"] = _Part(bucket, sid, statement)
     if params["server_side_encryption_kms_key_id"] and not _key_is_elsewhere(account, params):
@@ -173,13 +173,3 @@ def _warnings(account: Account, params: dict[str, Any]) -> list[str]:
         f"the key {key_arn} belongs to another account; ask its owner to keep {params['role_arn']} in the key policy as long as an endpoint "
         "uses the role."
     ]
-
-
-def _access(params: dict[str, Any]) -> Access:
-    return Access(
-        bucket_name=params["bucket_name"],
-        bucket_folder=params["bucket_folder"],
-        kms_key_arn=params["server_side_encryption_kms_key_id"],
-        glue_catalog_generation=params["glue_catalog_generation"],
-        canned_acl_for_objects=params["canned_acl_for_objects"],
-    )

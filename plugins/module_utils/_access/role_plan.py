@@ -52,7 +52,7 @@ def check_options(params: dict[str, Any]) -> None:
         raise DatalakeError(
             message=f"trust_length_limit={params['trust_length_limit']} must be 1 to {trusts.TRUST_LENGTH_MAX}, the most that IAM allows."
         )
-    check_access(_access(params))
+    check_access(Access.of(params))
     trusts.check_request(trust_request(params), params["trust_length_limit"])
 
 
@@ -167,16 +167,6 @@ def policy_arn(identity: Identity, params: dict[str, Any]) -> str:
     return f"arn:{identity.partition}:iam::{identity.account_id}:policy{params['path']}{policy_name(params)}"
 
 
-def _access(params: dict[str, Any]) -> Access:
-    return Access(
-        bucket_name=params["bucket_name"],
-        bucket_folder=params["bucket_folder"],
-        kms_key_arn=params["server_side_encryption_kms_key_id"],
-        glue_catalog_generation=params["glue_catalog_generation"],
-        canned_acl_for_objects=params["canned_acl_for_objects"],
-    )
-
-
 def policy_document(identity: Identity, region: str | None, params: dict[str, Any]) -> dict[str, Any]:
     """The policy that the role is to have.
 
@@ -186,7 +176,7 @@ def policy_document(identity: Identity, region: str | None, params: dict[str, An
         raise DatalakeError(
             message="region is required with glue_catalog_generation=true; set it to the region of the Glue catalog."
         )
-    return access_policy(_access(params), identity.partition, region or "", identity.account_id)
+    return access_policy(Access.of(params), identity.partition, region or "", identity.account_id)
 
 
 def trust_request(params: dict[str, Any]) -> trusts.TrustRequest:

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import outcome, validated
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 
 # Accounts that are checked in parallel. More threads only open more connections.
@@ -43,6 +44,19 @@ def blockers(checks: list[Options]) -> dict[str, str]:
         for name in check["hosts"] if check.get("failed") else []:
             found.setdefault(name, []).append(check["msg"])
     return {name: " ".join(dict.fromkeys(texts)) for name, texts in found.items()}
+
+
+def ready_hosts(
+    hosts: list[Host], reads: SharedReads, would: Callable[[Host], str], **more: Any
+) -> tuple[list[Host], dict[str, str]]:
+    """The hosts that may be changed without the prerequisites of an endpoint, and why others may not: host name -> sentences.
+
+    :param would: what the run would do to a host of a protected environment; begins with a verb. :param more: options of dms_preflight.
+    """
+    confirmed = [host for host in hosts if host.confirmed]
+    problems = {host.name: confirmation([host.environment], would(host)) for host in hosts if not host.confirmed}
+    problems |= blockers(check_accounts(confirmed, reads, **WITHOUT_PREREQUISITES, **more))
+    return [host for host in confirmed if host.name not in problems], problems
 
 
 def check_session(host: Host, reads: SharedReads) -> None:

@@ -28,14 +28,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
-    "run": {"type": "dict"},
+    **RUN_SPEC,
     "postpone_replacements": {"type": "bool", "default": False},
 }
 
@@ -46,7 +45,7 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
     :param params: the options of dms_deployment.
     :returns: the module's result, see parallel.hosts_result.
     """
-    run = Run(check_mode, params["postpone_replacements"], params["run"] or current_run())
+    run = Run.of(params, check_mode)
     results = failures(params["problems"])
     results |= side_by_side(hosts_in(params), lambda host: deploy(host, run), params["parallel"])
     return hosts_result(results)
@@ -56,8 +55,7 @@ def deploy(host: Host, run: Run) -> EndpointResult:
     """Deploy one endpoint. An error becomes a failed result."""
     deployment = EndpointDeployment(host, run.reads, run.check_mode)
     try:
-        # Derived ARNs get the partition of the data-lake account.
-        deployment.host = host.in_partition(run.reads.account(host.lake).identity.partition)
+        deployment.host = run.reads.in_partition(host)
         return _deployed(deployment, run)
     except Exception as error:
         return _result(deployment, f"{_noted(deployment.record)}{explain(error)}", failed=True)
@@ -126,7 +124,7 @@ def _result(deployment: EndpointDeployment, msg: str, failed: bool = False) -> E
 
 def _sentence(deployment: EndpointDeployment) -> str:
     """What was done, or what would be done in check mode."""
-    host, test = deployment.host, deployment.test
+    host = deployment.host
     done = _done(deployment)
     if deployment.check_mode and deployment.record.changed:
         sentence = f"{host.identifier}: would {', '.join(done)}."
@@ -134,7 +132,7 @@ def _sentence(deployment: EndpointDeployment) -> str:
         return sentence + (
             " AWS assigns the ExternalId at creation; the run then puts it into the trust." if created else ""
         )
-    state = "not tested: s3_endpoint_replication_instance_arn is not set" if not host.is_tested else test["status"]
+    state = host.connection_text(deployment.test["status"])
     return f"{host.identifier}: endpoint {done[0] if done else 'unchanged'}, connection {state}."
 
 

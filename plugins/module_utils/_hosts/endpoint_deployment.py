@@ -27,6 +27,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     NONE,
     RECREATED,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import results
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
     bucket_access_options,
@@ -35,13 +36,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
     ids_of,
     role_options,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import (
-    NOT_USED,
-    PENDING,
-    TRUSTED,
-    Record,
-    Result,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 
 
@@ -131,10 +126,7 @@ class EndpointDeployment:
     @property
     def external_id_state(self) -> str:
         """See results.EndpointResult."""
-        if not self.endpoint["external_id"]:
-            return NOT_USED
-        ids = set(self.external_ids)
-        return TRUSTED if ids and ids <= set(self.access.get("external_ids", [])) else PENDING
+        return results.external_id_state(self.endpoint["external_id"], self.access.get("external_ids", []))
 
     @property
     def is_tested(self) -> bool:

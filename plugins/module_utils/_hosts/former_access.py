@@ -10,12 +10,12 @@ Statements are removed first: once a role is deleted, AWS shows its unique id in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY, CROSSACCOUNT_ROLE
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import role_removal_options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._policies.trusts import admits_dms
@@ -92,7 +92,7 @@ def remove_former_access(
     elif host.access_mode == BUCKET_POLICY and role_before == host.role_arn:
         withdraw(host, reads, host.role_arn, [stores_before], record, check_mode)
     if former:
-        options = removed_role_options(host, former["path"])
+        options = role_removal_options(host, host.role_name, host.role["policy_name"], former["path"])
         result = access_role.ensure(reads.account(host.other_home), options, check_mode)
         record.add("former role", result)
 
@@ -105,30 +105,23 @@ def withdraw(
     :raises AnsibleAWSError: a call failed.
     """
     for store in stores:
-        if store == Store():
-            continue
-        options = {
-            **host.bucket_access,
-            "state": "absent",
-            "role_arn": role_arn,
-            "bucket_name": store.bucket_name,
-            "server_side_encryption_kms_key_id": store.kms_key_arn,
-        }
-        lake, options = reads.account(host.lake), validated(bucket_access.ARGUMENT_SPEC, options)
-        result = bucket_access.ensure(lake, options, check_mode, lake.policy_writes.write)
-        record.add(f"statements of {store.bucket_name or store.kms_key_arn}", result)
+        if store != Store():
+            result = withdraw_from(host, reads, role_arn, store, check_mode)
+            record.add(f"statements of {store.bucket_name or store.kms_key_arn}", result)
 
 
-def removed_role_options(host: Host, path: str) -> dict[str, Any]:
-    """The options of dms_crossaccount_role that remove the host's access role.
+def withdraw_from(host: Host, reads: SharedReads, role_arn: str, store: Store, check_mode: bool) -> Result:
+    """Remove the statements for a role from the policies of one bucket and key.
 
-    :param path: of the role.
+    :param host: of the role's deployment, with the data-lake account. :returns: the result of dms_bucket_access.
+    :raises AnsibleAWSError: a call failed.
     """
     options = {
+        **host.bucket_access,
         "state": "absent",
-        "role_name": host.role_name,
-        "policy_name": host.role["policy_name"],
-        "path": path,
-        "deployment": host.deployment,
+        "role_arn": role_arn,
+        "bucket_name": store.bucket_name,
+        "server_side_encryption_kms_key_id": store.kms_key_arn,
     }
-    return validated(access_role.ARGUMENT_SPEC, options)
+    lake, options = reads.account(host.lake), validated(bucket_access.ARGUMENT_SPEC, options)
+    return bucket_access.ensure(lake, options, check_mode, lake.policy_writes.write)

@@ -126,6 +126,10 @@ class Host:
         """Whether the environment may be changed: it is not protected, or the user confirmed it by name."""
         return not self.protected or self.confirm == self.environment
 
+    def connection_text(self, status: str) -> str:
+        """The status of the connection, as the end of a sentence."""
+        return status if self.is_tested else "not tested: s3_endpoint_replication_instance_arn is not set"
+
     @property
     def has_journal(self) -> bool:
         """Whether the inventory sets a journal bucket or a journal path."""

@@ -69,6 +69,25 @@ def role_as_deployed(host: Host, endpoint: Options) -> Options:
     return role_options(host, endpoint["settings"], ids, purge=bool(ids) and host.is_tested, validate_policies="off")
 
 
+def endpoint_removal_options(host: Host, identifier: str) -> Options:
+    """The options of dms_s3_endpoint that remove an endpoint of the host's deployment."""
+    names = ("deployment", "wait_timeout", "poll_interval")
+    options = {"state": "absent", "endpoint_identifier": identifier, **{name: host.endpoint[name] for name in names}}
+    return validated(s3_target.ARGUMENT_SPEC, options)
+
+
+def role_removal_options(host: Host, role_name: str, policy_name: str | None, path: str) -> Options:
+    """The options of dms_crossaccount_role that remove an access role of the host's deployment, and its policy."""
+    options = {
+        "state": "absent",
+        "role_name": role_name,
+        "policy_name": policy_name,
+        "path": path,
+        "deployment": host.deployment,
+    }
+    return validated(access_role.ARGUMENT_SPEC, options)
+
+
 def bucket_access_options(host: Host, settings: Options, role_arn: str) -> Options:
     """The options of dms_bucket_access. Some of them come from the planned endpoint."""
     return validated(bucket_access.ARGUMENT_SPEC, {**host.bucket_access, **_needs(settings), "role_arn": role_arn})

@@ -70,6 +70,14 @@ def failures(problems: dict[str, str]) -> dict[str, EndpointResult]:
     return {name: EndpointResult(str(why), failed=True) for name, why in problems.items()}
 
 
+def hosts_to_fail(failed: list[str], others: list[str]) -> list[str]:
+    """The hosts of a play that reports failures: the failed ones and one other; empty if none failed.
+
+    A play in which every host fails would end the playbook for all others.
+    """
+    return [*failed, *others[:1]] if failed else []
+
+
 def hosts_result(results: dict[str, EndpointResult]) -> Result:
     """The result of a module for many hosts: changed, asked (names), hosts (name -> result), postponed (names), warnings."""
     return {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_info
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, role_info
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of
@@ -22,8 +22,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
     WITHOUT_PREREQUISITES,
     check_accounts,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import Store, withdraw_from
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options, confirmation
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
+    HOSTS_SPEC,
+    endpoint_removal_options,
+    hosts_in,
+    role_removal_options,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.orphans import names_of, orphan_names, orphans
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
@@ -210,30 +216,17 @@ def _remove(orphan: Orphan, hosts: list[Host], reads: SharedReads, record: Recor
     """Endpoint → statements that admit its role → role and policy. The role is removed last: it lets the next run find the rest."""
     if orphan["endpoint_arn"]:
         host = _host_at(hosts, orphan, orphan["endpoint_arn"])
-        names = ("wait_timeout", "poll_interval")
-        options = {
-            "state": "absent",
-            "endpoint_identifier": orphan["endpoint_identifier"],
-            "deployment": orphan["deployment"],
-            **{name: host.endpoint[name] for name in names},
-        }
-        params = validated(s3_target.ARGUMENT_SPEC, options)
-        record.add(f"endpoint {orphan['endpoint_arn']}", s3_target.ensure(reads.account(host.dms), params, check_mode))
+        options = endpoint_removal_options(host, orphan["endpoint_identifier"])
+        record.add(f"endpoint {orphan['endpoint_arn']}", s3_target.ensure(reads.account(host.dms), options, check_mode))
     if orphan["admitted_by"]:
         _withdraw(orphan, hosts, reads, record, check_mode)
     if orphan["role_arn"]:
         host = _host_at(hosts, orphan, orphan["role_arn"])
         is_dms = account_of(orphan["role_arn"]) == host.dms_account_id
-        options = {
-            "state": "absent",
-            "role_name": orphan["role_name"],
-            "policy_name": next(iter(orphan["policy_names"]), None),
-            "path": orphan["path"],
-            "deployment": orphan["deployment"],
-        }
+        policy_name = next(iter(orphan["policy_names"]), None)
+        options = role_removal_options(host, orphan["role_name"], policy_name, orphan["path"])
         account = reads.account(host.dms if is_dms and not host.same_account else host.lake)
-        params = validated(access_role.ARGUMENT_SPEC, options)
-        record.add(f"role {orphan['role_arn']}", access_role.ensure(account, params, check_mode))
+        record.add(f"role {orphan['role_arn']}", access_role.ensure(account, options, check_mode))
 
 
 def _withdraw(orphan: Orphan, hosts: list[Host], reads: SharedReads, record: Record, check_mode: bool) -> None:
@@ -243,16 +236,8 @@ def _withdraw(orphan: Orphan, hosts: list[Host], reads: SharedReads, record: Rec
         for host in hosts
         if host.deployment == orphan["deployment"] and host.lake_account_id == admitted["lake_account_id"]
     )
-    options = {
-        **host.bucket_access,
-        "state": "absent",
-        "role_arn": orphan["role_arn"],
-        "bucket_name": admitted["bucket_name"],
-        "server_side_encryption_kms_key_id": admitted["kms_key_arn"],
-        "deployment": orphan["deployment"],
-    }
-    params = validated(bucket_access.ARGUMENT_SPEC, options)
-    result = bucket_access.ensure(reads.account(host.lake), params, check_mode)
+    store = Store(admitted["bucket_name"], admitted["kms_key_arn"])
+    result = withdraw_from(host, reads, orphan["role_arn"], store, check_mode)
     record.add(f"statements of {admitted['bucket_name']} for {orphan['role_arn']}", result)
 
 

@@ -12,29 +12,27 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import (
-    WITHOUT_PREREQUISITES,
-    blockers,
-    check_accounts,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import ready_hosts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
     Store,
     remove_former_access,
-    removed_role_options,
     store_of,
     withdraw,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options, confirmation
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
+    HOSTS_SPEC,
+    endpoint_removal_options,
+    hosts_in,
+    role_removal_options,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
 
 # The module's own options.
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"}}
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, **RUN_SPEC}
 
 
 def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
@@ -42,16 +40,11 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
     :param params: the options of dms_removal. :returns: the module's result, see parallel.hosts_result.
     """
-    run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
-    confirmed = [host for host in hosts if host.confirmed]
-    problems = {
-        host.name: confirmation([host.environment], f"remove {host.identifier} from it")
-        for host in hosts
-        if not host.confirmed
-    }
-    seconds = max((host.session_seconds for host in confirmed), default=0)
-    problems |= blockers(check_accounts(confirmed, run.reads, **WITHOUT_PREREQUISITES, session_seconds=seconds))
-    ready = [host for host in confirmed if host.name not in problems]
+    run, hosts = Run.of(params, check_mode), hosts_in(params)
+    seconds = max((host.session_seconds for host in hosts if host.confirmed), default=0)
+    ready, problems = ready_hosts(
+        hosts, run.reads, lambda host: f"remove {host.identifier} from it", session_seconds=seconds
+    )
     results = failures({**params["problems"], **problems})
     results |= side_by_side(ready, lambda host: remove(host, run), params["parallel"])
     return hosts_result(results)
@@ -78,24 +71,19 @@ def remove(host: Host, run: Run) -> EndpointResult:
 
 def _remove(host: Host, run: Run, record: Record) -> None:
     """Endpoint → statements that admit its role → role and policy → the former access."""
-    host = host.in_partition(run.reads.account(host.lake).identity.partition)
+    host = run.reads.in_partition(host)
     if run.replacement(host).journal.read():
         raise DatalakeError(
             message=f"The replacement of {host.identifier} was interrupted, and its journal may have the only definition of its tasks; "
             "run deploy.yml to complete the replacement, then remove the endpoint."
         )
-    names = ("endpoint_identifier", "deployment", "wait_timeout", "poll_interval")
-    options = {"state": "absent", **{name: host.endpoint[name] for name in names}}
-    endpoint = s3_target.ensure(
-        run.reads.account(host.dms), validated(s3_target.ARGUMENT_SPEC, options), run.check_mode
-    )
+    options = endpoint_removal_options(host, host.identifier)
+    endpoint = s3_target.ensure(run.reads.account(host.dms), options, run.check_mode)
     record.add("endpoint", endpoint)
     settings = (endpoint["definition"] or {}).get("s3_settings") or {}
     if host.access_mode == BUCKET_POLICY:
         now = store_of(host)
         withdraw(host, run.reads, host.role_arn, [now, Store.before(settings, now)], record, run.check_mode)
-    role = access_role.ensure(
-        run.reads.account(host.home), removed_role_options(host, host.role["path"]), run.check_mode
-    )
-    record.add("role", role)
+    options = role_removal_options(host, host.role_name, host.role["policy_name"], host.role["path"])
+    record.add("role", access_role.ensure(run.reads.account(host.home), options, run.check_mode))
     remove_former_access(host, run.reads, endpoint["definition"], record, run.check_mode)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +16,13 @@ Result = dict[str, Any]
 # States of an endpoint's ExternalId. TRUSTED: the role's trust admits it. PENDING: the trust does not admit it yet, or AWS has not assigned it.
 # NOT_USED: the endpoint has none, because its role is in its own account.
 TRUSTED, PENDING, NOT_USED = "trusted", "pending", "not_used"
+
+
+def external_id_state(external_id: str | None, trusted: Collection[str]) -> str:
+    """The state of an endpoint's ExternalId. :param trusted: the ExternalIds that the trust of its role admits."""
+    if not external_id:
+        return NOT_USED
+    return TRUSTED if external_id in trusted else PENDING
 
 
 @dataclass

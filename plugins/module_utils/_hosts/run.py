@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
@@ -14,6 +15,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads i
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+
+# Options of modules that read or write journals.
+RUN_SPEC: dict[str, dict[str, Any]] = {"run": {"type": "dict"}}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Run:
     postpone: bool = False
     identity: Options = field(default_factory=current_run)
     reads: SharedReads = field(default_factory=SharedReads)
+
+    @classmethod
+    def of(cls, params: Options, check_mode: bool) -> Run:
+        """The run of a module. :param params: its options, with those of RUN_SPEC."""
+        return cls(check_mode, params.get("postpone_replacements", False), params["run"] or current_run())
 
     def replacement(self, host: Host) -> Replacement:
         """

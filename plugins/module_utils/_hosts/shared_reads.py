@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.datalake.dms.plugins.module_utils._access import role_info
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_info, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -70,6 +70,13 @@ class SharedReads:
         """
         account: SharedAccount = self.read_once(["account", asdict(connection)], lambda: _account(connection))
         return account
+
+    def in_partition(self, host: Host) -> Host:
+        """The host with the partition of its data-lake account in derived ARNs.
+
+        :raises DatalakeError: invalid options. AnsibleAWSError: a call failed.
+        """
+        return host.in_partition(self.account(host.lake).identity.partition)
 
     def role_names(self, connection: Connection, path: str) -> set[str]:
         """Names of the roles of an account under a path."""
@@ -129,8 +136,7 @@ class SharedReads:
         """Whether the snapshot of IAM has neither the host's access role nor its policy; False without a snapshot."""
         if not host.account_wide:
             return False
-        roles, account_id = self._roles(host), self.account(host.home).identity.account_id
-        policy = f"arn:{host.partition}:iam::{account_id}:policy{host.role['path']}{host.role['policy_name'] or host.role_name}"
+        roles, policy = self._roles(host), role_plan.policy_arn(self.account(host.home).identity, host.role)
         return host.role_name not in roles.names and policy not in roles.policy_arns
 
     def _endpoints(self, host: Host) -> dict[str, Operation]:

@@ -24,6 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
@@ -60,8 +61,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         "support_cases": [check["support_case"] for check in checks if check.get("support_case")],
         "hosts": [host.name for host in ready],
         "blocked": blocked,
-        # A play in which every host fails would end the playbook for all others.
-        "to_stop": [*blocked, *(host.name for host in ready[:1])] if blocked else [],
+        "to_stop": hosts_to_fail([*blocked], [host.name for host in ready]),
         "unchanged": unchanged,
         "to_deploy": [host.name for host in to_deploy],
         # A result must not have secrets, so a host with a secret is left out here; its deployment reads its variables again.
@@ -114,8 +114,7 @@ def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
 def difference_of(host: Host, run: Run) -> Difference | None:
     """Why a host is deployed; None if it matches the inventory."""
     try:
-        # Derived ARNs get the partition of the data-lake account.
-        host = host.in_partition(run.reads.account(host.lake).identity.partition)
+        host = run.reads.in_partition(host)
         return _difference(host, run)
     except NotInSnapshot as unknown:
         return Difference(f"{unknown} was not read")

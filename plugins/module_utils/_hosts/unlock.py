@@ -9,12 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import (
-    WITHOUT_PREREQUISITES,
-    blockers,
-    check_accounts,
-)
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options, confirmation
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import ready_hosts
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
     each_by_itself,
@@ -23,11 +19,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel impor
     side_by_side,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
 
 # The module's own options.
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, "run": {"type": "dict"}}
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**HOSTS_SPEC, **RUN_SPEC}
 
 
 def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
@@ -35,17 +30,10 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
 
     :param params: the options of dms_unlock. :returns: the module's result, see parallel.hosts_result.
     """
-    run, hosts = Run(check_mode, identity=params["run"] or current_run()), hosts_in(params)
-    confirmed = [host for host in hosts if host.confirmed]
-    problems = {
-        host.name: confirmation(
-            [host.environment], f"release the lock of {host.identifier}, which another run may still hold"
-        )
-        for host in hosts
-        if not host.confirmed
-    }
-    problems |= blockers(check_accounts(confirmed, run.reads, **WITHOUT_PREREQUISITES))
-    ready = [host for host in confirmed if host.name not in problems]
+    run, hosts = Run.of(params, check_mode), hosts_in(params)
+    ready, problems = ready_hosts(
+        hosts, run.reads, lambda host: f"release the lock of {host.identifier}, which another run may still hold"
+    )
     results = failures({**params["problems"], **problems})
     results |= side_by_side(ready, each_by_itself(lambda host: unlock(host, run)), params["parallel"])
     return hosts_result(results)

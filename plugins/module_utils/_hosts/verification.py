@@ -19,29 +19,27 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in, ids_of
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
     each_by_itself,
     failures,
     hosts_result,
+    hosts_to_fail,
     side_by_side,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import (
-    NOT_USED,
-    PENDING,
-    TRUSTED,
     EndpointResult,
     Result,
+    external_id_state,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot, SnapshotAccount
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
-    "run": {"type": "dict"},
+    **RUN_SPEC,
     "compare_policy_tags": {"type": "bool", "default": True},
 }
 
@@ -52,7 +50,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     :param params: the options of dms_verification.
     :returns: the module's result, see parallel.hosts_result, with two more members: declared (name -> declaration) and to_report (names).
     """
-    run, hosts = Run(check_mode=True, identity=params["run"] or current_run()), hosts_in(params)
+    run, hosts = Run.of(params, check_mode=True), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
     ready = [host for host in hosts if host.name not in problems]
     run.reads.read_snapshots(ready)
@@ -66,8 +64,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
         **hosts_result(results),
         # A result must not have secrets.
         "declared": {host.name: host.declared() for host in hosts if not secrets_in(host.endpoint)},
-        # A play in which every host fails would end the playbook for all others.
-        "to_report": [*failed, *healthy[:1]] if failed else [],
+        "to_report": hosts_to_fail(failed, healthy),
     }
 
 
@@ -84,7 +81,7 @@ def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
     :raises AnsibleAWSError: a call failed, or an option is invalid.
     """
     reads = run.reads
-    host = host.in_partition(reads.account(host.lake).identity.partition)
+    host = reads.in_partition(host)
     home, warnings = _home(host, reads, policy_tags)
     try:
         result = _verified(Comparison(host, run, reads.dms_snapshot(host), home))
@@ -112,29 +109,22 @@ def _verified(compared: Comparison) -> EndpointResult:
     text = (
         f"{'; '.join(found)}. Run deploy.yml to correct it."
         if found
-        else f"no drift, connection {_connection(compared)}."
+        else f"no drift, connection {host.connection_text(status)}."
     )
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
-    external_id = compared.plan["current_external_id"]
-    trusted = set(ids_of(external_id)) <= set(compared.access["external_ids"]) and not compared.access["changed"]
+    trusted = [] if compared.access["changed"] else compared.access["external_ids"]
     return EndpointResult(
         f"{host.identifier}: {text}{by_others}",
         failed=bool(found),
         action=compared.plan["action"],
         endpoint_arn=(compared.plan["endpoint"] or {}).get("endpoint_arn"),
-        external_id_state=(TRUSTED if trusted else PENDING) if external_id else NOT_USED,
+        external_id_state=external_id_state(compared.plan["current_external_id"], trusted),
         role_arn=compared.access["role"]["arn"],
         connection_status=status,
         differences=tuple(compared.plan["differences"]),
         findings=tuple(found),
         foreign=tuple(others),
     )
-
-
-def _connection(compared: Comparison) -> str:
-    if not compared.host.is_tested:
-        return "not tested: s3_endpoint_replication_instance_arn is not set"
-    return str(compared.test["status"])
 
 
 # Findings

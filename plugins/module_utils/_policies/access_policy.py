@@ -53,6 +53,17 @@ class Access:
     glue_catalog_generation: bool = False
     canned_acl_for_objects: str | None = None
 
+    @classmethod
+    def of(cls, params: dict[str, Any]) -> Access:
+        """The access that the options of dms_crossaccount_role or dms_bucket_access describe."""
+        return cls(
+            bucket_name=params["bucket_name"],
+            bucket_folder=params["bucket_folder"],
+            kms_key_arn=params["server_side_encryption_kms_key_id"],
+            glue_catalog_generation=params["glue_catalog_generation"],
+            canned_acl_for_objects=params["canned_acl_for_objects"],
+        )
+
 
 def access_policy(access: Access, partition: str, region: str, account_id: str) -> dict[str, Any]:
     """The policy document; `partition`, `region` and `account_id` are those of the Glue catalog (the data-lake account)."""
