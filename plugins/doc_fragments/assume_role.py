@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of `_account.ASSUME_ROLE_SPEC`."""
+    """The options of `ASSUME_ROLE_SPEC` in `_core/account.py`."""
 
     DOCUMENTATION = r"""
 options:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of `_tags.DEPLOYMENT_SPEC`."""
+    """The options of `DEPLOYMENT_SPEC` in `_core/ownership.py`."""
 
     DOCUMENTATION = r"""
 options:

@@ -60,20 +60,15 @@ options:
     type: dict
     default: {}
 attributes:
-  check_mode:
-    support: full
-    description: Predicts the changes, without a call that writes.
   diff_mode:
     support: full
     description: Shows the differences of each removed resource.
-  idempotent:
-    support: full
-    description: Changes only what differs.
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
+  - datalake.dms.changing
   - datalake.dms.permissions.dms_orphans
 notes:
   - The connection options of the task are not used. Those of each host are used instead.

@@ -16,28 +16,15 @@ description:
   - If a host fails, the others continue, and the task does not fail. M(datalake.dms.dms_host_result) fails for that host.
 author:
   - Contributors to the datalake.dms project (!UNKNOWN)
-options:
-  run:
-    description:
-      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
-        run of Ansible. In AWX, the owner is the job and the user who started it.
-    type: dict
-attributes:
-  check_mode:
-    support: full
-    description: Predicts the changes, without a call that writes.
-  diff_mode:
-    support: full
-    description: Each item of C(hosts) has the differences of its host.
-  idempotent:
-    support: full
-    description: Changes only what differs.
+options: {}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - datalake.dms.assume_role
   - datalake.dms.play_hosts
+  - datalake.dms.run
+  - datalake.dms.changing
   - datalake.dms.permissions.dms_removal
 """
 

@@ -26,11 +26,6 @@ options:
         compared.
     type: bool
     default: true
-  run:
-    description:
-      - The run that holds the locks of replacements, with C(owner) (readable text), C(id), C(machine), C(pid) and C(started). The default is this
-        run of Ansible. In AWX, the owner is the job and the user who started it.
-    type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -38,6 +33,7 @@ extends_documentation_fragment:
   - datalake.dms.assume_role
   - datalake.dms.play_hosts
   - datalake.dms.reading
+  - datalake.dms.run
   - datalake.dms.permissions.dms_verification
 """
 
