@@ -51,7 +51,7 @@ def read_ahead(host: Host, reads: SharedReads) -> None:
 
     :raises AnsibleAWSError: the call failed.
     """
-    if host.is_tested and not host.same_account and host.access_mode == CROSSACCOUNT_ROLE:
+    if host.is_tested and host.lists_former_roles:
         reads.role_names(host.dms, host.role["path"])
 
 
@@ -66,7 +66,7 @@ def former_role(host: Host, reads: SharedReads, role_before: str) -> Result | No
         return None
     has_moved = bool(role_before) and host.access_mode_of(role_before) != host.access_mode
     # One ListRoles serves all hosts of a DMS account.
-    is_listed = host.access_mode == CROSSACCOUNT_ROLE and not has_moved
+    is_listed = host.lists_former_roles and not has_moved
     if is_listed and host.role_name not in reads.role_names(host.dms, host.role["path"]):
         return None
     role = access_role.read_role(reads.account(host.other_home).client("iam"), host.role_name)

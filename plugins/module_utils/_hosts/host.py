@@ -122,6 +122,11 @@ class Host:
         return self.lake if self.access_mode == BUCKET_POLICY else self.dms
 
     @property
+    def lists_former_roles(self) -> bool:
+        """Whether the list of the DMS account's roles shows if the role of the other access mode exists."""
+        return not self.same_account and self.access_mode == CROSSACCOUNT_ROLE
+
+    @property
     def confirmed(self) -> bool:
         """Whether the environment may be changed: it is not protected, or the user confirmed it by name."""
         return not self.protected or self.confirm == self.environment

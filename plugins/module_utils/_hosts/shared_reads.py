@@ -111,7 +111,7 @@ class SharedReads:
             (self._endpoints, hosts),
             (self._connections, tested),
             (self.iam_snapshot, hosts),
-            (self._role_names_of, hosts),
+            (self._role_names_of, [host for host in hosts if host.lists_former_roles]),
         )
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(read, [(what, host) for what, of in wanted for host in of]))

@@ -128,6 +128,15 @@ def test_dms_is_read_once_for_all(lab):
     assert (len(lab.calls("GetRole")), len(lab.calls("GetPolicy"))) == (0, 5)
 
 
+def test_roles_are_listed_only_where_the_list_is_used(lab, verify):
+    """The role of the former access mode is then in the data-lake account, where it is read on its own."""
+    given = {"access": "bucket_policy"}
+    deploy(lab, **given)
+    lab.forget_calls()
+    assert verify(**given)["findings"] == []
+    assert lab.calls("ListRoles") == []
+
+
 # The endpoint
 
 
