@@ -23,7 +23,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argu
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import ASSUME_ROLE_SPEC, Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import call, validated
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
@@ -399,6 +399,19 @@ def lab(aws, environment):
     made = Lab(aws)
     yield made
     made.control.clear_faults()
+
+
+@pytest.fixture
+def mistake_for_erp(monkeypatch):
+    """A mistake of ours in what is done to the endpoint of the host erp."""
+    ensure = s3_target.ensure
+
+    def mistaken(account, params, *more):
+        if params["endpoint_identifier"] == "dev-erp":
+            raise KeyError("no such key")
+        return ensure(account, params, *more)
+
+    monkeypatch.setattr(s3_target, "ensure", mistaken)
 
 
 @pytest.fixture
