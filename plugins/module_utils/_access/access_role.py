@@ -58,8 +58,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 ABSENT: State = {"role": None, "policy": None}
 
 # IAM keeps five versions of a managed policy. The new version takes one. Another is left free, because botocore sends a request twice if its answer
-# is
-# lost.
+# is lost.
 _VERSIONS_KEPT = 3
 
 

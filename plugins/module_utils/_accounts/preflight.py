@@ -24,9 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts import (
     service_role_plan,
     service_roles,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._accounts.environments import (
-    environment_findings,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.environments import environment_findings
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight_checks import (
     FAILED,
     PASSED,

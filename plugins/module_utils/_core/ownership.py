@@ -10,9 +10,7 @@ import re
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
-    DEPLOYMENT_TAG,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG
 
 # The options of each module that creates a resource.
 DEPLOYMENT_SPEC: dict[str, dict[str, Any]] = {

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
-    DmsErrorHandler,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE, filters
 
 

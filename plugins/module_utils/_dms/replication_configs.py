@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
-    DmsErrorHandler,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
 
 
 def list_replication_configs(client: Any, endpoint_arn: str) -> list[dict[str, Any]]:

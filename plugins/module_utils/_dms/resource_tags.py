@@ -12,9 +12,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
-    DmsErrorHandler,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
 
 

@@ -61,8 +61,7 @@ TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 SUCCESSFUL, FAILED, UNVERIFIED = "successful", "failed", "unverified"
 
 # How often a new test is polled until DMS returns `testing`. Until then DMS may return the result of the previous test. A new endpoint has no
-# previous
-# test, unless an earlier endpoint had the same ARN.
+# previous test, unless an earlier endpoint had the same ARN.
 _START_ATTEMPTS = 4
 _START_ATTEMPTS_OF_NEW = 1
 

@@ -15,9 +15,7 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._core import resources
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
-    DatalakeError,
-)
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC, check_deployment
 from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
     CREATED,
