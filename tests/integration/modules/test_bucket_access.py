@@ -273,9 +273,12 @@ def many_machines(monkeypatch):
 @pytest.fixture
 def overtaken(lab, many_machines, monkeypatch):
     """overtaken(late, options): The statement of the role `late` is written; meanwhile a call with `options` reads and writes, and the first
-    write, which was sent before, arrives last."""
+    write, which was sent before, arrives last.
+
+    It arrives before the other's settle time begins, also on a machine that is too busy to let both threads run within that time.
+    """
     write = shared_policies.BucketPolicy.write
-    first, overtakes = threading.get_ident(), threading.Event()
+    first, overtakes, arrived = threading.get_ident(), threading.Event(), threading.Event()
 
     def call(late, **options):
         with ThreadPoolExecutor(1) as pool:
@@ -286,9 +289,11 @@ def overtaken(lab, many_machines, monkeypatch):
                     others.append(pool.submit(lab.bucket_access, settle_time=1.0, **options))
                     assert overtakes.wait(timeout=30)
                     put(lab, *policy["Statement"])
+                    arrived.set()
                 else:
                     write(self, policy)
                     overtakes.set()
+                    assert arrived.wait(timeout=30)
 
             monkeypatch.setattr(shared_policies.BucketPolicy, "write", on_its_way)
             lab.bucket_access(role_arn=late, settle_time=1.0)
