@@ -112,13 +112,15 @@ def _verified(compared: Comparison) -> EndpointResult:
         else f"no drift, connection {host.connection_text(status)}."
     )
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
+    # Of an endpoint that does not exist: that AWS will assign one, or that there will be none.
+    external_id = compared.plan["current_external_id"] or compared.plan["external_id"]
     trusted = [] if compared.access["changed"] else compared.access["external_ids"]
     return EndpointResult(
         f"{host.identifier}: {text}{by_others}",
         failed=bool(found),
         action=compared.plan["action"],
         endpoint_arn=(compared.plan["endpoint"] or {}).get("endpoint_arn"),
-        external_id_state=external_id_state(compared.plan["current_external_id"], trusted),
+        external_id_state=external_id_state(external_id, trusted),
         role_arn=compared.access["role"]["arn"],
         connection_status=status,
         differences=tuple(compared.plan["differences"]),

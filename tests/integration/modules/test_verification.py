@@ -81,6 +81,7 @@ def test_endpoint_as_declared(lab, deployed, verify):
     told = verify()
     assert told["msg"] == "dev-crm: no drift, connection successful."
     assert (told["findings"], told["foreign"], told["connection_status"]) == ([], [], "successful")
+    assert told["external_id_state"] == "trusted"
 
 
 def test_endpoint_that_bucket_and_key_admit(lab, verify):
@@ -96,8 +97,10 @@ def test_endpoint_within_one_account(lab, verify):
         "bucket_name": lab.journals,
         "environments": {"dev": {"dms_account_id": lab.dms_account, "lake_account_id": lab.dms_account}},
     }
+    assert verify(**given)["external_id_state"] == "not_used"
     deploy(lab, **given)
-    assert verify(**given)["msg"] == "dev-crm: no drift, connection successful."
+    told = verify(**given)
+    assert (told["msg"], told["external_id_state"]) == ("dev-crm: no drift, connection successful.", "not_used")
 
 
 def test_endpoint_without_a_replication_instance_is_not_tested_and_no_drift(lab, verify):
@@ -143,7 +146,7 @@ def test_roles_are_listed_only_where_the_list_is_used(lab, verify):
 def test_endpoint_that_is_not_there(lab, verify):
     told = verify()
     assert told["findings"][0] == "the endpoint does not exist"
-    assert told["connection_status"] == "unverified"
+    assert (told["connection_status"], told["external_id_state"]) == ("unverified", "pending")
     # Nothing stands of its role either, and nothing was tested.
     assert told["findings"][1].startswith("role or policy differs: role is not set, declared ")
     assert told["findings"][2:] == ["the connection has no successful test since the last change"]
@@ -151,8 +154,9 @@ def test_endpoint_that_is_not_there(lab, verify):
 
 def test_endpoint_that_is_gone_while_its_role_stands(lab, deployed, verify):
     lab.client("dms", "dms").delete_endpoint(EndpointArn=deployed)
-    assert verify()["findings"][0] == "the endpoint does not exist"
-    assert not any("role or policy" in found for found in verify()["findings"])
+    told = verify()
+    assert (told["findings"][0], told["external_id_state"]) == ("the endpoint does not exist", "pending")
+    assert not any("role or policy" in found for found in told["findings"])
 
 
 def test_endpoint_that_differs(lab, deployed, verify):
