@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.declaration import PREFIX, declaration
@@ -26,6 +27,14 @@ _JOBS = ("awx_job_id", "tower_job_id")
 # Variables that others refer to are templated first, so that they are templated once. Variables of orphans are not needed.
 _FIRST = ("environment", "profile", "inventory_name", "deployment", "identifier", "role_name", "policy_name")
 _NOT_NEEDED = ("hosts", "prune")
+_TYPES = {
+    "bool": "true or false",
+    "dict": "a dictionary",
+    "float": "a number",
+    "int": "an integer",
+    "list": "a list",
+    "str": "a string",
+}
 # Variables of development versions -> what replaces them.
 _RENAMED = {
     "s3_endpoint_defer_replacement": "rename it to s3_endpoint_postpone_replacements",
@@ -41,7 +50,7 @@ def host_declaration(
     """What a host declares, see declaration.declaration.
 
     :param variables: of the host, not templated yet. Defaults of the role are added.
-    :raises AnsibleError: a variable can't be templated, or is invalid.
+    :raises AnsibleError: a variable is missing, can't be templated, or is invalid.
     """
     renamed = [
         f"{name} is no longer a variable of the role: {advice}"
@@ -50,14 +59,29 @@ def host_declaration(
     ]
     if renamed:
         raise AnsibleError(f"{'; '.join(renamed)}.")
-    values = _values(templar, _argument_spec(loader), {**_defaults(loader), **variables})
+    spec = _argument_spec(loader)
+    # Before anything is templated: a default that refers to a missing variable would be named in its place.
+    missing = [name for name, option in spec.items() if option.get("required") and variables.get(name) is None]
+    if missing:
+        raise AnsibleError(f"The host lacks {', '.join(missing)}; set each in the inventory.")
+    values = _values(templar, spec, {**_defaults(loader), **variables})
     validated = _validator(loader).validate({key: value for key, value in values.items() if key not in _JOBS})
     if validated.error_messages:
-        raise AnsibleError(
-            f"The variables of the role s3_endpoint are not right: {'; '.join(validated.error_messages)}."
-        )
+        wrong = list(_wrong_types(spec, values)) or validated.error_messages
+        raise AnsibleError(f"{'; '.join(wrong)}; correct the inventory.")
     name = str(variables["inventory_hostname"])
     return declaration(name, validated.validated_parameters, _job(values))
+
+
+def _wrong_types(spec: dict[str, Any], values: dict[str, Any]) -> Iterator[str]:
+    """The variables with a value of another type than the role's, in plainer words than the validator's."""
+    for name, option in spec.items():
+        kind = option.get("type", "str")
+        try:
+            if name in values:
+                DEFAULT_TYPE_VALIDATORS[kind](values[name])
+        except (TypeError, ValueError):
+            yield f"{name} must be {_TYPES[kind]}, is {values[name]!r}"
 
 
 def _values(templar: Templar, wanted: Iterable[str], variables: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def check_session(host: Host, reads: SharedReads) -> None:
         raise DatalakeError(message=result["msg"])
 
 
+_SIDES = {"dms": "DMS", "lake": "data-lake"}
 _NAMES = {*preflight.ARGUMENT_SPEC, *Connection.__dataclass_fields__, "hosts"}
 
 
@@ -90,5 +91,8 @@ def _checked(options: Options, reads: SharedReads) -> Options:
         result, warnings = outcome(preflight.ensure, params, True, reads.account(connection))
     except CALL_ERRORS as error:
         result, warnings = {"failed": True, "msg": explain(error)}, []
+    if "checks" not in result:
+        side = f"{_SIDES[options['side']]} account {options['account_id']}"
+        result = {**result, "msg": f"The {side} can't be checked: {result['msg']}"}
     place = {name: result.get(name) or asked.get(name, "") for name in ("side", "account_id", "region")}
     return {**result, **place, "hosts": hosts, "warnings": warnings}

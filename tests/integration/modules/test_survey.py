@@ -299,4 +299,6 @@ def test_failure_of_one_account_is_none_of_the_others(lab, deployed):
     elsewhere = lab.host("elsewhere", dms_assume_role_external_id="not-the-one")
     result = lab.survey([elsewhere, lab.host()])
     assert (result["unchanged"], result["hosts"]) == (["crm"], ["crm"])
-    assert "could not be assumed" in result["blocked"]["elsewhere"]
+    why = result["blocked"]["elsewhere"]
+    assert why.startswith(f"The DMS account {lab.dms_account} can't be checked: ")
+    assert "could not be assumed" in why
