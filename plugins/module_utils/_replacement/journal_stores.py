@@ -9,10 +9,12 @@ Both create a journal only if there is none, and change it only if it is unchang
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -142,7 +144,7 @@ class S3Store:
                 f"{self._owner['ExpectedBucketOwner']}, and the caller needs s3:GetObject on its objects and s3:ListBucket on it, because without "
                 "s3:ListBucket S3 denies access to an absent object."
             ) from error
-        return answer["Body"].read().decode(), answer["ETag"]
+        return _text(answer["Body"].read()), answer["ETag"]
 
     def create(self, text: str) -> str:
         return self._put(text, {"IfNoneMatch": "*"})
@@ -203,30 +205,46 @@ class FileStore:
 
     def read(self) -> tuple[str, str] | None:
         try:
-            text = self._path.read_text()
+            with self._errors_explained():
+                text = _text(self._path.read_bytes())
         except FileNotFoundError:
             return None
         return text, _digest(text)
 
     def create(self, text: str) -> str:
-        written = self._written(text)
-        try:
-            # Unlike a rename, a link fails where there is a file.
-            os.link(written, self._path)
-        except FileExistsError as error:
-            raise JournalConflict from error
-        finally:
-            written.unlink()
+        with self._errors_explained():
+            written = self._written(text)
+            try:
+                # Unlike a rename, a link fails where there is a file.
+                os.link(written, self._path)
+            except FileExistsError as error:
+                raise JournalConflict from error
+            finally:
+                written.unlink()
         return _digest(text)
 
     def replace(self, text: str, tag: str) -> str:
         self._expect(tag)
-        self._written(text).replace(self._path)
+        with self._errors_explained():
+            self._written(text).replace(self._path)
         return _digest(text)
 
     def delete(self, tag: str) -> None:
         self._expect(tag)
-        self._path.unlink()
+        with self._errors_explained():
+            self._path.unlink()
+
+    @contextlib.contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        """An error of the file system as a sentence. That there is no file is none."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DatalakeError(
+                message=f"The journal {self._path} can't be read or written ({error.strerror}); correct journal_path or its permissions."
+            ) from error
 
     def _expect(self, tag: str) -> None:
         found = self.read()
@@ -239,6 +257,14 @@ class FileStore:
         with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".", delete=False) as file:
             file.write(text)
         return Path(file.name)
+
+
+def _text(content: bytes) -> str:
+    """The text of a journal; empty, which no journal is, for bytes that are not text."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _digest(text: str) -> str:

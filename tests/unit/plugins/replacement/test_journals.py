@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import FileStore
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 from builders import DMS, LAKE, STRANGER
@@ -182,3 +183,27 @@ def test_lock_of_a_process_of_this_machine_that_is_gone_is_free():
     alive = journal(lock=journals.new_lock(here, NOW, 60))
     dead = journal(lock=journals.new_lock({**here, "started": "1"}, NOW, 60))
     assert [journals.is_free(of, NOW) for of in (alive, dead)] == [False, True]
+
+
+# In a folder
+
+
+def test_file_that_is_not_text_is_no_valid_journal(tmp_path):
+    (tmp_path / "crm.json").write_bytes(b"\xff\xfe")
+    text, _tag = FileStore(tmp_path / "crm.json").read()
+    with pytest.raises(DatalakeError, match="is not valid"):
+        journals.read_journal(text, SCOPE, [])
+
+
+def test_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "journals").write_text("")
+    store = FileStore(tmp_path / "journals" / "crm.json")
+    for call in (store.read, lambda: store.create("{}")):
+        with pytest.raises(
+            DatalakeError, match=r"The journal .*crm.json can't be read or written \(.+\); correct journal_path"
+        ):
+            call()
+
+
+def test_absent_file_is_no_journal(tmp_path):
+    assert FileStore(tmp_path / "crm.json").read() is None
