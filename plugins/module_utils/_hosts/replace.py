@@ -19,6 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import co
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
     Replacement,
+    TaskConflict,
     TaskPlan,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
@@ -48,24 +49,38 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     dry_run(deployment)
     deployment.keep_on_failure = False
     try:
-        if begins and journaled:
-            stopped = replacement.stop_tasks(planned["action"])
-            if task_plan.steps:
-                deployment.record.change("tasks", stopped.diff)
-        deployment.apply()
+        ended = _carried_out(deployment, replacement if journaled else None, begins, bool(task_plan.steps))
+    except TaskConflict as error:
+        raise DatalakeError(message=f"{explain(error)}{_release(replacement)}") from error
     except Exception as error:
         if deployment.check_mode:
             raise
         before = interrupted.endpoint if interrupted else planned["definition"]
         text = roll_back(deployment, before, replacement if journaled else None, explain(error))
         raise DatalakeError(message=text) from error
-    ended = replacement.restore_tasks() if journaled else None
+    replacement.end()
     if ended and "tasks" not in deployment.record.diffs and interrupted:
         names = [entry.identifier for entry in interrupted.tasks]
         deployment.record.change("tasks", {"before": {}, "after": {"put_back": names}})
     if refusals:
         raise DatalakeError(message=" ".join(refusals))
     return ended
+
+
+def _carried_out(
+    deployment: EndpointDeployment, replacement: Replacement | None, begins: bool, has_tasks: bool
+) -> str | None:
+    """Stop the tasks, replace the endpoint, and restore the tasks. The journal stays.
+
+    :param replacement: None without a journal. :param begins: whether the endpoint is not replaced yet.
+    :returns: see Replacement.restore_tasks. :raises Exception: any failure; the caller rolls back.
+    """
+    if replacement and begins:
+        stopped = replacement.stop_tasks(deployment.planned["action"])
+        if has_tasks:
+            deployment.record.change("tasks", stopped.diff)
+    deployment.apply()
+    return replacement.restore_tasks() if replacement else None
 
 
 def dry_run(deployment: EndpointDeployment) -> None:
@@ -96,9 +111,13 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
             keep_on_failure=False,
         )
         old.plan()
+        if replacement and old.planned["in_use_by"]:
+            # The tasks that the run has already created again, for the new endpoint.
+            replacement.stop_tasks(old.planned["action"])
         old.apply()
         if replacement:
             replacement.restore_tasks()
+            replacement.end()
     except Exception as error:
         released = _release(replacement)
         keeps = (

@@ -75,6 +75,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+class TaskConflict(DatalakeError):
+    """Others created a task of a journaled name. A rollback would fail for the same reason."""
+
+
 @dataclass(frozen=True)
 class TaskPlan:
     """What a replacement would do to the tasks of an endpoint.
@@ -157,16 +161,18 @@ class Replacement:
             self.journal.create(action, self._accept, prospect.definition, prospect.entries, prospect.subscriptions)
         self._stop(prospect.found, action)
         if action == RECREATED:
+            # Not those of the journal alone: their owner may have created one again, for another endpoint.
             for entry in prospect.entries:
-                delete_task(self._client, entry.arn)
+                if entry.identifier in prospect.found:
+                    delete_task(self._client, entry.arn)
             wait_for_tasks(self._client, "tasks_deleted", prospect.found, self._params)
         return prospect.task_plan
 
     def restore_tasks(self) -> str | None:
-        """Create the missing tasks, start those that ran, and remove the journal.
+        """Create the missing tasks, and start those that ran. The journal stays until `end`.
 
         :returns: "rolled_back" if the endpoint has its former settings, else "finished"; None without a journal.
-        :raises DatalakeError: the endpoint does not exist, or a task can't be created; the journal stays.
+        :raises TaskConflict: others created a task of that name. DatalakeError: the endpoint does not exist, or a task can't be created.
         """
         journal = self.journal.read()
         if journal is None:
@@ -183,8 +189,15 @@ class Replacement:
         self._create_tasks(journal.tasks, endpoint["EndpointArn"])
         self._restore_subscriptions(journal)
         self._start([entry for entry in journal.tasks if entry.running], endpoint["EndpointArn"])
-        self.journal.remove()
         return _outcome(journal.endpoint, endpoint)
+
+    def end(self) -> None:
+        """Remove the journal, which is no longer needed once the tasks are restored.
+
+        :raises DatalakeError: it was changed since it was read.
+        """
+        if self.journal.current and not self._check_mode:
+            self.journal.remove()
 
     # Before
 
@@ -314,7 +327,7 @@ class Replacement:
     def _create_tasks(self, entries: list[TaskEntry], endpoint_arn: str) -> None:
         """Create the missing tasks.
 
-        :raises DatalakeError: others created a task of that name for another endpoint.
+        :raises TaskConflict: others created a task of that name for another endpoint.
         """
         names = [entry.identifier for entry in entries]
         wait_for_tasks(self._client, "tasks_settled", names, self._params)
@@ -322,7 +335,7 @@ class Replacement:
         for entry in entries:
             task = existing.get(entry.identifier)
             if task and task["TargetEndpointArn"] != endpoint_arn:
-                raise DatalakeError(
+                raise TaskConflict(
                     message=f"The replication task {entry.identifier} was created by others for {task['TargetEndpointArn']} while its "
                     f"endpoint {self.identifier} was replaced; rename or delete that task, and run again."
                 )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
 pytestmark = pytest.mark.once
@@ -79,6 +80,12 @@ def journal_of(lab):
 
 def checkpoint_when_deleted(lab):
     return lab.control.state(lab.dms_account)["deleted_tasks"][-1]["RecoveryCheckpoint"]
+
+
+def last_position(lab, name):
+    """Where a task was when it was last deleted; one that was never started has no checkpoint."""
+    deleted = [one for one in lab.control.state(lab.dms_account)["deleted_tasks"] if one["RecoveryCheckpoint"]]
+    return [one["RecoveryCheckpoint"] for one in deleted if one["ReplicationTaskIdentifier"] == name][-1]
 
 
 def assert_as_before(lab, journals=0):
@@ -330,6 +337,9 @@ def test_what_would_fail_is_rehearsed_before_a_task_is_stopped(lab, task, deploy
         ("DeleteEndpoint", "ResourceQuotaExceededFault"),
         ("DeleteReplicationTask", "ResourceQuotaExceededFault"),
         ("StopReplicationTask", "ResourceQuotaExceededFault"),
+        # After the new endpoint was tested.
+        ("CreateReplicationTask", "Failed to create the replication task copy: ResourceQuotaExceededFault"),
+        ("StartReplicationTask", "ResourceQuotaExceededFault"),
     ],
 )
 def test_failure_is_rolled_back(lab, task, deploy, operation, reason):
@@ -385,6 +395,60 @@ def test_unexpected_error_is_rolled_back_too(lab, task, deploy, monkeypatch):
     assert_as_before(lab)
 
 
+@pytest.mark.parametrize("operation", ["CreateReplicationTask", "StartReplicationTask"])
+def test_tasks_that_were_restored_already_are_rolled_back_with_the_others(lab, task, deployed, deploy, operation):
+    lab.start(lab.task(deployed, "other", ResourceIdentifier="other"))
+    lab.fault("dms", operation, "error", "dms", skip=1, **QUOTA)
+    told = deploy(**CSV)
+    assert BACK in told["msg"]
+    assert_as_before(lab)
+    starts = {name: restored["Starts"] for name, restored in lab.tasks().items()}
+    assert starts == {name: [["start-replication", last_position(lab, name)]] for name in ("copy", "other")}
+
+
+@pytest.mark.parametrize("operation", ["CreateReplicationTask", "StartReplicationTask"])
+def test_refusal_that_lasts_loses_nothing(lab, task, deploy, operation):
+    """The rollback meets it as well. The first run after it has the new settings and the tasks."""
+    lab.fault("dms", operation, "error", "dms", count=None, **QUOTA)
+    told = deploy(**CSV)
+    assert " The rollback failed as well: " in told["msg"]
+    (entry,) = journal_of(lab)["tasks"]
+    assert (entry["identifier"], format_of(lab)) == ("copy", "parquet")
+    lab.control.clear_faults()
+    told = deploy(**CSV, run=BOB)
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running"), told["msg"]
+    assert lab.tasks()["copy"]["Starts"] == [["start-replication", last_position(lab, "copy")]]
+    assert (format_of(lab), journals_left(lab)) == ("csv", [])
+
+
+def test_task_of_others_with_the_same_name_is_not_rolled_back_for(lab, task, deployed, deploy):
+    """A rollback would meet it as well."""
+    interrupt(lab, deploy)
+    other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"]
+    create_task_of_others(lab, other)
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert told["failed"] is True
+    assert f"The replication task copy was created by others for {other}" in told["msg"]
+    assert "DeleteEndpoint" not in lab.calls()
+    assert len(journals_left(lab)) == 1
+    # The next run need not wait for the lock, whoever runs it.
+    lab.client("dms", "dms").delete_replication_task(ReplicationTaskArn=lab.tasks()["copy"]["ReplicationTaskArn"])
+    assert deploy(**CSV, run=BOB)["failed"] is False
+    assert (lab.tasks()["copy"]["Status"], format_of(lab), journals_left(lab)) == ("running", "csv", [])
+
+
+def test_journal_that_cannot_be_removed_rolls_nothing_back(lab, task, deploy):
+    denied = {"code": "AccessDenied", "message": "no more deleting", "status": 403}
+    lab.fault("s3", "DeleteObject", "error", "dms", **denied)
+    told = deploy(**CSV)
+    assert (told["failed"], "no more deleting" in told["msg"]) == (True, True)
+    assert (format_of(lab), lab.tasks()["copy"]["Status"]) == ("csv", "running")
+    lab.forget_calls()
+    assert deploy(**CSV)["failed"] is False
+    assert ("DeleteEndpoint" in lab.calls(), journals_left(lab)) == (False, [])
+
+
 def test_rollback_that_fails_frees_the_lock_and_says_both_reasons(lab, task, deploy):
     lab.fault("dms", "CreateEndpoint", "error", "dms", code="ResourceQuotaExceededFault", message="the first")
     lab.fault("dms", "CreateEndpoint", "error", "dms", code="ResourceQuotaExceededFault", message="the second")
@@ -427,6 +491,19 @@ def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
     assert "The rollback failed as well: " in told["msg"]
     assert "the journal has the definitions of endpoint and tasks. The lock could not be released: " in told["msg"]
     assert "no more writing" in told["msg"]
+
+
+def create_task_of_others(lab, endpoint_arn):
+    """A task of the name that the endpoint's own task had."""
+    source = next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE")
+    lab.client("dms", "dms").create_replication_task(
+        ReplicationTaskIdentifier="copy",
+        SourceEndpointArn=source,
+        TargetEndpointArn=endpoint_arn,
+        ReplicationInstanceArn=lab.instance_arn,
+        MigrationType="cdc",
+        TableMappings="{}",
+    )
 
 
 # Interrupted
@@ -492,11 +569,17 @@ def test_replacement_that_was_interrupted_before_its_endpoint_was_deleted(lab, t
     assert (lab.tasks()["copy"]["Status"], format_of(lab), journals_left(lab)) == ("running", "csv", [])
 
 
-def test_replacement_that_was_interrupted_after_its_endpoint_was_created(lab, task, deploy):
+def test_replacement_that_was_interrupted_after_its_endpoint_was_created(lab, task, deploy, monkeypatch):
     interrupt(lab, deploy)
-    lab.fault("dms", "CreateReplicationTask", "error", "dms", **QUOTA)
-    told = deploy(**CSV)
-    assert (told["failed"], lab.tasks(), len(journals_left(lab))) == (True, {}, 1)
+
+    def killed(_replacement):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Replacement, "restore_tasks", killed)
+        with pytest.raises(SystemExit):
+            deploy(**CSV)
+    assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
     told = deploy(**CSV)
     assert (told["failed"], told["action"]) == (False, "none"), told["msg"]
     assert told["msg"].endswith("The interrupted replacement was finished.")

@@ -41,7 +41,10 @@ def begin(lab, action="recreated", check=False, **options):
 
 def finish(lab, check=False, **options):
     """Put the tasks back; how the replacement ended."""
-    return lab.replacement(check, **options).restore_tasks()
+    replacement = lab.replacement(check, **options)
+    ended = replacement.restore_tasks()
+    replacement.end()
+    return ended
 
 
 def resume(lab, check=False, **options):

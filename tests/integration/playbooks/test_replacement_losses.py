@@ -445,21 +445,7 @@ def test_both_reasons_are_told_where_the_rollback_fails_too(runs: Runs) -> None:
     assert DENIED["message"] in told
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("task_refused", marks=expected(3, "CreateReplicationTask is refused once and the task is gone")),
-        pytest.param(
-            "start_refused", marks=expected(3, "StartReplicationTask is refused once and the task stays down")
-        ),
-        pytest.param(
-            "alarms_refused",
-            marks=expected(
-                3, "CreateEventSubscription is refused once, the subscription is gone and the task stays down"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["task_refused", "start_refused", "alarms_refused"])
 def test_what_stood_is_put_back_where_a_call_after_the_test_is_refused(runs: Runs, name: str) -> None:
     host = runs.hosts[name]
     assert INVALID["message"] in str(failure(runs.second, host))
@@ -468,7 +454,6 @@ def test_what_stood_is_put_back_where_a_call_after_the_test_is_refused(runs: Run
     assert alarms[0] == alarms[1]
 
 
-@expected(3, "the journal can't be written once after the new endpoint was tested, and the task is gone")
 def test_task_runs_where_the_journal_could_not_be_written(runs: Runs) -> None:
     host = runs.hosts["journal_refused"]
     assert tasks_in(host.after) == {host.task: "running"}
@@ -519,7 +504,6 @@ def test_what_only_aws_says_in_extra_connection_attributes_is_no_difference(runs
     assert attribute not in told
 
 
-@expected(9, "the resumed run deletes by the journal's ARN the task that its owner made anew for another endpoint")
 def test_task_that_its_owner_made_for_another_endpoint_is_left_alone(runs: Runs) -> None:
     state = runs.hosts["task_made_elsewhere"].state()
     (elsewhere,) = [one["EndpointArn"] for one in state["endpoints"] if one["EndpointIdentifier"] == "elsewhere"]
