@@ -111,8 +111,8 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
             keep_on_failure=False,
         )
         old.plan()
-        if replacement and old.planned["in_use_by"]:
-            # The tasks that the run has already created again, for the new endpoint.
+        if replacement and replacement.journal.current and old.planned["in_use_by"]:
+            # The tasks that the run has already created again, for the new endpoint. Without a journal, it has not stopped any.
             replacement.stop_tasks(old.planned["action"])
         old.apply()
         if replacement:
