@@ -49,7 +49,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     dry_run(deployment)
     deployment.keep_on_failure = False
     try:
-        ended = _carried_out(deployment, replacement if journaled else None, begins, bool(task_plan.steps))
+        ended = _apply_under_tasks(deployment, replacement if journaled else None)
     except TaskConflict as error:
         raise DatalakeError(message=f"{explain(error)}{_release(replacement)}") from error
     except Exception as error:
@@ -67,17 +67,15 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     return ended
 
 
-def _carried_out(
-    deployment: EndpointDeployment, replacement: Replacement | None, begins: bool, has_tasks: bool
-) -> str | None:
-    """Stop the tasks, replace the endpoint, and restore the tasks. The journal stays.
+def _apply_under_tasks(deployment: EndpointDeployment, replacement: Replacement | None) -> str | None:
+    """Stop the tasks if the endpoint is replaced now, apply the deployment, and restore the tasks. The journal stays.
 
-    :param replacement: None without a journal. :param begins: whether the endpoint is not replaced yet.
-    :returns: see Replacement.restore_tasks. :raises Exception: any failure; the caller rolls back.
+    :param replacement: None without a journal. :returns: see Replacement.restore_tasks.
+    :raises Exception: any failure; the caller rolls back.
     """
-    if replacement and begins:
+    if replacement and is_replaced(deployment.planned):
         stopped = replacement.stop_tasks(deployment.planned["action"])
-        if has_tasks:
+        if stopped.steps:
             deployment.record.change("tasks", stopped.diff)
     deployment.apply()
     return replacement.restore_tasks() if replacement else None

@@ -300,10 +300,14 @@ class Lab:
         dms = self.client("dms", "dms")
         source_options = {"EngineName": "mysql", **(source or {})}
         made_source = dms.create_endpoint(EndpointIdentifier=f"source-{name}", EndpointType="source", **source_options)
+        return self.task_from(made_source["Endpoint"]["EndpointArn"], endpoint_arn, name, **more)
+
+    def task_from(self, source_arn: str, endpoint_arn: str, name: str = "copy", **more: Any) -> str:
+        """A replication task between two endpoints, as anybody can create one. It is not started."""
         usual = {"ReplicationInstanceArn": self.instance_arn, "MigrationType": "cdc", "TableMappings": "{}"}
-        made = dms.create_replication_task(
+        made = self.client("dms", "dms").create_replication_task(
             ReplicationTaskIdentifier=name,
-            SourceEndpointArn=made_source["Endpoint"]["EndpointArn"],
+            SourceEndpointArn=source_arn,
             TargetEndpointArn=endpoint_arn,
             **{**usual, **more},
         )

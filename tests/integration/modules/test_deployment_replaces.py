@@ -425,7 +425,7 @@ def test_task_of_others_with_the_same_name_is_not_rolled_back_for(lab, task, dep
     """A rollback would meet it as well."""
     interrupt(lab, deploy)
     other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"]
-    create_task_of_others(lab, other)
+    lab.task_from(next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE"), other)
     lab.forget_calls()
     told = deploy(**CSV)
     assert told["failed"] is True
@@ -491,19 +491,6 @@ def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
     assert "The rollback failed as well: " in told["msg"]
     assert "the journal has the definitions of endpoint and tasks. The lock could not be released: " in told["msg"]
     assert "no more writing" in told["msg"]
-
-
-def create_task_of_others(lab, endpoint_arn):
-    """A task of the name that the endpoint's own task had."""
-    source = next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE")
-    lab.client("dms", "dms").create_replication_task(
-        ReplicationTaskIdentifier="copy",
-        SourceEndpointArn=source,
-        TargetEndpointArn=endpoint_arn,
-        ReplicationInstanceArn=lab.instance_arn,
-        MigrationType="cdc",
-        TableMappings="{}",
-    )
 
 
 # Interrupted

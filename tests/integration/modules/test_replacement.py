@@ -462,15 +462,7 @@ def test_task_that_somebody_made_meanwhile_is_left_alone(lab, task):
     begin(lab)
     other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["endpoint"]["endpoint_arn"]
     recreate(lab)
-    dms = lab.client("dms", "dms")
-    dms.create_replication_task(
-        ReplicationTaskIdentifier="copy",
-        SourceEndpointArn=next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE"),
-        TargetEndpointArn=other,
-        ReplicationInstanceArn=lab.instance_arn,
-        MigrationType="cdc",
-        TableMappings="{}",
-    )
+    lab.task_from(next(e["EndpointArn"] for e in lab.endpoints() if e["EndpointType"] == "SOURCE"), other)
     with pytest.raises(DatalakeError) as error:
         finish(lab)
     assert f"copy was created by others for {other}" in error.value.message
