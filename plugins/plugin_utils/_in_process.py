@@ -9,6 +9,7 @@ A task runs the module instead if it has another connection, interpreter or user
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import (
 
 # Ansible imports this once, before it forks a worker for each task of each host.
 load_models("accessanalyzer", "dms", "iam", "kms", "s3", "sts")
+# The garbage collector need not read them again, in each worker and before the process ends (Python's documentation of gc.freeze).
+gc.freeze()
 
 
 class InProcessAction(ActionBase):

@@ -229,7 +229,9 @@ def load_models(*services: str) -> None:
     try:
         session = _new_session(None)
         for service in services:
-            session.create_client(service, region_name="us-east-1", **keys)
+            client = session.create_client(service, region_name="us-east-1", **keys)
+            # botocore searches all its folders for them, else in each thread that needs one first.
+            session.get_paginator_model(service, client.meta.service_model.api_version)
     except botocore.exceptions.BotoCoreError:
         return  # The tasks read the configuration again and report what is wrong.
 

@@ -90,6 +90,8 @@ def test_named_figures():
             *(took(OURS, FRESH, wall, run=run, calls=calls) for run, wall in enumerate((5.0, 4.0, 6.0), 1)),
             took(OURS, PREFLIGHT[FRESH], 1.0),
             took(FLOOR, FRESH, 2.0),
+            took(OURS, FRESH, 9.0, latency_ms=100),
+            took(FLOOR, FRESH, 3.0, latency_ms=100),
             took("peer-hosts", FRESH, 40.0),
             took("peer-loops", FRESH, 80.0),
             # It failed, so it counts for nothing.
@@ -116,6 +118,7 @@ def test_named_figures():
         {
             "peer_over_ours_fresh_36": 8.0,
             "ours_over_floor_fresh_36": 2.5,
+            "ours_over_floor_fresh_36_100_ms": 3.0,
             "cpu_beyond_empty_unchanged_36": 1.5,
             "calls_unchanged_36": 0,
             "calls_per_new_endpoint": 2.0,
