@@ -30,6 +30,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 # Tag with the declared migration type of a task that continues as `cdc` after its full load.
 DECLARED_TAG = f"{RESERVED_PREFIX}migration-type"
 
+# The most tags of a resource (API reference, AddTagsToResource).
+_MOST_TAGS = 50
+
 # What a user can consent to lose, see `risks`.
 NO_CHECKPOINT, FULL_LOAD = "no_checkpoint", "full_load"
 POSTGRESQL_SLOT, SOURCE_LOGS = "postgresql_slot", "source_logs"
@@ -276,6 +279,14 @@ def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
 def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Risk]:
     """Why a task that replicates changes could lose its position."""
     found = []
+    # A running task may have a checkpoint only once it is stopped.
+    is_tagged = entry.declared_type != "cdc" and (entry.running or entry.checkpoint)
+    if is_tagged and DECLARED_TAG not in entry.tags and len(entry.tags) >= _MOST_TAGS:
+        found.append(
+            Risk(
+                f"it has {len(entry.tags)} tags, AWS allows {_MOST_TAGS}, and the new task needs {DECLARED_TAG} as well; remove one of its tags"
+            )
+        )
     if not entry.checkpoint:
         again = "load everything again" if entry.declared_type != "cdc" else "start from another position"
         found.append(Risk(f"it has no RecoveryCheckpoint, so it would {again}", NO_CHECKPOINT))

@@ -156,6 +156,11 @@ LONG = 86400
 FULL_LOAD_SETTINGS = {"MigrationType": "full-load-and-cdc", "RecoveryCheckpoint": None}
 
 
+def tags_beside(count):
+    """So many tags of a task's owner."""
+    return {f"owner-{number}": "x" for number in range(count)}
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -181,6 +186,11 @@ FULL_LOAD_SETTINGS = {"MigrationType": "full-load-and-cdc", "RecoveryCheckpoint"
         ({"source": {**POSTGRES, "PostgreSQLSettings": {"SlotName": ""}}, "retention": LONG}, ["postgresql_slot"]),
         ({"tags": {"aws:cloudformation:stack-name": "prod"}, "retention": LONG}, [None]),
         ({"members": {"Status": "modifying"}, "retention": LONG}, [None]),
+        ({"members": FULL_AND_CDC, "tags": tags_beside(50), "retention": LONG}, [None]),
+        ({"members": FULL_AND_CDC, "tags": tags_beside(49), "retention": LONG}, []),
+        ({"members": FULL_AND_CDC, "tags": tags_beside(50), "retention": LONG, "action": MODIFIED}, []),
+        ({"tags": tags_beside(50), "retention": LONG}, []),
+        ({"tags": {tasks.DECLARED_TAG: "full-load-and-cdc", **tags_beside(49)}, "retention": LONG}, []),
         ({"members": {"ReplicationTaskSettings": '{"a": [{"DbPassword": "x"}]}'}, "retention": LONG}, [None]),
     ],
 )
