@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import botocore.hooks
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -243,8 +244,9 @@ class Lab:
         """A client for what a test has to arrange by hand."""
         if (side, service, region) not in self._clients:
             role = {"RoleArn": self.deployers[side], "RoleSessionName": "by-hand", "ExternalId": EXTERNAL_ID}
-            credentials = self._session.client("sts").assume_role(**role)["Credentials"]
-            self._clients[side, service, region] = self._session.client(
+            session = session_of(self.aws)
+            credentials = session.client("sts").assume_role(**role)["Credentials"]
+            self._clients[side, service, region] = session.client(
                 service,
                 region_name=region,
                 aws_access_key_id=credentials["AccessKeyId"],
@@ -252,10 +254,6 @@ class Lab:
                 aws_session_token=credentials["SessionToken"],
             )
         return self._clients[side, service, region]
-
-    @property
-    def _session(self) -> boto3.Session:
-        return boto3.Session()
 
     def iam_role(self, name: str = "dms-s3-crm", side: str = "lake") -> dict[str, Any] | None:
         roles = self.control.state(getattr(self, f"{side}_account"))["roles"]
@@ -334,6 +332,12 @@ class Lab:
         return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}
 
 
+@functools.lru_cache(maxsize=1)
+def session_of(_aws: EmbeddedAWS) -> boto3.Session:
+    """The automation's session in an embedded AWS, for clients of tests; a session takes as long as several calls."""
+    return boto3.Session()
+
+
 CONNECTION_SPEC = {**aws_argument_spec(), **ASSUME_ROLE_SPEC}
 QUICK = {"poll_interval": 0.02, "wait_timeout": 2}
 
@@ -364,12 +368,15 @@ def models_are_parsed_once():
     def load_file(_loader, path):
         return (parse if Path(path).parts[-3] == "s3" else parse_once)(path)
 
-    # The same for what each session does with the names of some hundred events: they have one alias, whichever asks.
+    # The same for what each session does with some hundred events: their names have one alias, and a handler's signature stays.
     default = EventAliaser(HierarchicalEmitter())
     alias_once = functools.cache(functools.partial(EventAliaser._alias_event_name, default))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
         patch.setattr(EventAliaser, "_alias_event_name", lambda _self, name: alias_once(name))
+        accepts_once = functools.cache(botocore.hooks.accepts_kwargs)
+        # Not the method of one client, which the cache would keep with its client.
+        patch.setattr(botocore.hooks, "accepts_kwargs", lambda one: accepts_once(getattr(one, "__func__", one)))
         yield
 
 
