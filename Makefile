@@ -63,7 +63,7 @@ lint: setup  ## Check style, types, changelog and documentation (a minute)
 	@# It asks git what to copy of amazon.aws, which is in .venv: without the ceiling git would say "nothing, it is ignored".
 	GIT_CEILING_DIRECTORIES=$(CURDIR) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 
-unit: setup  ## Run the unit and integration tests (about five minutes)
+unit: setup  ## Run the unit and integration tests (about six minutes)
 	$(PYTEST) tests/integration tests/unit
 
 compat: setup  ## Run the tests that depend on the version of Python (three minutes)
