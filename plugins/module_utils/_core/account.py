@@ -230,7 +230,7 @@ def load_models(*services: str) -> None:
         session = _new_session(None)
         for service in services:
             client = session.create_client(service, region_name="us-east-1", **keys)
-            # botocore searches all its folders for them, else in each thread that needs one first.
+            # botocore searches all its folders for the file. Else each thread that is among the first to need a paginator would wait for that.
             session.get_paginator_model(service, client.meta.service_model.api_version)
     except botocore.exceptions.BotoCoreError:
         return  # The tasks read the configuration again and report what is wrong.

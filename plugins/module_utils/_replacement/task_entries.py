@@ -30,7 +30,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 # Tag with the declared migration type of a task that continues as `cdc` after its full load.
 DECLARED_TAG = f"{RESERVED_PREFIX}migration-type"
 
-# The most tags of a resource (API reference, AddTagsToResource).
+# The most tags of a resource, without those of AWS (Tagging AWS Resources user guide, "Tag naming limits"); DMS's own documentation names no number.
 _MOST_TAGS = 50
 
 # What a user can consent to lose, see `risks`.
@@ -204,7 +204,7 @@ def risks(
     if not entry.loaded:
         found.append(Risk(_full_load_risk(task, action), FULL_LOAD))
     elif action == RECREATED and entry.migration_type != "full-load":
-        found += _position_risks(entry, source)
+        found += [*_tag_risks(entry), *_position_risks(entry, source)]
     if entry.running and entry.migration_type != "full-load" and retention < pause:
         found += _log_risks(source, pause, retention)
     return found
@@ -276,17 +276,22 @@ def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
     }
 
 
+def _tag_risks(entry: TaskEntry) -> list[Risk]:
+    """Why AWS would refuse the tags of the new task."""
+    # A running task may have a checkpoint only once it is stopped.
+    stopped = dataclasses.replace(entry, checkpoint=POSITION_WHEN_STOPPED) if entry.running else entry
+    if len(create_request(stopped, "").get("Tags", ())) <= _MOST_TAGS:
+        return []
+    return [
+        Risk(
+            f"it has {len(entry.tags)} tags, AWS allows {_MOST_TAGS}, and the new task needs {DECLARED_TAG} as well; remove one of its tags"
+        )
+    ]
+
+
 def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Risk]:
     """Why a task that replicates changes could lose its position."""
     found = []
-    # A running task may have a checkpoint only once it is stopped.
-    is_tagged = entry.declared_type != "cdc" and (entry.running or entry.checkpoint)
-    if is_tagged and DECLARED_TAG not in entry.tags and len(entry.tags) >= _MOST_TAGS:
-        found.append(
-            Risk(
-                f"it has {len(entry.tags)} tags, AWS allows {_MOST_TAGS}, and the new task needs {DECLARED_TAG} as well; remove one of its tags"
-            )
-        )
     if not entry.checkpoint:
         again = "load everything again" if entry.declared_type != "cdc" else "start from another position"
         found.append(Risk(f"it has no RecoveryCheckpoint, so it would {again}", NO_CHECKPOINT))

@@ -371,10 +371,10 @@ def models_are_parsed_once():
     # The same for what each session does with some hundred events: their names have one alias, and a handler's signature stays.
     default = EventAliaser(HierarchicalEmitter())
     alias_once = functools.cache(functools.partial(EventAliaser._alias_event_name, default))
+    accepts_once = functools.cache(botocore.hooks.accepts_kwargs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
         patch.setattr(EventAliaser, "_alias_event_name", lambda _self, name: alias_once(name))
-        accepts_once = functools.cache(botocore.hooks.accepts_kwargs)
         # Not the method of one client, which the cache would keep with its client.
         patch.setattr(botocore.hooks, "accepts_kwargs", lambda one: accepts_once(getattr(one, "__func__", one)))
         yield
