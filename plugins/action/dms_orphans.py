@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import pruning
 from ansible_collections.datalake.dms.plugins.modules import dms_orphans
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
-from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import declarations
+from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import declarations, partial_inventory
 
 
 class ActionModule(InProcessAction):
@@ -23,23 +23,8 @@ class ActionModule(InProcessAction):
         hosts, variables = args.get("hosts") or [], task_vars or {}
         args.setdefault("partial", partial_inventory(variables))
         if all(isinstance(host, str) for host in hosts) and not args["partial"]:
-            known = args.pop("declared", None) or {}
-            read = declarations(self, [host for host in hosts if host not in known])
-            args |= {**read, "hosts": [*read["hosts"], *(known[host] for host in hosts if host in known)]}
+            args |= declarations(self, hosts)
         elif args["partial"]:
             args["hosts"] = []
         self._task.args = args
         return super().run(tmp, task_vars)
-
-
-def partial_inventory(variables: dict[str, Any]) -> str:
-    """Why a run has only a part of the inventory, as a sentence; empty if it has all of it.
-
-    AWX runs the slices of a job as jobs of a workflow, each with a part of the inventory. No variable distinguishes them from other jobs of a
-    workflow, so these count as slices, too.
-    """
-    if variables.get("ansible_limit"):
-        return f"This run is limited to {variables['ansible_limit']}."
-    if variables.get("awx_workflow_job_id") or variables.get("tower_workflow_job_id"):
-        return "This is a job of an AWX workflow, which may be a slice; run the job template on its own, without slices, for all hosts."
-    return ""

@@ -26,11 +26,6 @@ options:
     type: list
     elements: raw
     default: []
-  declared:
-    description:
-      - Host name to declaration, as M(datalake.dms.dms_verification) returns it. The variables of these hosts are not read again.
-    type: dict
-    default: {}
   state:
     description: V(listed) changes nothing. V(absent) removes the orphans in O(names).
     type: str

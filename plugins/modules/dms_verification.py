@@ -26,6 +26,16 @@ options:
         compared.
     type: bool
     default: true
+  orphans_of:
+    description:
+      - Names of hosts, usually all endpoints of the inventory. Orphans of their deployments are listed, too, as M(datalake.dms.dms_orphans) does it.
+        By default, none are listed.
+    type: list
+    elements: str
+  other_hosts:
+    description: The declarations of the hosts in O(orphans_of) that the task is not for, in an internal format. By default, they are read.
+    type: dict
+    default: {hosts: [], problems: {}, partial: ""}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -54,12 +64,18 @@ asked:
   returned: success
   type: list
   elements: str
-declared:
-  description: Host name to declaration, for O(declared) of M(datalake.dms.dms_orphans). Hosts with a secret are left out.
-  returned: success
-  type: dict
 to_report:
   description: Hosts that fail or drifted, plus one without drift so that the playbook continues; empty where none fails.
+  returned: success
+  type: list
+  elements: str
+orphans:
+  description: The orphans, with the same members as the result C(orphans) of M(datalake.dms.dms_orphans); empty without O(orphans_of).
+  returned: success
+  type: list
+  elements: dict
+orphan_problems:
+  description: Why the orphans of a deployment are unknown, as sentences.
   returned: success
   type: list
   elements: str

@@ -52,7 +52,8 @@ class InProcessAction(ActionBase):
         params = validated.validated_parameters
         returned, warnings = outcome(type(self).ensure, params, self._task.check_mode)
         # The declarations of many hosts are left out, because Ansible keeps the result for each of them.
-        returned["invocation"] = {"module_args": {name: value for name, value in params.items() if name != "hosts"}}
+        own = {name: value for name, value in params.items() if name not in ("hosts", "other_hosts")}
+        returned["invocation"] = {"module_args": own}
         secrets = {*validated._no_log_values, *secrets_in(params)}
         result.update(remove_values(returned, secrets))
         for warning in remove_values(warnings, secrets):

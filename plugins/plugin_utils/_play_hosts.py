@@ -56,18 +56,22 @@ class PlayHostsAction(InProcessAction):
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        if "hosts" not in self._task.args:
-            args = plain(self._task.args)
-            names = _hosts_in_play(self, task_vars or {})
-            known, problems = args.pop("declared", None) or {}, args.pop("problems", None) or {}
-            problems = {name: problems[name] for name in names if name in problems}
-            read = declarations(self, [name for name in names if name not in (*known, *problems)])
-            read["hosts"] += [known[name] for name in names if name in known and name not in problems]
-            self._task.args = {**args, **read, "problems": {**read["problems"], **problems}}
+        self._task.args = self.arguments(plain(self._task.args), task_vars or {})
         if "run" in self.argument_spec:
             self._task.args.setdefault("run", current_run(_owner(task_vars or {})))
         with ProgressShown(self._display.display):
             return super().run(tmp, task_vars)
+
+    def arguments(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The options of the module, from those of the task. :param variables: of the task."""
+        if "hosts" in args:
+            return args
+        names = _hosts_in_play(self, variables)
+        known, problems = args.pop("declared", None) or {}, args.pop("problems", None) or {}
+        problems = {name: problems[name] for name in names if name in problems}
+        read = declarations(self, [name for name in names if name not in (*known, *problems)])
+        read["hosts"] += [known[name] for name in names if name in known and name not in problems]
+        return {**args, **read, "problems": {**read["problems"], **problems}}
 
 
 def _owner(variables: dict[str, Any]) -> str | None:
@@ -104,6 +108,19 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
         except AnsibleError as error:
             problems[name] = str(error)
     return {"hosts": hosts, "problems": problems}
+
+
+def partial_inventory(variables: dict[str, Any]) -> str:
+    """Why a run has only a part of the inventory, as a sentence; empty if it has all of it.
+
+    AWX runs the slices of a job as jobs of a workflow, each with a part of the inventory. No variable distinguishes them from other jobs of a
+    workflow, so these count as slices, too.
+    """
+    if variables.get("ansible_limit"):
+        return f"This run is limited to {variables['ansible_limit']}."
+    if variables.get("awx_workflow_job_id") or variables.get("tower_workflow_job_id"):
+        return "This is a job of an AWX workflow, which may be a slice; run the job template on its own, without slices, for all hosts."
+    return ""
 
 
 def _variables(action: ActionBase, name: str) -> dict[str, Any]:

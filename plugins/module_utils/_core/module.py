@@ -65,7 +65,8 @@ def run_module(ensure: Ensure, argument_spec: Mapping[str, Any]) -> None:
 
 def secrets_in(params: dict[str, Any]) -> set[str]:
     """Secret values in a module's parameters: those in extra connection attributes, of the module or of each of its hosts."""
-    endpoints = [host.get("endpoint") or {} for host in params.get("hosts") or []]
+    hosts = [*(params.get("hosts") or []), *(params.get("other_hosts") or {}).get("hosts", [])]
+    endpoints = [host.get("endpoint") or {} for host in hosts]
     return {
         secret for each in (params, *endpoints) for secret in secret_values(each.get("extra_connection_attributes"))
     }

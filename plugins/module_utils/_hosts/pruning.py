@@ -37,7 +37,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads i
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "raw", "default": []},
-    "declared": HOSTS_SPEC["declared"],
     "problems": HOSTS_SPEC["problems"],
     "partial": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["listed", "absent"], "default": "listed"},
@@ -66,14 +65,11 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
     :raises DatalakeError: nothing may be removed.
     """
     reads, hosts = SharedReads(), hosts_in(params)
-    removes = params["state"] == "absent"
+    if params["state"] == "listed":
+        return listed(hosts, params["problems"], params["partial"], reads)
     if params["partial"]:
-        if removes:
-            raise DatalakeError(message=f"{params['partial']} Nothing is removed.")
-        return {**_listed(Found([], [])), "warnings": [f"{params['partial']} Orphans are not listed."]}
-    found = find(hosts, params, reads, params["session_seconds"] if removes and params["names"] else 0)
-    if not removes:
-        return _listed(found)
+        raise DatalakeError(message=f"{params['partial']} Nothing is removed.")
+    found = find(hosts, params["problems"], reads, params["session_seconds"] if params["names"] else 0)
     names = orphan_names(found.orphans)
     _check(found, names, params)
     chosen = [orphan for name, orphan in zip(names, found.orphans, strict=True) if name in params["names"]]
@@ -87,6 +83,17 @@ def ensure(_account: Account, params: Options, check_mode: bool) -> Result:
             failures.append(explain(error))
     result = {**_listed(found), "changed": record.changed, "diff": record.diff(), "warnings": record.warnings}
     return {**result, "failure": " ".join(failures)} if failures else result
+
+
+def listed(hosts: list[Host], problems: dict[str, str], partial: str, reads: SharedReads) -> Result:
+    """List the orphans.
+
+    :param problems: host name -> why its declaration can't be read. :param partial: why the hosts are only a part of the inventory; empty if they
+        are not.
+    """
+    if partial:
+        return {**_listed(Found([], [])), "warnings": [f"{partial} Orphans are not listed."]}
+    return _listed(find(hosts, problems, reads))
 
 
 def _listed(found: Found) -> Result:
@@ -103,16 +110,16 @@ def _listed(found: Found) -> Result:
 # What is read
 
 
-def find(hosts: list[Host], params: Options, reads: SharedReads, session_seconds: int = 0) -> Found:
+def find(hosts: list[Host], problems: dict[str, str], reads: SharedReads, session_seconds: int = 0) -> Found:
     """The orphans of all declared deployments.
 
     Any endpoint of a deployment may use a role. So if one account can't be read, the orphans of the whole deployment are unknown.
     """
-    if not hosts and not params["problems"]:
+    if not hosts and not problems:
         return Found([], ["Orphans are unknown: the inventory has no host, so no account to read."])
-    if params["problems"]:
-        return Found([], [f"Orphans are unknown: {name}: {why}" for name, why in params["problems"].items()])
-    found, problems = [], []
+    if problems:
+        return Found([], [f"Orphans are unknown: {name}: {why}" for name, why in problems.items()])
+    found, unknown = [], []
     for deployment in sorted({host.deployment for host in hosts} - {""}):
         its_own = [host for host in hosts if host.deployment == deployment]
         failed = [
@@ -125,8 +132,8 @@ def find(hosts: list[Host], params: Options, reads: SharedReads, session_seconds
                 found += _orphans_of(deployment, its_own, hosts, reads)
         except CALL_ERRORS as error:
             failed = [explain(error)]
-        problems += [f"Orphans of {deployment} are unknown: {why}" for why in failed]
-    return Found(found, problems)
+        unknown += [f"Orphans of {deployment} are unknown: {why}" for why in failed]
+    return Found(found, unknown)
 
 
 def _orphans_of(deployment: str, its_own: list[Host], hosts: list[Host], reads: SharedReads) -> list[Orphan]:

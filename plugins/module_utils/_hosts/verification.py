@@ -14,8 +14,8 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.differences import changes
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import pruning
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
@@ -41,6 +41,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
     **RUN_SPEC,
     "compare_policy_tags": {"type": "bool", "default": True},
+    "orphans_of": {"type": "list", "elements": "str"},
+    "other_hosts": {"type": "dict", "default": {"hosts": [], "problems": {}, "partial": ""}},
 }
 
 
@@ -48,24 +50,36 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Result:
     """Compare the endpoints of all hosts.
 
     :param params: the options of dms_verification.
-    :returns: the module's result, see parallel.hosts_result, with two more members: declared (name -> declaration) and to_report (names).
+    :returns: the module's result, see parallel.hosts_result, with three more members: to_report (names), orphans and orphan_problems.
     """
     run, hosts = Run.of(params, check_mode=True), hosts_in(params)
     problems = {**params["problems"], **blockers(check_accounts(hosts, run.reads))}
     ready = [host for host in hosts if host.name not in problems]
     run.reads.read_snapshots(ready)
     results = failures(problems)
-    compared = each_by_itself(lambda host: verify(host, run, params["compare_policy_tags"]))
-    results |= side_by_side(ready, compared, params["parallel"])
+    verified = each_by_itself(lambda host: verify(host, run, params["compare_policy_tags"]))
+    results |= side_by_side(ready, verified, params["parallel"])
     results = {name: _with_finding(result) for name, result in results.items()}
     failed = [name for name, result in results.items() if result.failed]
     healthy = [name for name, result in results.items() if not result.failed]
+    compared, orphans = hosts_result(results), _orphans(hosts, params, run.reads)
     return {
-        **hosts_result(results),
-        # A result must not have secrets.
-        "declared": {host.name: host.declared() for host in hosts if not secrets_in(host.endpoint)},
+        **compared,
+        "warnings": [*compared["warnings"], *orphans["warnings"]],
+        "orphans": orphans["orphans"],
+        "orphan_problems": orphans["problems"],
         "to_report": hosts_to_fail(failed, healthy),
     }
+
+
+def _orphans(hosts: list[Host], params: Options, reads: SharedReads) -> Result:
+    """The orphans of the option `orphans_of`, see pruning.listed; none without it."""
+    names, others = params["orphans_of"], params["other_hosts"]
+    if names is None:
+        return {"orphans": [], "problems": [], "warnings": []}
+    named = [host for host in [*hosts, *hosts_in(others)] if host.name in names]
+    problems = {name: why for name, why in {**params["problems"], **others["problems"]}.items() if name in names}
+    return pruning.listed(named, problems, others["partial"], reads)
 
 
 def _with_finding(result: EndpointResult) -> EndpointResult:

@@ -99,6 +99,27 @@ def test_accounts_are_read_once_whatever_the_number_of_hosts(lab, orphan):
     assert lab.calls().count("ListRoles") == 1
 
 
+def test_comparison_lists_the_same_orphans(lab, orphan):
+    deploy(lab, "theirs", deployment="theirs")
+    nobody = {"hosts": [], "problems": {}, "partial": ""}
+    theirs = {**nobody, "hosts": [lab.host("other", deployment="theirs")]}
+
+    def compared(**options):
+        result = lab.verification([lab.host(), lab.host("hr")], **options)
+        return [one["endpoint_identifier"] for one in result["orphans"]], result["orphan_problems"], result["warnings"]
+
+    assert compared() == ([], [], [])
+    assert compared(orphans_of=["crm"]) == (["dev-old"], [], [])
+    assert compared(orphans_of=["crm", "other"], other_hosts=theirs) == (["dev-old", "dev-theirs"], [], [])
+    # Hosts that are not asked about count neither as declared nor as unreadable.
+    assert compared(orphans_of=["crm"], other_hosts=theirs, problems={"hr": "No bucket."})[0] == ["dev-old"]
+    unknown = ["Orphans are unknown: hr: No bucket."]
+    assert compared(orphans_of=["crm", "hr"], problems={"hr": "No bucket."}) == ([], unknown, [])
+    assert compared(orphans_of=["crm", "hr"], other_hosts={**nobody, "problems": {"hr": "No bucket."}})[1] == unknown
+    limited = {**nobody, "partial": LIMITED}
+    assert compared(orphans_of=["crm"], other_hosts=limited) == ([], [], [f"{LIMITED} Orphans are not listed."])
+
+
 def test_part_of_an_inventory_knows_no_orphans(lab, orphan):
     result = listed(lab, partial=LIMITED)
     assert (result["orphans"], result["names"], result["problems"]) == ([], [], [])

@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.datalake.dms.plugins.action.dms_orphans import partial_inventory
 from ansible_collections.datalake.dms.plugins.filter.hosts_in_result import FilterModule
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record
 from ansible_collections.datalake.dms.plugins.modules.dms_host_result import REPORTED, reported
+from ansible_collections.datalake.dms.plugins.plugin_utils._play_hosts import partial_inventory
 
 hosts_in_result = FilterModule().filters()["hosts_in_result"]
 FIRST = {"asked": ["a", "b"], "to_deploy": ["b"], "blocked": {"a": "why"}}
