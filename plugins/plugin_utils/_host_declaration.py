@@ -109,7 +109,9 @@ def _job(values: dict[str, Any]) -> str:
     return str(next((values[name] for name in _JOBS if values.get(name)), os.environ.get("USER") or "local"))
 
 
+@functools.cache
 def _defaults(loader: DataLoader) -> dict[str, Any]:
+    # Ansible copies a file's contents each time that it is asked for them.
     return dict(loader.load_from_file(str(_ROLE / "defaults" / "main.yml"), trusted_as_template=True))
 
 

@@ -55,8 +55,11 @@ class InProcessAction(ActionBase):
         own = {name: value for name, value in params.items() if name not in ("hosts", "other_hosts")}
         returned["invocation"] = {"module_args": own}
         secrets = {*validated._no_log_values, *secrets_in(params)}
-        result.update(remove_values(returned, secrets))
-        for warning in remove_values(warnings, secrets):
+        if secrets:
+            # It walks through all of the result, which is slow for many hosts.
+            returned, warnings = remove_values(returned, secrets), remove_values(warnings, secrets)
+        result.update(returned)
+        for warning in warnings:
             self._display.warning(warning)
         return result
 

@@ -30,6 +30,7 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._core.answers import Answers
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_arn, partition_of
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
@@ -104,8 +105,7 @@ class Account:
         self._assume_role_arn = params.get("assume_role_arn") or None
         self._verify = connection.pop("verify")
         self._user_config = connection.get("aws_config")
-        # Request -> answer of AWS, for answers that do not change during a run.
-        self.answers: dict[str, Any] = {}
+        self.answers = Answers()
         self._clients: dict[str, Any] = {}
         self._client_lock = threading.Lock()
         self._session = self._source = self._base_session(connection)

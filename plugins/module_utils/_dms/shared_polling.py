@@ -4,7 +4,7 @@
 
 """Shared polling: what many threads wait for in one account is read together, once per interval, in pages of 100.
 
-DMS allows an account 8 calls per second in total. Only waits are shared (see waiters.py); any other call goes directly to AWS.
+DMS allows an account 8 calls per second in total. Shared are waits (see waiters.py), and reads with `together`; any other call goes directly to AWS.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
+
+# Reads that are sent at once, before others wait for the next. With one at a time, each would wait for the one before it even where calls are slow
+# and there is no hurry to spare any.
+_CALLS_AT_ONCE = 2
 
 Answer = dict[str, Any]
 Request = dict[str, Any]
@@ -117,21 +121,33 @@ class _Ask:
 
 @dataclass
 class _Line:
-    """The requests that wait for the next poll of one group, and when the last poll began."""
+    """The requests that wait for the next call of one group, when the last call began, and who may call; see SharedPolling.together."""
 
     asks: list[_Ask] = field(default_factory=list)
     begun: float = -math.inf
+    calling: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_CALLS_AT_ONCE))
+
+
+_Send = Callable[[str, _Ask], None]
+
+
+def _taken(line: _Line) -> list[_Ask]:
+    """All requests of a line, which the caller is now to send."""
+    asks, line.asks = line.asks, []
+    for each in asks:
+        each.is_taken = True
+    return asks
 
 
 class SharedPolling:
-    """A client of DMS for many threads, with `polling` in addition.
+    """A client of DMS for many threads, with `polling` and `together` in addition.
 
     :param clock: returns the time in seconds.
     """
 
     def __init__(self, client: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._clock = client, clock
-        self._lines: dict[tuple[str, float, str], _Line] = {}
+        self._lines: dict[tuple[str, float | None, str], _Line] = {}
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
@@ -143,32 +159,53 @@ class SharedPolling:
         Requests of one group begin at least `interval` seconds apart; the first one after a pause is sent at once. An answer is never older than its
         request. A resource that does not exist is answered with ResourceNotFoundFault.
         """
-        return _Polling(self, interval)
+        return _Merging(self, functools.partial(self._poll, interval))
 
-    def ask(self, operation: str, interval: float, **request: Any) -> Answer:
+    def together(self) -> Any:
+        """A client for reads. Of one group, two requests at most are sent at once, and those that come meanwhile are then sent as one."""
+        return _Merging(self, self._call_next)
+
+    def ask(self, operation: str, send: _Send, **request: Any) -> Answer:
         """The answer to one request, which may be merged with those of other threads.
 
+        :param send: returns once the request has its answer.
         :raises ClientError, BotoCoreError: as the operation does.
         """
         one = wanted(KINDS[operation], request)
         if one is None:
             return dict(getattr(self._client, operation)(**request))
         ask = _Ask(request, one)
-        line = self._line(operation, interval, one)
-        with self._lock:
-            line.asks.append(ask)
+        send(operation, ask)
+        if ask.error:
+            raise ask.error
+        return ask.answer
+
+    def _poll(self, interval: float, operation: str, ask: _Ask) -> None:
+        """At least `interval` seconds after the last call of the group."""
+        line = self._joined(operation, interval, ask)
         pause: float | None = 0
         while not ask.done.wait(pause):
             asks, pause = self._due(line, ask, interval)
             if asks:
                 self._answer(operation, asks)
-        if ask.error:
-            raise ask.error
-        return ask.answer
 
-    def _line(self, operation: str, interval: float, one: Wanted) -> _Line:
+    def _call_next(self, operation: str, ask: _Ask) -> None:
+        """As soon as the group may call."""
+        line = self._joined(operation, None, ask)
+        with line.calling:
+            with self._lock:
+                # Another thread may have sent this request with its own.
+                asks = [] if ask.is_taken else _taken(line)
+            if asks:
+                self._answer(operation, asks)
+        ask.done.wait()
+
+    def _joined(self, operation: str, interval: float | None, ask: _Ask) -> _Line:
+        """The line that the request waits in."""
         with self._lock:
-            return self._lines.setdefault((operation, interval, one.group), _Line())
+            line = self._lines.setdefault((operation, interval, ask.wanted.group), _Line())
+            line.asks.append(ask)
+            return line
 
     def _due(self, line: _Line, ask: _Ask, interval: float) -> tuple[list[_Ask], float | None]:
         """The requests that this thread has to send now, and else how many seconds it waits; None while another thread sends its request."""
@@ -178,10 +215,8 @@ class SharedPolling:
             now = self._clock()
             if now < line.begun + interval:
                 return [], line.begun + interval - now
-            asks, line.asks, line.begun = line.asks, [], now
-            for each in asks:
-                each.is_taken = True
-            return asks, None
+            line.begun = now
+            return _taken(line), None
 
     def _answer(self, operation: str, asks: list[_Ask]) -> None:
         """Call AWS, and set the answer or the error of each request."""
@@ -204,15 +239,20 @@ class SharedPolling:
                 each.done.set()
 
 
-class _Polling:
-    """The client of one wait, see SharedPolling.polling."""
+def together(client: Any) -> Any:
+    """The client for reads that are merged with those of other threads, if threads share it; else the client itself."""
+    return client.together() if isinstance(client, SharedPolling) else client
 
-    def __init__(self, shared: SharedPolling, interval: float) -> None:
-        self._shared, self._interval = shared, interval
+
+class _Merging:
+    """A client whose requests may be merged, see SharedPolling.polling and SharedPolling.together."""
+
+    def __init__(self, shared: SharedPolling, send: _Send) -> None:
+        self._shared, self._send = shared, send
 
     def __getattr__(self, name: str) -> Any:
         if name in KINDS:
-            return functools.partial(self._shared.ask, name, self._interval)
+            return functools.partial(self._shared.ask, name, self._send)
         return getattr(self._shared, name)
 
 

@@ -23,6 +23,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.retries import 
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags
+from ansible_collections.datalake.dms.plugins.module_utils._dms.shared_polling import together
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS, wait_for, waited_for
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
@@ -82,7 +83,7 @@ def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], boo
     """
     answer = _create_when_role_is_ready(target, request)
     # In most cases, one read is enough.
-    created = describe_endpoint(target.client, target.identifier)
+    created = describe_endpoint(together(target.client), target.identifier)
     if created and created["Status"] == "active" and (created.get("ExternalId") or not target.remote):
         return created, True
     timeout = (VISIBILITY_ATTEMPTS - 1) * target.params["poll_interval"]

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,7 +14,8 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_info, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.answers import Answers
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
@@ -43,25 +42,8 @@ class SharedReads:
     """A cache of reads, shared by all hosts and threads. An error is raised again for every host that asks for the same."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, Any] = {}
-        self._locks: dict[str, threading.Lock] = {}
-
-    def read_once(self, what: list[Any], read: Callable[[], Any]) -> Any:
-        """The answer for the key `what`, in types of JSON. The first caller reads it; the others wait for it."""
-        key = json.dumps(what, sort_keys=True, default=str)
-        with self._locks.setdefault(key, threading.Lock()):
-            if key not in self._answers:
-                try:
-                    self._answers[key] = read()
-                except CALL_ERRORS as error:
-                    self._answers[key] = error
-        if isinstance(self._answers[key], Exception):
-            raise self._answers[key]
-        return self._answers[key]
-
-    def failures(self) -> list[str]:
-        """A sentence for each read that failed."""
-        return sorted({explain(answer) for answer in self._answers.values() if isinstance(answer, Exception)})
+        answers = Answers()
+        self.read_once, self.failures = answers.once, answers.failures
 
     def account(self, connection: Connection) -> SharedAccount:
         """The account of a connection.

@@ -146,9 +146,7 @@ def _findings(account: Account, policy: Policy) -> list[dict[str, str]]:
         "policyType": policy.policy_type,
         **({"validatePolicyResourceType": policy.resource_type} if policy.resource_type else {}),
     }
-    asked = json.dumps(request, sort_keys=True)
-    if asked not in account.answers:
-        account.answers[asked] = _validate_policy(account, request)
+    found = account.answers.once(request, lambda: _validate_policy(account, request))
     return [
         {
             "policy": policy.what,
@@ -156,7 +154,7 @@ def _findings(account: Account, policy: Policy) -> list[dict[str, str]]:
             "issue_code": finding["issueCode"],
             "details": finding["findingDetails"],
         }
-        for finding in account.answers[asked]
+        for finding in found
     ]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
@@ -210,6 +211,47 @@ def test_answer_is_not_older_than_the_question(dms, stub, clock, pool):
     assert first.result(LONG)["Connections"][0]["Status"] == "testing"
     clock.move_when_asked_by(1)
     assert second.result(LONG)["Connections"][0]["Status"] == "successful"
+
+
+def test_reads_while_two_are_on_their_way_are_sent_as_one(dms, stub, clock, pool):
+    shared, held = SharedPolling(dms, clock), [threading.Event(), threading.Event()]
+    together = shared_polling.together(shared)
+    on_its_way, waiting = threading.Semaphore(0), list(held)
+
+    def hold(**_request):
+        if waiting:
+            go_on = waiting.pop(0)
+            on_its_way.release()
+            assert go_on.wait(LONG)
+
+    dms.meta.events.register("before-parameter-build.dms.DescribeConnections", hold)
+    first = []
+    stub.add_response("describe_connections", {"Connections": [row("a")]}, of("a"))
+    for _time in range(2):
+        first.append(pool.submit(together.describe_connections, **of("a")))
+        assert on_its_way.acquire(timeout=LONG)
+    later = [pool.submit(together.describe_connections, **of(name)) for name in ("c", "d", "e")]
+    line, deadline = next(iter(shared._lines.values())), time.monotonic() + LONG
+    while len(line.asks) < len(later) and time.monotonic() < deadline:
+        threading.Event().wait(0.001)
+    rows = [row("c"), row("d")]
+    stub.add_response("describe_connections", {"Connections": rows}, {"MaxRecords": 100, **of(["c", "d", "e"])})
+    held[0].set()
+    assert [future.result(LONG)["Connections"] for future in [first[0], *later[:2]]] == [[row(name)] for name in "acd"]
+    assert error_code(later[2].exception(LONG)) == "ResourceNotFoundFault"
+    stub.add_response("describe_connections", {"Connections": [row("a", "successful")]}, of("a"))
+    held[1].set()
+    assert first[1].result(LONG)["Connections"] == [row("a", "successful")]
+    # An answer is for those alone that asked before.
+    stub.add_client_error("describe_connections", "AccessDeniedException", "no")
+    with pytest.raises(ClientError):
+        together.describe_connections(**of("a"))
+    stub.add_response("describe_connections", {"Connections": [row("a", "failed")]}, of("a"))
+    assert together.describe_connections(**of("a"))["Connections"][0]["Status"] == "failed"
+
+
+def test_client_of_one_thread_reads_by_itself(dms):
+    assert shared_polling.together(dms) is dms
 
 
 def test_other_calls_go_straight_to_aws(stub, shared):
