@@ -37,6 +37,7 @@ options:
   s3_settings:
     description:
       - Settings of the target. Required with O(state=present).
+      - An empty string is the same as a setting that is not set, except for O(s3_settings.csv_null_value), where it is how null is written.
     type: dict
     suboptions:
       service_access_role_arn:
@@ -173,7 +174,7 @@ options:
         type: str
       csv_null_value:
         description:
-          - Text that represents null.
+          - Text that represents null. It may be empty.
           - For O(s3_settings.data_format=csv) only.
         type: str
       use_csv_no_sup_value:
@@ -274,6 +275,12 @@ options:
         type: str
       s3_settings:
         description: Its settings, as suboptions of O(s3_settings).
+        type: dict
+      described_settings:
+        description: Its C(S3Settings) as C(DescribeEndpoints) returned them. It is not used.
+        type: dict
+      sent_attributes:
+        description: Its extra connection attributes without those that AWS adds for its settings. It is not used.
         type: dict
       extra_connection_attributes:
         description: Its extra connection attributes that are not settings.

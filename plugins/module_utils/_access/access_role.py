@@ -62,12 +62,15 @@ ABSENT: State = {"role": None, "policy": None}
 _VERSIONS_KEPT = 3
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing: State | None = None) -> dict[str, Any]:
+def ensure(
+    account: Account, params: dict[str, Any], check_mode: bool, existing: State | None = None, former: bool = False
+) -> dict[str, Any]:
     """Bring role and policy into the state that the parameters ask for.
 
     :param params: the options of dms_crossaccount_role.
     :param existing: role and policy, if the caller has just written them or knows that they are ABSENT; else they are read. If one exists
         nevertheless, AWS refuses to create it.
+    :param former: whether the access is that of a former endpoint, see role_plan.check_options.
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
         policy_findings, foreign, warnings.
     :raises DatalakeError: an invalid option, before anything is changed. AnsibleAWSError: a call failed.
@@ -75,7 +78,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, existing:
     if check_mode:
         # dms_s3_endpoint returns this value in check mode until AWS has assigned an ExternalId.
         params = {**params, "external_ids": [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]}
-    role_plan.check_options(params)
+    role_plan.check_options(params, former)
     client = account.client("iam")
     before = existing or read_state(client, account.identity, params)
     role_plan.check_owners(before, params)

@@ -67,16 +67,21 @@ class _Part:
 
 
 def ensure(
-    account: Account, params: dict[str, Any], check_mode: bool, write: Write = write_until_settled
+    account: Account,
+    params: dict[str, Any],
+    check_mode: bool,
+    write: Write = write_until_settled,
+    former: bool = False,
 ) -> dict[str, Any]:
     """Bring our statements in the policies of bucket and key into the state that the parameters ask for.
 
     :param params: the options of dms_bucket_access. :param write: how the policies are written, see shared_writes.py.
+    :param former: whether the access is that of a former endpoint, see role_plan.check_options.
     :returns: the module's result: changed, diff, sid, bucket_statement, key_statement, policy_findings, warnings.
     :raises DatalakeError: an invalid option, a statement of others that has our Sid, or a policy that would be too long, before anything is changed.
         AnsibleAWSError: a call failed.
     """
-    check_options(params)
+    check_options(params, former)
     patience = Patience(params["settle_time"], params["iam_propagation_timeout"])
     sid = resource_statements.statement_sid(params["role_arn"], params["deployment"])
     parts = _parts(account, params, sid, patience)
@@ -102,9 +107,10 @@ def ensure(
     }
 
 
-def check_options(params: dict[str, Any]) -> None:
+def check_options(params: dict[str, Any], former: bool = False) -> None:
     """Check the options before any call.
 
+    :param former: see role_plan.check_options.
     :raises DatalakeError: with what to do.
     """
     if not is_arn(params["role_arn"], "role"):
@@ -116,7 +122,8 @@ def check_options(params: dict[str, Any]) -> None:
             raise DatalakeError(message=f"{option}={params[option]} must be at least {least}; give seconds.")
     check_deployment(params["deployment"])
     if params["bucket_name"]:
-        check_access(Access.of(params))
+        if not former:
+            check_access(Access.of(params))
     elif params["state"] == "present" or not params["server_side_encryption_kms_key_id"]:
         raise DatalakeError(message="bucket_name is required; set it to the bucket that the endpoint writes to.")
 

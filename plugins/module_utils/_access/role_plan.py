@@ -30,9 +30,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
 State = dict[str, Any]
 
 
-def check_options(params: dict[str, Any]) -> None:
+def check_options(params: dict[str, Any], former: bool = False) -> None:
     """Check the options before any call.
 
+    :param former: whether bucket, folder and key are those of a former endpoint. AWS has accepted them, so they are not checked.
     :raises DatalakeError: with what to do.
     """
     for kind, name in (("role", params["role_name"]), ("policy", policy_name(params))):
@@ -52,7 +53,8 @@ def check_options(params: dict[str, Any]) -> None:
         raise DatalakeError(
             message=f"trust_length_limit={params['trust_length_limit']} must be 1 to {trusts.TRUST_LENGTH_MAX}, the most that IAM allows."
         )
-    check_access(Access.of(params))
+    if not former:
+        check_access(Access.of(params))
     trusts.check_request(trust_request(params), params["trust_length_limit"])
 
 

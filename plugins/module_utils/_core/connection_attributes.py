@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
@@ -34,14 +36,49 @@ def parse_attributes(text: str | None) -> dict[str, str]:
     return attributes
 
 
-def read_attributes(text: str | None) -> dict[str, str]:
+def read_attributes(text: str | None, members: Mapping[str, Any] | None = None) -> dict[str, str]:
     """The extra connection attributes that AWS returns, as a dict.
 
     AWS writes the settings into the text and appends the sent attributes, without quotes. A delimiter may be part of a value. A key may come twice;
     the last one counts. A part without a key is left out.
+
+    :param members: the settings, by their names in the API. One whose value has a delimiter is left out.
     """
-    pairs = (part.strip().partition("=") for part in (text or "").split(";"))
+    pairs = (part.strip().partition("=") for part in _parts(text, members or {}))
     return {key: value for key, equals, value in pairs if key and equals}
+
+
+def sent_attributes(text: str | None, members: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes that somebody sent, out of those that AWS returns: without the settings that AWS writes into the text.
+
+    Of a setting, the first part is AWS's; a second one was sent. A part without a key belongs to the value before it.
+
+    :param members: the settings that AWS returned, by their names in the API.
+    """
+    written = {member.lower() for member in members}
+    sent: dict[str, str] = {}
+    last = ""
+    for part in _parts(text, members):
+        key, equals, value = part.strip().partition("=")
+        if key.lower() in written and equals:
+            written.remove(key.lower())
+            last = ""
+        elif key and equals:
+            sent[key], last = value, key
+        elif last and part:
+            sent[last] += f";{part}"
+    return sent
+
+
+def _parts(text: str | None, members: Mapping[str, Any]) -> list[str]:
+    """The parts of the text between delimiters, without the members whose value has a delimiter."""
+    text = text or ""
+    for member, value in members.items():
+        if isinstance(value, str) and ";" in value:
+            # As a part of its own: behind a delimiter, or at the beginning.
+            its_own = re.compile(rf"(?:^|(?<=;))\s*{re.escape(member)}={re.escape(value)}(?=;|$)", re.IGNORECASE)
+            text = its_own.sub("", text, count=1)
+    return text.split(";")
 
 
 def format_attributes(attributes: dict[str, str]) -> str:

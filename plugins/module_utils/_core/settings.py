@@ -26,6 +26,9 @@ MODIFY, RECREATE, REFUSE = "modify", "recreate", "refuse"
 # How a text is compared. TEXT: escaped and real `\n`, `\r` and `\t` are equal. ID_OR_ARN: by the last part, because AWS may return the id for an ARN.
 TEXT, ID_OR_ARN = "text", "id_or_arn"
 
+# What an empty string means: no value, a value, or a mistake.
+UNSET, VALUE, REFUSED = "unset", "value", "refused"
+
 # What is shown in place of a secret.
 _HIDDEN = "********"
 
@@ -39,7 +42,7 @@ class Setting:
     only_with: the option and the value without which it has no effect, such as a file format.
     on_change: MODIFY, RECREATE or REFUSE; or {new value: one of them}, with MODIFY for all other values.
     kind: how a text is compared, TEXT or ID_OR_ARN. secret: it is sent, but never returned, compared or shown.
-    required: the option must be set. empty_counts: an empty string is a value; else it means that the option is not set.
+    required: the option must be set. empty: what an empty string means, UNSET, VALUE or REFUSED. In a comparison, only VALUE differs from no value.
     """
 
     member: str
@@ -51,7 +54,7 @@ class Setting:
     kind: str = TEXT
     secret: bool = False
     required: bool = False
-    empty_counts: bool = False
+    empty: str = UNSET
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,13 @@ class Table:
     """All settings of one kind of resource.
 
     option: the module's option with these suboptions, for error messages. member: the structure in the API.
-    settings: option name -> setting.
+    settings: option name -> setting. without_option: members of the structure that have no option.
     """
 
     option: str
     member: str
     settings: Mapping[str, Setting]
+    without_option: frozenset[str] = frozenset()
 
     @functools.cached_property
     def option_of(self) -> dict[str, str]:
@@ -103,14 +107,27 @@ def to_members(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def canonical_options(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are set, with canonical values. None means not set, and so does an empty string unless `empty_counts`.
+    """The options that are set, with canonical values. None means not set; for an empty string see Setting.empty.
 
-    :raises DatalakeError: see canonical_value.
+    :raises DatalakeError: an empty string that is a mistake; see canonical_value.
     """
+    for name, value in options.items():
+        if value == "" and table.settings[name].empty == REFUSED:
+            raise DatalakeError(
+                message=f"{table.option}.{name} is empty, which AWS accepts and tasks fail for; give a value or leave it out."
+            )
     return {
         name: canonical_value(table, name, value)
         for name, value in options.items()
-        if value is not None and (value != "" or table.settings[name].empty_counts)
+        if value is not None and (value != "" or table.settings[name].empty == VALUE)
+    }
+
+
+def as_returned(table: Table, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Members as the API returned them, to be sent again. Known values of enums are in the spelling of the API's model, all else is as it is."""
+    return {
+        member: _canonical_or_same(table, table.option_of[member], value) if member in table.option_of else value
+        for member, value in members.items()
     }
 
 
@@ -135,8 +152,8 @@ def canonical_value(table: Table, name: str, value: Any) -> Any:
 
 
 def fold(setting: Setting, value: Any) -> Any:
-    """A value for comparison: None becomes the default; case and `-`/`_` of enums, escapes, and ids and their ARNs become equal."""
-    if value is None:
+    """A value for comparison: no value becomes the default; case and `-`/`_` of enums, escapes, and ids and their ARNs become equal."""
+    if value is None or (value == "" and setting.empty != VALUE):
         value = setting.default
     if value is None:
         return None
@@ -159,30 +176,31 @@ def hide_secrets(table: Table, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(table: Table, desired: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Declared settings that differ: option -> (present value, desired value).
+    """Declared settings that differ: option (or member, if it has no option) -> (present value, desired value).
 
     Undeclared members are not compared, so defaults that AWS fills in are not a difference. Secrets are never compared: AWS does not return them.
 
     :param desired: members, canonical. :param present: members as the API returned them.
     """
     return {
-        table.option_of[member]: (present.get(member), value)
+        table.option_of.get(member, member): (present.get(member), value)
         for member, value in desired.items()
-        if not _setting(table, member).secret and _differ(table, member, present.get(member), value)
+        if not _is_secret(table, member) and _differ(table, member, present.get(member), value)
     }
 
 
 def carried_over(table: Table, desired: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
-    """Undeclared members of a resource that differ from the default, with canonical values, without secrets.
+    """Undeclared members of a resource that differ from the default, without secrets. Their values are canonical, or as they are if this table does
+    not know them.
 
     :param desired: members that are declared. :param present: members as the API returned them.
     """
     return {
-        member: canonical_value(table, table.option_of[member], value)
+        member: _canonical_or_same(table, table.option_of[member], value)
         for member, value in present.items()
         if member in table.option_of
         and member not in desired
-        and not _setting(table, member).secret
+        and not _is_secret(table, member)
         and _differ(table, member, value, None)
     }
 
@@ -247,12 +265,23 @@ def _changes_that(action: str, table: Table, changes: Mapping[str, tuple[Any, An
     return found
 
 
-def _setting(table: Table, member: str) -> Setting:
-    return table.settings[table.option_of[member]]
+def _canonical_or_same(table: Table, name: str, value: Any) -> Any:
+    if value == "":
+        return value
+    try:
+        return canonical_value(table, name, value)
+    except DatalakeError:
+        return value
+
+
+def _is_secret(table: Table, member: str) -> bool:
+    return member in table.option_of and table.settings[table.option_of[member]].secret
 
 
 def _differ(table: Table, member: str, one: Any, other: Any) -> bool:
-    setting = _setting(table, member)
+    if member not in table.option_of:
+        return bool(one != other)
+    setting = table.settings[table.option_of[member]]
     return bool(fold(setting, one) != fold(setting, other))
 
 

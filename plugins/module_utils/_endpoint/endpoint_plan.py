@@ -11,10 +11,16 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import boto3_resource_to_ansible_dict
-from ansible_collections.datalake.dms.plugins.module_utils._core.arns import RESOURCE_IDENTIFIER_LENGTH, account_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import (
+    RESOURCE_IDENTIFIER_LENGTH,
+    account_of,
+    partition_of,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import (
     format_attributes,
     is_secret,
+    read_attributes,
+    sent_attributes,
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
@@ -30,6 +36,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEP
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
+    as_returned,
     carried_over,
     described_settings,
     differences,
@@ -42,6 +49,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
 # CreateEndpoint.EndpointIdentifier. DMS stores it in lower case. The API documents no limit; the console's limit is 255 characters.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
+
+# The id of a KMS key, of one region or of several.
+_KEY_ID = re.compile(r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 def check_identifiers(identifier: str, tail: str | None) -> None:
@@ -166,13 +176,18 @@ def with_carried_over(current: dict[str, Any] | None, desired: DesiredSettings, 
 def definition(endpoint: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
     """All settings and tags of an endpoint that differ from the defaults, as options of dms_s3_endpoint. Secrets are left out.
 
-    :returns: {endpoint_arn, external_id, s3_settings, extra_connection_attributes, tags}.
+    :returns: {endpoint_arn, external_id, s3_settings, extra_connection_attributes, tags}, and to create it again as it was: described_settings, its
+        S3Settings as AWS returned them, and sent_attributes (key -> value).
     """
     settings, attributes = carried_over(DesiredSettings({}, {}), endpoint)
+    described = dict(endpoint.get("S3Settings") or {})
+    sent = sent_attributes(endpoint.get("ExtraConnectionAttributes"), described)
     return {
         "endpoint_arn": endpoint["EndpointArn"],
         "external_id": endpoint.get("ExternalId"),
         "s3_settings": snake_settings(settings),
+        "described_settings": described,
+        "sent_attributes": {key: value for key, value in sent.items() if not is_secret(key)},
         "extra_connection_attributes": format_attributes({k: v for k, v in attributes.items() if not is_secret(k)}),
         "tags": inheritable_tags(tags),
     }
@@ -187,6 +202,23 @@ def predecessor(defined: dict[str, Any] | None) -> dict[str, Any] | None:
         "S3Settings": described_settings(defined["s3_settings"] or {}),
         "ExtraConnectionAttributes": defined["extra_connection_attributes"] or "",
     }
+
+
+def as_it_was(defined: dict[str, Any], region: str | None) -> DesiredSettings:
+    """The settings of a former endpoint, as AWS returned them. They are not checked: AWS has accepted them.
+
+    AWS may return only the id of a key, and a key of another account needs its ARN.
+
+    :param defined: see `definition`. That of an older journal has neither described_settings nor sent_attributes. :param region: of the endpoint.
+    """
+    settings = as_returned(defined.get("described_settings") or described_settings(defined["s3_settings"] or {}))
+    attributes = defined.get("sent_attributes")
+    if attributes is None:
+        attributes = read_attributes(defined["extra_connection_attributes"])
+    key, role = settings.get("ServerSideEncryptionKmsKeyId"), settings.get("ServiceAccessRoleArn")
+    if key and role and region and _KEY_ID.fullmatch(key):
+        settings["ServerSideEncryptionKmsKeyId"] = f"arn:{partition_of(role)}:kms:{region}:{account_of(role)}:key/{key}"
+    return DesiredSettings(settings, attributes)
 
 
 def undeclared(

@@ -88,7 +88,7 @@ def differences(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]
     Undeclared settings are not compared, so defaults that AWS fills in are not a difference.
     """
     found = tables.differences(table, desired.settings, endpoint.get(table.member) or {})
-    present = {key.lower(): value for key, value in read_attributes(endpoint.get("ExtraConnectionAttributes")).items()}
+    present = {key.lower(): value for key, value in _attributes(table, endpoint).items()}
     found.update(
         {
             key: (present.get(key.lower()), value)
@@ -118,9 +118,14 @@ def carried_over(
 
 
 def _carried_over_attributes(table: Table, desired: DesiredSettings, endpoint: dict[str, Any]) -> dict[str, str]:
-    set_already = {key.lower() for key in desired.attributes} | set(table.option_of_attribute)
-    attributes = read_attributes(endpoint.get("ExtraConnectionAttributes"))
-    return {key: value for key, value in attributes.items() if key.lower() not in set_already}
+    """Undeclared attributes that are no member. AWS also writes the members into the text, those without an option among them."""
+    members = {*table.without_option, *(endpoint.get(table.member) or {})}
+    set_already = {key.lower() for key in (*desired.attributes, *members, *table.option_of_attribute)}
+    return {key: value for key, value in _attributes(table, endpoint).items() if key.lower() not in set_already}
+
+
+def _attributes(table: Table, endpoint: dict[str, Any]) -> dict[str, str]:
+    return read_attributes(endpoint.get("ExtraConnectionAttributes"), endpoint.get(table.member))
 
 
 def _split_attributes(table: Table, attributes: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -129,7 +134,7 @@ def _split_attributes(table: Table, attributes: dict[str, str]) -> tuple[dict[st
         key: table.option_of_attribute[key.lower()] for key in attributes if key.lower() in table.option_of_attribute
     }
     return (
-        {name: tables.canonical_value(table, name, attributes[key]) for key, name in names.items()},
+        tables.canonical_options(table, {name: attributes[key] for key, name in names.items()}),
         {key: value for key, value in attributes.items() if key not in names},
     )
 

@@ -16,7 +16,14 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import settings as tables
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_account_id, is_arn
-from ansible_collections.datalake.dms.plugins.module_utils._core.settings import ID_OR_ARN, RECREATE, Setting, Table
+from ansible_collections.datalake.dms.plugins.module_utils._core.settings import (
+    ID_OR_ARN,
+    RECREATE,
+    REFUSED,
+    VALUE,
+    Setting,
+    Table,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_settings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import Engine
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import bucket_problem, folder_problem
@@ -27,7 +34,7 @@ MAX_FILE_SIZE = 1048576
 # Conditions of settings that are for one data format only.
 CSV, PARQUET = ("data_format", "csv"), ("data_format", "parquet")
 
-# Option name -> setting. An empty timestamp_column_name counts as a value, which `impossible` refuses.
+# Option name -> setting. A deployment sends no empty text, but for csv_null_value, which is how NULL is written.
 SETTINGS: dict[str, Setting] = {
     "service_access_role_arn": Setting("ServiceAccessRoleArn", required=True),
     "bucket_name": Setting("BucketName", required=True),
@@ -61,7 +68,7 @@ SETTINGS: dict[str, Setting] = {
     "cdc_inserts_only": Setting("CdcInsertsOnly", "bool", default=False),
     "cdc_inserts_and_updates": Setting("CdcInsertsAndUpdates", "bool", default=False),
     "include_op_for_full_load": Setting("IncludeOpForFullLoad", "bool", default=False),
-    "timestamp_column_name": Setting("TimestampColumnName", empty_counts=True),
+    "timestamp_column_name": Setting("TimestampColumnName", empty=REFUSED),
     "use_task_start_time_for_full_load_timestamp": Setting(
         "UseTaskStartTimeForFullLoadTimestamp", "bool", default=False
     ),
@@ -75,13 +82,13 @@ SETTINGS: dict[str, Setting] = {
     ),
     "date_partition_timezone": Setting("DatePartitionTimezone"),
     "glue_catalog_generation": Setting("GlueCatalogGeneration", "bool", default=False),
-    "add_column_name": Setting("AddColumnName", "bool", default=False, only_with=CSV, empty_counts=True),
-    "csv_delimiter": Setting("CsvDelimiter", default=",", only_with=CSV, empty_counts=True),
-    "csv_row_delimiter": Setting("CsvRowDelimiter", default="\\n", only_with=CSV, empty_counts=True),
-    "csv_null_value": Setting("CsvNullValue", default="NULL", only_with=CSV, empty_counts=True),
-    "use_csv_no_sup_value": Setting("UseCsvNoSupValue", "bool", default=False, only_with=CSV, empty_counts=True),
-    "csv_no_sup_value": Setting("CsvNoSupValue", only_with=CSV, empty_counts=True),
-    "rfc4180": Setting("Rfc4180", "bool", default=True, only_with=CSV, empty_counts=True),
+    "add_column_name": Setting("AddColumnName", "bool", default=False, only_with=CSV),
+    "csv_delimiter": Setting("CsvDelimiter", default=",", only_with=CSV),
+    "csv_row_delimiter": Setting("CsvRowDelimiter", default="\\n", only_with=CSV),
+    "csv_null_value": Setting("CsvNullValue", default="NULL", only_with=CSV, empty=VALUE),
+    "use_csv_no_sup_value": Setting("UseCsvNoSupValue", "bool", default=False, only_with=CSV),
+    "csv_no_sup_value": Setting("CsvNoSupValue", only_with=CSV),
+    "rfc4180": Setting("Rfc4180", "bool", default=True, only_with=CSV),
     "parquet_version": Setting(
         "ParquetVersion", values=("parquet-1-0", "parquet-2-0"), default="parquet-1-0", only_with=PARQUET
     ),
@@ -101,9 +108,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 # Members of S3Settings that have no option here.
-SOURCE_ONLY_MEMBERS = {"ExternalTableDefinition", "IgnoreHeaderRows"}
+SOURCE_ONLY_MEMBERS = frozenset({"ExternalTableDefinition", "IgnoreHeaderRows"})
 
-TABLE = Table("s3_settings", "S3Settings", SETTINGS)
+TABLE = Table("s3_settings", "S3Settings", SETTINGS, SOURCE_ONLY_MEMBERS)
 
 
 def impossible(options: dict[str, Any]) -> list[str]:
@@ -123,10 +130,6 @@ def impossible(options: dict[str, Any]) -> list[str]:
     if options.get("encryption_mode") == "sse-kms" and not options.get("server_side_encryption_kms_key_id"):
         problems.append(
             "s3_settings.encryption_mode=sse-kms needs s3_settings.server_side_encryption_kms_key_id; give the key's ARN."
-        )
-    if options.get("timestamp_column_name") == "":
-        problems.append(
-            "s3_settings.timestamp_column_name is empty, which breaks the task; give a name or leave it out."
         )
     if not 1 <= options.get("max_file_size", 1) <= MAX_FILE_SIZE:
         problems.append(
@@ -192,6 +195,7 @@ desired_settings = partial(endpoint_settings.desired_settings, ENGINE)
 differences = partial(endpoint_settings.differences, TABLE)
 superfluous = partial(endpoint_settings.superfluous, TABLE)
 carried_over = partial(endpoint_settings.carried_over, TABLE)
+as_returned = partial(tables.as_returned, TABLE)
 reasons_to_recreate = partial(tables.reasons_to_recreate, TABLE)
 refuse_changes = partial(tables.refuse_changes, TABLE)
 # Members of S3Settings -> options, and the inverse.

@@ -65,6 +65,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
             "endpoint_arn": {"type": "str", "required": True},
             "external_id": {"type": "str"},
             "s3_settings": {"type": "dict"},
+            "described_settings": {"type": "dict"},
+            "sent_attributes": {"type": "dict"},
             "extra_connection_attributes": {"type": "str"},
             "tags": {"type": "dict"},
         },
@@ -80,17 +82,33 @@ _Context = Context[DesiredSettings]
 _Change = Change[DesiredSettings, Endpoint, Plan]
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool, known_absent: bool = False) -> dict[str, Any]:
+def ensure(
+    account: Account,
+    params: dict[str, Any],
+    check_mode: bool,
+    known_absent: bool = False,
+    former: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Bring the endpoint into the state that the parameters ask for.
 
     :param params: the options of dms_s3_endpoint.
     :param known_absent: whether the caller has just read that there is no such endpoint; else the endpoint is read. If it exists nevertheless, AWS
         refuses to create it.
+    :param former: the definition of a former endpoint, see endpoint_plan.definition. The endpoint gets its settings in place of those of the
+        parameters, and they are not checked.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
         persisted, in_use_by, undeclared, definition, warnings.
     :raises DatalakeError: an invalid option, or tasks that block the action, before anything is changed. AnsibleAWSError: a call failed.
     """
-    return resources.ensure(KIND, account, params, check_mode, known_absent)
+    return resources.ensure(_restoring(former, account) if former else KIND, account, params, check_mode, known_absent)
+
+
+def _restoring(former: dict[str, Any], account: Account) -> Kind[DesiredSettings, Endpoint, Plan]:
+    """The kind of resource whose desired state is a former endpoint."""
+    desired = endpoint_plan.as_it_was(former, account.region)
+    return replace(
+        KIND, check=lambda _params: desired, refuse=lambda _context, current: endpoint_plan.check_kind(current)
+    )
 
 
 def check_options(params: dict[str, Any]) -> DesiredSettings | None:

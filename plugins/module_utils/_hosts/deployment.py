@@ -22,13 +22,18 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import read_ahead, remove_former_access
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
+    read_ahead,
+    remove_former_access,
+    remove_policy_without_role,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import ROLLED_BACK
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 
 # The module's own options.
@@ -82,6 +87,8 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     if deployment.is_tested or (run.check_mode and host.is_tested):
         before = interrupted.endpoint if interrupted else planned["definition"]
         remove_former_access(host, run.reads, before, deployment.record, run.check_mode)
+    if interrupted and ended == ROLLED_BACK and interrupted.access_mode not in ("", host.access_mode):
+        remove_policy_without_role(host, run.reads, deployment.record, run.check_mode)
     return _result(deployment, f"{_noted(deployment.record)}{_sentence(deployment)}{_ending(interrupted, ended)}")
 
 
@@ -97,7 +104,7 @@ def _ending(interrupted: Journal | None, ended: str | None) -> str:
     """How an interrupted replacement ended, as a sentence; empty without one."""
     if interrupted is None:
         return ""
-    return f" The interrupted replacement was {'rolled back' if ended == 'rolled_back' else 'finished'}."
+    return f" The interrupted replacement was {'rolled back' if ended == ROLLED_BACK else 'finished'}."
 
 
 def _noted(record: Record) -> str:

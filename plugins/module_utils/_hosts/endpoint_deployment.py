@@ -71,7 +71,7 @@ class EndpointDeployment:
         """
         options = endpoint_options(self.host, in_use="ignore", predecessor=predecessor)
         known_absent = ENDPOINT in self.host.known_absent
-        self.planned = self.endpoint = s3_target.ensure(self.dms, options, True, known_absent)
+        self.planned = self.endpoint = s3_target.ensure(self.dms, options, True, known_absent, self.host.former)
         # The present definition is needed again if AWS does not keep the endpoint of the first CreateEndpoint.
         endpoint = {**self.host.endpoint, "predecessor": self.planned["definition"]}
         self.host = dataclasses.replace(self.host, endpoint=endpoint)
@@ -137,7 +137,7 @@ class EndpointDeployment:
         """Create or modify the endpoint, and put its ExternalId into the trust of its role."""
         in_use = "ignore" if self.check_mode else "fail"
         options = endpoint_options(self.host, in_use=in_use, recreate=recreate)
-        result = s3_target.ensure(self.dms, options, self.check_mode, known_absent)
+        result = s3_target.ensure(self.dms, options, self.check_mode, known_absent, self.host.former)
         self.endpoint = self.record.add("endpoint", result)
         if set(self.external_ids) - set(self.access["external_ids"]):
             self._ensure_access(self.external_ids)
@@ -173,14 +173,15 @@ class EndpointDeployment:
         options = role_options(self.host, self.endpoint["settings"], external_ids, purge, **more)
         home = self.reads.account(self.host.home)
         existing = self._existing or (access_role.ABSENT if ACCESS in self.host.known_absent else None)
-        self.access = access_role.ensure(home, options, self.check_mode, existing)
+        former = self.host.former is not None
+        self.access = access_role.ensure(home, options, self.check_mode, existing, former)
         if not self.check_mode and (self._existing or not self.access["diff"]["before"]["role"]):
             self._existing = self.access["diff"]["after"]
         self.record.add("role", self.access)
         if self.host.access_mode == BUCKET_POLICY:
             options = bucket_access_options(self.host, self.endpoint["settings"], self.access["role"]["arn"])
             lake = self.reads.account(self.host.lake)
-            result = bucket_access.ensure(lake, options, self.check_mode, lake.policy_writes.write)
+            result = bucket_access.ensure(lake, options, self.check_mode, lake.policy_writes.write, former)
             self.statements = self.record.add("bucket_access", result)
 
     def _ensure_tested(self) -> None:

@@ -97,6 +97,25 @@ def remove_former_access(
         record.add("former role", result)
 
 
+def remove_new_access(host: Host, reads: SharedReads, moved_to: Options, record: Record) -> None:
+    """Remove the access that a move to the other access mode created, after its rollback.
+
+    :param host: rolled back, with its former access mode. :param moved_to: the definition of the endpoint that was rolled back.
+    :raises DatalakeError: the role has policies of others. AnsibleAWSError: a call failed.
+    """
+    remove_former_access(host, reads, moved_to, record, check_mode=False)
+    remove_policy_without_role(host, reads, record, check_mode=False)
+
+
+def remove_policy_without_role(host: Host, reads: SharedReads, record: Record, check_mode: bool) -> None:
+    """Remove the policy of the other access mode. A run that was killed before it created the role left it, so it is found only by its name.
+
+    :raises DatalakeError: there is a role of this name, which belongs to others. AnsibleAWSError: a call failed.
+    """
+    options = role_removal_options(host, host.role_name, host.role["policy_name"], host.role["path"])
+    record.add("former role", access_role.ensure(reads.account(host.other_home), options, check_mode))
+
+
 def withdraw(
     host: Host, reads: SharedReads, role_arn: str, stores: list[Store], record: Record, check_mode: bool
 ) -> None:

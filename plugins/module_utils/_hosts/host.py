@@ -50,6 +50,7 @@ class Host:
     :ivar bucket_access: options of dms_bucket_access, without those that depend on the planned endpoint.
     :ivar test: options of dms_connection_test, without those that depend on the planned endpoint.
     :ivar replacement: options of the replacement: consents, journal, lock.
+    :ivar former: definition of the endpoint that a replacement is rolled back to, see endpoint_plan.definition; None in a deployment.
     :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
         create one that exists by then.
     """
@@ -73,6 +74,7 @@ class Host:
     test: Options
     replacement: Options
     known_absent: list[str] = field(default_factory=list)
+    former: Options | None = None
 
     @classmethod
     def of(cls, declared: Options) -> Host:
@@ -165,21 +167,22 @@ class Host:
         return dataclasses.replace(self, partition=partition, role_arn=role_arn, endpoint=endpoint, roles=roles)
 
     def rolled_back_to(self, definition: Options) -> Host:
-        """The host that declares an endpoint's former settings, tags and access mode.
+        """The host whose endpoint gets its former settings, tags and access mode, whatever the inventory declares or requires.
 
         :param definition: of the former endpoint, see endpoint_plan.definition.
         """
         before = {
-            "s3_settings": definition["s3_settings"],
-            "extra_connection_attributes": definition["extra_connection_attributes"],
+            "s3_settings": None,
+            "extra_connection_attributes": None,
             "tags": definition["tags"],
             "purge_tags": True,
+            "required_tags": [],
             "exact": True,
-            "settings_conflicts": "warn",
             "predecessor": definition,
         }
         return dataclasses.replace(
             self,
+            former=definition,
             endpoint={**self.endpoint, **before},
             access_mode=self.access_mode_of((definition["s3_settings"] or {}).get("service_access_role_arn")),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
@@ -55,7 +56,7 @@ def role_options(host: Host, settings: Options, external_ids: list[str], purge: 
 
     :param settings: of the endpoint, as dms_s3_endpoint returns them. :raises DatalakeError: an invalid option.
     """
-    options = {**host.role, **_needs(settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
+    options = {**host.role, **_needs(host, settings), "external_ids": external_ids, "purge_external_ids": purge, **more}
     return validated(access_role.ARGUMENT_SPEC, options)
 
 
@@ -90,7 +91,9 @@ def role_removal_options(host: Host, role_name: str, policy_name: str | None, pa
 
 def bucket_access_options(host: Host, settings: Options, role_arn: str) -> Options:
     """The options of dms_bucket_access. Some of them come from the planned endpoint."""
-    return validated(bucket_access.ARGUMENT_SPEC, {**host.bucket_access, **_needs(settings), "role_arn": role_arn})
+    return validated(
+        bucket_access.ARGUMENT_SPEC, {**host.bucket_access, **_needs(host, settings), "role_arn": role_arn}
+    )
 
 
 def connection_options(
@@ -102,10 +105,15 @@ def connection_options(
     :param statements: the result of dms_bucket_access, empty in access mode crossaccount_role.
     """
     admitted = [statements["bucket_statement"], statements["key_statement"]] if statements else None
-    token = connection_tests.change_token(role, endpoint["settings"], external_ids, admitted)
+    # Of a former endpoint all settings were sent. Whoever declared it named those that are no default.
+    settings = host.former["s3_settings"] if host.former else endpoint["settings"]
+    token = connection_tests.change_token(role, settings, external_ids, admitted)
     options = {**host.test, "endpoint_arn": endpoint["endpoint"]["endpoint_arn"], "change_token": token}
     return validated(connection_tests.ARGUMENT_SPEC, options)
 
 
-def _needs(settings: Options) -> Options:
-    return {name: settings[name] for name in _NEEDS if name in settings}
+def _needs(host: Host, settings: Options) -> Options:
+    needs = {name: settings[name] for name in _NEEDS if name in settings}
+    key = needs.get("server_side_encryption_kms_key_id")
+    # A policy can't grant a key by its alias. Whoever let a former endpoint use such a key did it in another way.
+    return {**needs, "server_side_encryption_kms_key_id": None} if host.former and not is_arn(key, "key") else needs

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import check_session
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import (
     EndpointDeployment,
     is_replaced,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import remove_new_access
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
@@ -32,7 +33,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     """Replace the endpoint of a planned deployment, or finish a replacement that was interrupted.
 
     :param interrupted: the journal of a replacement that another run began; None without one.
-    :returns: how an interrupted replacement ended, "finished" or "rolled_back"; None without a journal.
+    :returns: how an interrupted replacement ended, FINISHED or ROLLED_BACK; None without a journal.
     :raises DatalakeError: the replacement is refused before anything is changed, or it failed and was rolled back.
     """
     planned, host = deployment.planned, deployment.host
@@ -97,6 +98,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
     :param reason: why it is rolled back, as a sentence. :returns: how it ended, as readable text.
     """
     identifier = deployment.host.identifier
+    kept = ""
     try:
         if replacement:
             # Fails if another run has taken over.
@@ -115,6 +117,9 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
         old.apply()
         if replacement:
             replacement.restore_tasks()
+        if old.host.access_mode != deployment.host.access_mode:
+            kept = _remove_new_access(deployment, old)
+        if replacement:
             replacement.end()
     except Exception as error:
         released = _release(replacement)
@@ -127,7 +132,23 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
             f"{identifier} could not be replaced: {reason} The rollback failed as well: {explain(error)} Correct that and run deploy.yml "
             f"again: {keeps}.{released}"
         )
-    return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}"
+    return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}{kept}"
+
+
+def _remove_new_access(deployment: EndpointDeployment, old: EndpointDeployment) -> str:
+    """Remove the access role that the endpoint was to move to; a sentence if it stays, else empty.
+
+    :param deployment: the move. :param old: its rollback.
+    """
+    moved_to = {"s3_settings": deployment.host.endpoint["s3_settings"]}
+    try:
+        remove_new_access(old.host, old.reads, moved_to, old.record)
+    except CALL_ERRORS as error:
+        return (
+            f" The access role {deployment.host.role_name} that it was to use could not be removed: {explain(error)} Remove it by hand, or correct "
+            "that and run deploy.yml again."
+        )
+    return ""
 
 
 def _release(replacement: Replacement | None) -> str:

@@ -42,5 +42,6 @@ class Run:
         """
         :raises DatalakeError: an invalid option.
         """
-        options = validated(endpoint_replacement.ARGUMENT_SPEC, {**host.replacement, "run": self.identity})
-        return Replacement(self.reads.account(host.dms), options, self.check_mode)
+        options = {**host.replacement, "access_mode": host.access_mode, "run": self.identity}
+        params = validated(endpoint_replacement.ARGUMENT_SPEC, options)
+        return Replacement(self.reads.account(host.dms), params, self.check_mode)

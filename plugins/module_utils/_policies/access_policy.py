@@ -151,7 +151,13 @@ def folder_problem(folder: str | None) -> str | None:
 
 def _bucket_arns(access: Access, partition: str) -> tuple[str, str]:
     bucket = f"arn:{partition}:s3:::{access.bucket_name}"
-    return bucket, f"{bucket}/{access.bucket_folder}/*" if access.bucket_folder else f"{bucket}/*"
+    folder = _literal((access.bucket_folder or "").strip("/"))
+    return bucket, f"{bucket}/{folder}/*" if folder else f"{bucket}/*"
+
+
+def _literal(text: str) -> str:
+    """A text for a resource of a policy, in which `*`, `?` and `${` stand for themselves (IAM user guide, "Policy variables")."""
+    return re.sub(r"[*?]|\$(?=\{)", lambda special: f"${{{special[0]}}}", text)
 
 
 def _bucket_actions(access: Access) -> list[str]:

@@ -47,6 +47,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_ent
 # creation, its test, creation of the tasks. Waits for IAM: creation of the endpoint, its test.
 _WAITS, _IAM_WAITS = 7, 2
 
+# How a replacement ends: the endpoint has its former settings, or new ones.
+ROLLED_BACK, FINISHED = "rolled_back", "finished"
+
 # The options of a replacement.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "run": {
@@ -61,6 +64,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "endpoint_identifier": {"type": "str", "required": True},
+    "access_mode": {"type": "str", "default": ""},
     "replace_tasks": {"type": "bool", "default": False},
     "accept": {"type": "list", "elements": "str", "choices": list(task_entries.CONSENTS), "default": []},
     "source_log_retention": {"type": "int", "default": 0},
@@ -171,7 +175,7 @@ class Replacement:
     def restore_tasks(self) -> str | None:
         """Create the missing tasks, and start those that ran. The journal stays until `end`.
 
-        :returns: "rolled_back" if the endpoint has its former settings, else "finished"; None without a journal.
+        :returns: ROLLED_BACK if the endpoint has its former settings, else FINISHED; None without a journal.
         :raises TaskConflict: others created a task of that name. DatalakeError: the endpoint does not exist, or a task can't be created.
         """
         journal = self.journal.read()
@@ -419,9 +423,9 @@ def _diff(entries: list[TaskEntry], action: str) -> dict[str, Any]:
 
 
 def _outcome(definition: dict[str, Any], endpoint: dict[str, Any] | None) -> str | None:
-    """Whether the endpoint has the settings from before the replacement ("rolled_back") or new ones ("finished")."""
+    """ROLLED_BACK if the endpoint has the settings from before the replacement, else FINISHED."""
     if endpoint is None:
         return None
     existing = endpoint_plan.definition(endpoint, {})
     same = all(existing[name] == definition.get(name) for name in ("s3_settings", "extra_connection_attributes"))
-    return "rolled_back" if same else "finished"
+    return ROLLED_BACK if same else FINISHED

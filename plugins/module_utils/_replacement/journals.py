@@ -58,6 +58,7 @@ class Journal:
     :ivar began: UTC time, such as 2026-01-31T12:00:00Z. :ivar action: "recreated" or "modified". :ivar accept: the consents, valid until its end.
     :ivar lock: the run that replaces the endpoint (see run_identity), and `expires`. :ivar endpoint: see endpoint_plan.definition.
     :ivar event_subscriptions: those that name the tasks, see event_subscriptions.list_subscriptions.
+    :ivar access_mode: that the endpoint is to have; empty in older journals.
     """
 
     scope: Scope
@@ -68,13 +69,14 @@ class Journal:
     endpoint: dict[str, Any]
     tasks: list[TaskEntry]
     event_subscriptions: list[dict[str, Any]]
+    access_mode: str = ""
 
     @classmethod
     def of(cls, text: str) -> Journal:
         """The journal of a text that was checked, see `read_journal`."""
         parts = {name: value for name, value in json.loads(text).items() if name != "format"}
         tasks = [TaskEntry(**{name: task[name] for name in _TASK}) for task in parts["tasks"]]
-        known = {field.name: parts[field.name] for field in fields(cls)}
+        known = {field.name: parts[field.name] for field in fields(cls) if field.name in parts}
         return cls(**{**known, "scope": Scope(**parts["scope"]), "tasks": tasks})
 
     def text(self) -> str:
@@ -100,11 +102,13 @@ def new_journal(
     endpoint: dict[str, Any],
     tasks: list[TaskEntry],
     subscriptions: list[dict[str, Any]],
+    access_mode: str,
     lock: dict[str, Any],
     now: datetime,
 ) -> Journal:
     """The journal at the beginning of a replacement, see Journal."""
-    return Journal(scope, now.strftime(_TIME_FORMAT), action, accept, lock, endpoint, tasks, subscriptions)
+    began = now.strftime(_TIME_FORMAT)
+    return Journal(scope, began, action, accept, lock, endpoint, tasks, subscriptions, access_mode)
 
 
 def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, Any]:
@@ -205,6 +209,8 @@ def _shape_problem(journal: dict[str, Any]) -> str | None:
         return "it has no endpoint, tasks, event_subscriptions and accept"
     if journal.get("action") not in (RECREATED, MODIFIED) or not _has(journal.get("lock"), _RUN):
         return "it has no action and lock"
+    if not isinstance(journal.get("access_mode", ""), str):
+        return "its access_mode is not a text"
     if not isinstance(journal.get("began"), str):
         return "it does not say when it began"
     if not all(_has(task, _TASK) for task in journal["tasks"]):

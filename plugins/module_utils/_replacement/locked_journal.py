@@ -33,7 +33,7 @@ class LockedJournal:
     def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
         """
         :param account: of the endpoint. :param params: endpoint_identifier, inventory_host, journal_bucket, journal_prefix, journal_path,
-            trusted_account_ids, run and lock_timeout (seconds).
+            trusted_account_ids, access_mode, run and lock_timeout (seconds).
         :raises DatalakeError: journal_path is set, and calls go to AWS.
         """
         self._params, self._check_mode = params, check_mode
@@ -95,8 +95,8 @@ class LockedJournal:
 
         :raises DatalakeError: another run wrote one first.
         """
-        lock, now = self._new_lock(), _now()
-        journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, lock, now)
+        mode, lock, now = self._params["access_mode"], self._new_lock(), _now()
+        journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, mode, lock, now)
         self._write(lambda store, text: store.create(text), journal)
 
     def save(self, **changes: Any) -> None:

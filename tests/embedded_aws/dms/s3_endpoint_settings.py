@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..server.wire import AwsError, service_model
@@ -59,6 +60,7 @@ def check_enums(settings: Settings) -> None:
             )
 
 
+@functools.cache
 def enum_of(member: str) -> list[str]:
     """The enum values of a member of S3Settings in the model's spelling; empty when it is no enum."""
     settings: Any = service_model("dms").shape_for("S3Settings")

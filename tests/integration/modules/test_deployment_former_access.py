@@ -116,14 +116,50 @@ def test_move_that_fails_leaves_the_mode_before_at_work(lab, deploy):
     assert "dev-crm could not be replaced, and endpoint and tasks are as they were before: " in told["msg"]
     assert role_of(lab) == lab.iam_role(side="dms")["Arn"]
     assert admitted(lab) == [["dms-s3-crm"], ["dms-s3-crm"]]
-    assert (lab.tasks()["copy"]["Status"], roles(lab)) == ("running", ["dms", "lake"])
-    # What the failed move created is found, and goes with the next run.
+    assert (lab.tasks()["copy"]["Status"], roles(lab), policies_of(lab, "lake")) == ("running", ["dms"], [])
+    assert deploy(**BUCKET_POLICY)["changed"] is False
+
+
+def test_move_to_the_bucket_that_fails_takes_its_statements_back(lab, deploy):
+    have_a_task_run(lab, deploy()["endpoint_arn"])
+    lab.fault("dms", "TestConnection", "error", "dms", code="ResourceQuotaExceededFault", message="No more of them.")
+    told = deploy(**BUCKET_POLICY)
+    assert "dev-crm could not be replaced, and endpoint and tasks are as they were before: " in told["msg"]
+    assert (role_of(lab), lab.tasks()["copy"]["Status"]) == (lab.role_arn, "running")
+    assert (roles(lab), policies_of(lab, "dms"), admitted(lab)) == (["lake"], [], [[], []])
+    assert deploy()["changed"] is False
+
+
+def test_new_role_that_a_failed_move_can_not_remove_is_named(lab, deploy):
+    have_a_task_run(lab, deploy(**BUCKET_POLICY)["endpoint_arn"])
+    lab.fault("dms", "TestConnection", "error", "dms", code="ResourceQuotaExceededFault", message="No more of them.")
+    lab.fault("iam", "DeleteRole", "error", "lake", code="AccessDenied", message="not authorized")
+    told = deploy()
+    assert "endpoint and tasks are as they were before: " in told["msg"]
+    assert "The access role dms-s3-crm that it was to use could not be removed: " in told["msg"]
+    assert roles(lab) == ["dms", "lake"]
+    # It is found, and goes with the next run.
     host = lab.host(**CONSENT, **BUCKET_POLICY, kms_key_arn=lab.key_arn)
     (finding,) = lab.verification([host])["hosts"]["crm"]["findings"]
     assert finding == f"the role of the former access mode still exists: {lab.role_arn}"
     told = deploy(**BUCKET_POLICY)
     assert works(told)
     assert ([one["before_header"] for one in told["diff"]], roles(lab)) == (["former role"], ["dms"])
+    assert deploy(**BUCKET_POLICY)["changed"] is False
+
+
+def test_move_that_ended_before_its_role_existed_leaves_no_policy(lab, deploy):
+    """As a run leaves it that is killed between CreatePolicy and CreateRole. Only the journal says that there was a move."""
+    have_a_task_run(lab, deploy(**BUCKET_POLICY)["endpoint_arn"])
+    lab.replacement(access_mode="crossaccount_role").stop_tasks("recreated")
+    tags = [{"Key": "datalake.dms:deployment", "Value": "dev"}]
+    lab.client("lake", "iam").create_policy(
+        PolicyName="dms-s3-crm", PolicyDocument=json.dumps(policy_document(allows("s3:ListBucket"))), Tags=tags
+    )
+    told = deploy(**BUCKET_POLICY)
+    assert works(told), told["msg"]
+    assert told["msg"].endswith("The interrupted replacement was rolled back.")
+    assert (roles(lab), policies_of(lab, "lake")) == (["dms"], [])
     assert deploy(**BUCKET_POLICY)["changed"] is False
 
 

@@ -12,6 +12,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.settings import
     ID_OR_ARN,
     RECREATE,
     REFUSE,
+    REFUSED,
+    VALUE,
     Setting,
     Table,
 )
@@ -23,7 +25,8 @@ OVEN = Table(
         "fuel": Setting("Fuel", values=("gas", "wood-fire"), default="gas", on_change={"wood-fire": RECREATE}),
         "heat": Setting("Heat", "int", default=180),
         "steam": Setting("Steam", "bool", default=False),
-        "label": Setting("Label", empty_counts=True),
+        "label": Setting("Label", empty=VALUE),
+        "name": Setting("Name", empty=REFUSED),
         "size": Setting("Size", required=True, on_change=REFUSE),
         "doors": Setting("Doors", "int", on_change=RECREATE),
         "logs": Setting("Logs", "int", only_with=("fuel", "wood-fire")),
@@ -41,6 +44,47 @@ def test_argument_spec():
     assert spec["fuel"] == {"type": "str"}
     assert spec["heat"] == {"type": "int"}
     assert list(spec) == list(OVEN.settings)
+
+
+@pytest.mark.parametrize(
+    ("desired", "present", "differing"),
+    [
+        ({"Key": "k"}, {"Key": ""}, ["key"]),
+        ({"Label": ""}, {}, ["label"]),
+        ({"Label": ""}, {"Label": ""}, []),
+        ({"Label": "a"}, {"Label": ""}, ["label"]),
+        ({"Name": "a"}, {"Name": ""}, ["name"]),
+        # What AWS shows for a member that is not set.
+        ({"Fuel": "gas", "Heat": 180}, {"Fuel": "", "Heat": ""}, []),
+        # Of a former resource: without an option, and empty.
+        ({"Colour": "red", "Name": ""}, {"Colour": "blue"}, ["Colour"]),
+        ({"Colour": "red"}, {"Colour": "red", "Name": ""}, []),
+    ],
+    ids=str,
+)
+def test_empty_is_the_same_as_absent_unless_it_is_a_value(desired, present, differing):
+    assert list(settings.differences(OVEN, desired, present)) == differing
+
+
+def test_empty_is_not_carried_over():
+    assert settings.carried_over(OVEN, {}, {"Key": "", "Name": "", "Label": "", "Fuel": ""}) == {"Label": ""}
+
+
+def test_empty_text_that_breaks_a_task_is_refused():
+    with pytest.raises(DatalakeError, match=r"oven_settings\.name is empty, .*; give a value or leave it out"):
+        settings.canonical_options(OVEN, {"name": ""})
+
+
+def test_value_that_the_table_does_not_know_is_kept():
+    """AWS has it, so it is a value."""
+    present = {"Fuel": "nuclear", "Doors": "many"}
+    assert settings.carried_over(OVEN, {}, present) == present
+    returned = {**present, "Colour": "red", "Name": "", "Steam": "false"}
+    assert settings.as_returned(OVEN, {**returned, "Fuel": "WOOD_FIRE"}) == {
+        **returned,
+        "Fuel": "wood-fire",
+        "Steam": False,
+    }
 
 
 def test_names_of_both_sides():

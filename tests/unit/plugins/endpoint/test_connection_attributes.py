@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import (
     format_attributes,
     parse_attributes,
+    read_attributes,
+    sent_attributes,
     without_secrets,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
@@ -46,6 +48,41 @@ def refusal(*args, **kwargs):
 )
 def test_parsed(text, expected):
     assert parse_attributes(text) == expected
+
+
+# What AWS returns: the settings, then what was sent.
+RETURNED = "bucketName=lake;csvNullValue=none;mislaid=1;compressionType=NONE;"
+MEMBERS = {"BucketName": "lake", "CsvNullValue": "none;mislaid=1", "CompressionType": "NONE"}
+
+
+@pytest.mark.parametrize(
+    ("text", "members", "sent"),
+    [
+        (None, {}, {}),
+        ("", MEMBERS, {}),
+        (RETURNED, MEMBERS, {}),
+        (RETURNED + "foo=1", MEMBERS, {"foo": "1"}),
+        # As if two had been sent.
+        (RETURNED, {**MEMBERS, "CsvNullValue": "none"}, {"mislaid": "1"}),
+        # Of a setting only the first part is AWS's.
+        (RETURNED + "compressionType=gzip;", MEMBERS, {"compressionType": "gzip"}),
+        ("COMPRESSIONTYPE=NONE;foo=1", MEMBERS, {"foo": "1"}),
+        # A delimiter in a value that was sent.
+        (RETURNED + "foo=a;b;c=2", MEMBERS, {"foo": "a;b", "c": "2"}),
+        ("csvDelimiter=;;foo=1", {"CsvDelimiter": ";"}, {"foo": "1"}),
+        ("csvRowDelimiter=;;csvDelimiter=;;foo=1", {"CsvDelimiter": ";", "CsvRowDelimiter": ";"}, {"foo": "1"}),
+        ("ignoreHeaderRows=0;", {"IgnoreHeaderRows": 0}, {}),
+        ("nothing;=1;foo=1", {}, {"foo": "1"}),
+    ],
+    ids=str,
+)
+def test_sent_attributes(text, members, sent):
+    assert sent_attributes(text, members) == sent
+
+
+def test_value_with_a_delimiter_is_no_attribute_of_its_own():
+    assert read_attributes(RETURNED, MEMBERS) == {"bucketName": "lake", "compressionType": "NONE"}
+    assert read_attributes(RETURNED)["mislaid"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ IMPOSSIBLE = {
     "bucket as URL": ({"bucket_name": "s3://lake"}, "bucket_name=s3://lake", "set it to the name only"),
     "folder": ({"bucket_folder": "raw/"}, "bucket_folder=raw/", "remove the slash"),
     "key missing": ({"encryption_mode": "sse-kms"}, "encryption_mode=sse-kms", "give the key's ARN"),
-    "empty timestamp": ({"timestamp_column_name": ""}, "timestamp_column_name", "give a name or leave it out"),
+    "empty timestamp": ({"timestamp_column_name": ""}, "timestamp_column_name", "give a value or leave it out"),
     "file too small": ({"max_file_size": 0}, "max_file_size=0", "1 to 1048576"),
     "file too large": ({"max_file_size": 1048577}, "max_file_size=1048577", "1 to 1048576"),
     "owner": ({"expected_bucket_owner": "4444"}, "expected_bucket_owner=4444", "correct it"),

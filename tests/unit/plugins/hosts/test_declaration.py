@@ -126,19 +126,20 @@ def test_rollback_changes_the_role_and_not_what_is_declared():
     assert (declares.access_mode, declares.endpoint) == ("crossaccount_role", declared().endpoint)
 
 
-def test_rollback_declares_the_endpoint_as_it_was():
+def test_rollback_declares_nothing_but_the_former_endpoint():
     definition = before(LAKE_ROLE, bucket_name="other")
-    declares = declared(tags={"team": "data"}, exact=False)
+    declares = declared(tags={"team": "data"}, exact=False, required_tags=["team", "owner"])
     host = declares.rolled_back_to(definition)
+    assert (declares.former, host.former) == (None, definition)
     assert host.endpoint == {
         **declares.endpoint,
-        "s3_settings": {"service_access_role_arn": LAKE_ROLE, "bucket_name": "other"},
-        "extra_connection_attributes": "CannedAclForObjects=private",
+        "s3_settings": None,
+        "extra_connection_attributes": None,
         "tags": {"team": "before"},
-        # What it did not have goes, and what it had comes back, though the two may contradict each other.
+        # What it did not have goes, also where the inventory requires it.
         "purge_tags": True,
+        "required_tags": [],
         "exact": True,
-        "settings_conflicts": "warn",
         "predecessor": definition,
     }
 

@@ -162,6 +162,25 @@ def test_right_access_passes(access):
     check_access(Access(**{"bucket_name": "lake", **access}))
 
 
+@pytest.mark.parametrize(
+    ("folder", "resource"),
+    [
+        (None, "lake/*"),
+        ("/", "lake/*"),
+        ("dms/", "lake/dms/*"),
+        ("/a//b/", "lake/a//b/*"),
+        ("a*b", "lake/a${*}b/*"),
+        ("a?", "lake/a${?}/*"),
+        ("${aws:username}", "lake/${$}{aws:username}/*"),
+        ("a$b", "lake/a$b/*"),
+    ],
+)
+def test_folder_of_an_endpoint_that_exists_grants_that_folder_alone(folder, resource):
+    """Such a folder is refused where a user declares it."""
+    found = statements(bucket_folder=folder)
+    assert found["WriteObjects"][1] == [f"arn:aws:s3:::{resource}"]
+
+
 def test_length_leaves_white_space_out():
     assert document_length({"a": "b  c", "d": [1, 2]}) == len('{"a":"bc","d":[1,2]}')
     assert document_length({"a": "ü"}) == len('{"a":"ü"}')

@@ -48,7 +48,7 @@ def journal(lock=None):
         "s3_settings": {"service_access_role_arn": f"arn:aws:iam::{LAKE}:role/dms", "bucket_name": "lake"},
     }
     lock = lock or journals.new_lock(ALICE, NOW, 60)
-    return journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], lock, NOW)
+    return journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], "", lock, NOW)
 
 
 def stored(**parts):
