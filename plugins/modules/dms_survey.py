@@ -89,6 +89,11 @@ to_deploy:
   returned: success
   type: list
   elements: str
+failed_tasks:
+  description: The tasks of the compared endpoints that have failed, as sentences.
+  returned: success
+  type: list
+  elements: str
 declared:
   description:
     - Host name to declaration, for O(declared) of M(datalake.dms.dms_deployment). Hosts with a secret are left out.

@@ -170,7 +170,12 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     },
     "dms_survey": {
         READ: {
-            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
+            "dms_account": (
+                "dms:DescribeEndpoints",
+                "dms:DescribeConnections",
+                "dms:DescribeReplicationTasks",
+                "iam:ListRoles",
+            ),
             "endpoint": ("dms:ListTagsForResource",),
             "journal_bucket": _READ_JOURNAL["journal_bucket"],
             **_READ_ROLE,
@@ -213,7 +218,12 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
     "dms_orphans": {},
     "dms_verification": {
         READ: {
-            "dms_account": ("dms:DescribeEndpoints", "dms:DescribeConnections", "iam:ListRoles"),
+            "dms_account": (
+                "dms:DescribeEndpoints",
+                "dms:DescribeConnections",
+                "dms:DescribeReplicationTasks",
+                "iam:ListRoles",
+            ),
             "endpoint": ("dms:ListTagsForResource",),
             "journal_bucket": _READ_JOURNAL["journal_bucket"],
         },

@@ -12,6 +12,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import former_role
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
@@ -90,6 +91,11 @@ class Comparison:
         ids = ids_of(self.plan["current_external_id"])
         options = connection_options(self.host, self.plan, self.access, ids, self.statements)
         return connection_tests.ensure(self._dms, options, True)
+
+    @functools.cached_property
+    def failed_tasks(self) -> list[str]:
+        """The tasks of the endpoint that have failed, as sentences without a period."""
+        return failed_tasks(self._reads.tasks(self.host), (self.plan["definition"] or {}).get("endpoint_arn"))
 
     @functools.cached_property
     def role_before(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import slots
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     CREATED,
     DELETED,
@@ -75,6 +76,7 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     _note_interrupted(deployment.record, host, interrupted)
     read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)
+    _note_failed_tasks(deployment)
     ended = None
     if is_replaced(planned) or interrupted:
         if run.postpone and host.protected and not interrupted and not run.check_mode:
@@ -98,6 +100,22 @@ def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -
         record.notes.append(
             f"{host.identifier}: the replacement that began {interrupted.began} was interrupted and is now completed (tasks: {tasks})."
         )
+
+
+def _note_failed_tasks(deployment: EndpointDeployment) -> None:
+    """Name the tasks of the endpoint that had failed before this run. One list of the account's tasks serves all hosts."""
+    before = deployment.planned["definition"]
+    if not before:
+        return
+    host, record = deployment.host, deployment.record
+    try:
+        failed = failed_tasks(deployment.reads.tasks(host), before["endpoint_arn"])
+    except CALL_ERRORS as error:
+        record.warn([f"Tasks that have failed are not named, because they can't be read: {explain(error)}"])
+        return
+    record.notes += [
+        f"{host.identifier}: {task}. Correct the cause and start it again; deploy.yml does not." for task in failed
+    ]
 
 
 def _ending(interrupted: Journal | None, ended: str | None) -> str:

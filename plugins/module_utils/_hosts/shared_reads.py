@@ -19,6 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import C
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
+from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_all_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import is_s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
@@ -76,6 +77,12 @@ class SharedReads:
         )
         return keys
 
+    def tasks(self, host: Host) -> list[Item]:
+        """All replication tasks of the DMS account in the host's region."""
+        client = self.account(host.dms).client("dms")
+        tasks: list[Item] = self.read_once(["tasks", asdict(host.dms)], lambda: list_all_tasks(client))
+        return tasks
+
     # Snapshots
 
     def read_snapshots(self, hosts: list[Host]) -> None:
@@ -91,6 +98,7 @@ class SharedReads:
         tested = [host for host in hosts if host.is_tested]
         wanted = (
             (self._endpoints, hosts),
+            (self.tasks, hosts),
             (self._connections, tested),
             (self.iam_snapshot, hosts),
             (self._role_names_of, [host for host in hosts if host.lists_former_roles]),

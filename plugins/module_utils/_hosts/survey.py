@@ -18,6 +18,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts import pref
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
@@ -41,7 +43,8 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
 
     :param params: the options of dms_survey.
     :returns: the module's result: changed (never), asked (names), accounts, table, support_cases, hosts (names), blocked (name -> why), to_stop
-        (names), unchanged (names), to_deploy (names), declared (name -> declaration), reasons (name -> why it is deployed), warnings.
+        (names), unchanged (names), to_deploy (names), declared (name -> declaration), reasons (name -> why it is deployed), failed_tasks (sentences),
+        warnings.
     """
     run, hosts = Run(check_mode=True), hosts_in(params)
     checks = check_accounts(hosts, run.reads, params["account_checks"])
@@ -71,11 +74,17 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
             if not secrets_in(host.endpoint)
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
+        "failed_tasks": [
+            f"{task}. Correct the cause and start it again; deploy.yml does not."
+            for task in _failed_tasks(compared, run)
+        ],
         "warnings": [
-            f"The survey failed, so each host is read on its own: {failure}"
-            for failure in (run.reads.failures() if compared else [])
-            # `blocked` already has what blocks a host.
-            if not any(failure in why for why in blocked.values())
+            *(
+                f"The survey failed, so each host is read on its own: {failure}"
+                for failure in (run.reads.failures() if compared else [])
+                # `blocked` already has what blocks a host.
+                if not any(failure in why for why in blocked.values())
+            ),
         ],
     }
 
@@ -144,6 +153,20 @@ def _difference(host: Host, run: Run) -> Difference | None:
     if host.test["test"] == "always" or compared.test["test_needed"]:
         return Difference("the connection is to be tested")
     return None
+
+
+def _failed_tasks(hosts: list[Host], run: Run) -> list[str]:
+    """The tasks that have failed, each with its endpoint, as sentences without a period. What can't be read is in `SharedReads.failures`."""
+    found = []
+    for host in hosts:
+        try:
+            endpoints = run.reads.dms_snapshot(host).client("dms")
+            endpoint = describe_endpoint(endpoints, host.identifier.lower())
+            tasks = failed_tasks(run.reads.tasks(host), (endpoint or {}).get("EndpointArn"))
+        except CALL_ERRORS:
+            continue
+        found += [f"{host.identifier}: {task}" for task in tasks]
+    return found
 
 
 def _with_absent(host: Host, difference: Difference | None) -> Host:

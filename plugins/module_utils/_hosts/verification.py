@@ -104,7 +104,7 @@ def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
         result = _verified(Comparison(host, run, reads.account(host.dms), home))
     compared = policy_tags or not isinstance(home, SnapshotAccount)
     left_out = "" if compared else " The tags of its policy were not compared."
-    return dataclasses.replace(result, msg=f"{result.msg}{left_out}", warnings=warnings)
+    return dataclasses.replace(result, msg=f"{result.msg}{left_out}", warnings=(*warnings, *result.warnings))
 
 
 def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, tuple[str, ...]]:
@@ -118,13 +118,17 @@ def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, t
 
 
 def _verified(compared: Comparison) -> EndpointResult:
-    host, found, others = compared.host, findings(compared), foreign(compared)
+    host, drift, others = compared.host, findings(compared), foreign(compared)
     status = compared.test["status"]
+    failed_tasks, warnings = _failed_tasks(compared)
     text = (
-        f"{'; '.join(found)}. Run deploy.yml to correct it."
-        if found
+        f"{'; '.join(drift)}. Run deploy.yml to correct it."
+        if drift
         else f"no drift, connection {host.connection_text(status)}."
     )
+    if failed_tasks:
+        text += f" But {'; '.join(failed_tasks)}. Correct the cause and start it again; deploy.yml does not."
+    found = [*drift, *failed_tasks]
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
     # Of an endpoint that does not exist: that AWS will assign one, or that there will be none.
     external_id = compared.plan["current_external_id"] or compared.plan["external_id"]
@@ -140,7 +144,16 @@ def _verified(compared: Comparison) -> EndpointResult:
         differences=tuple(compared.plan["differences"]),
         findings=tuple(found),
         foreign=tuple(others),
+        warnings=warnings,
     )
+
+
+def _failed_tasks(compared: Comparison) -> tuple[list[str], tuple[str, ...]]:
+    """The endpoint's tasks that have failed, as sentences without a period, and warnings."""
+    try:
+        return compared.failed_tasks, ()
+    except CALL_ERRORS as error:
+        return [], (f"Tasks that have failed are not named, because they can't be read: {explain(error)}",)
 
 
 # Findings

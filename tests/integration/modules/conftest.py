@@ -327,6 +327,12 @@ class Lab:
     def start(self, task_arn: str, how: str = "start-replication") -> None:
         self.client("dms", "dms").start_replication_task(ReplicationTaskArn=task_arn, StartReplicationTaskType=how)
 
+    def failed_task(self, endpoint_arn: str, name: str = "copy") -> None:
+        """A task that ran, and failed."""
+        task = self.task(endpoint_arn, name)
+        self.start(task)
+        self.control.fail_task(self.dms_account, self.region, task)
+
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The replication tasks by identifier."""
         return {t["ReplicationTaskIdentifier"]: t for t in self.control.state(self.dms_account)["tasks"]}

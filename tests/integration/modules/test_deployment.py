@@ -115,7 +115,21 @@ def test_calls_of_an_endpoint_that_is_there(lab, deploy):
     deploy()
     lab.forget_calls()
     deploy()
-    assert len([call for call in lab.calls() if call != "ListRoles"]) <= 10
+    once_for_all_hosts = ("ListRoles", "DescribeReplicationTasks")
+    assert len([call for call in lab.calls() if call not in once_for_all_hosts]) <= 10
+    assert lab.calls().count("DescribeReplicationTasks") == 1
+
+
+def test_failed_task_is_named(lab, deploy):
+    lab.failed_task(deploy()["endpoint_arn"])
+    told = deploy()
+    assert (told["failed"], told["changed"]) == (False, False)
+    assert told["msg"].startswith("dev-crm: its task copy is failed (Stop Reason FATAL_ERROR")
+    # Which is no reason not to deploy.
+    lab.fault("dms", "DescribeReplicationTasks", "error", "dms", code="AccessDeniedException", message="not authorized")
+    told = deploy()
+    assert (told["failed"], told["changed"]) == (False, False)
+    assert told["warnings"][0].startswith("Tasks that have failed are not named, because they can't be read: ")
 
 
 def test_check_mode_writes_nothing_and_tells_what_would_be(lab, predicted):

@@ -189,7 +189,7 @@ def test_own_first_request_whose_answer_was_lost_is_no_stranger(lab, surveyed, o
 
 VERIFIED_ONCE = [
     *("HeadBucket", "DescribeReplicationInstances"),
-    *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections"),
+    *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections", "DescribeReplicationTasks"),
     *("GetAccountAuthorizationDetails", "ListRoles", "ListObjectsV2"),
 ]
 

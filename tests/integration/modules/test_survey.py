@@ -20,7 +20,7 @@ CHECK = [
 ]
 # And what is read to compare the hosts.
 COMPARISON = [
-    *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections"),
+    *("DescribeEndpoints", "ListTagsForResource", "DescribeConnections", "DescribeReplicationTasks"),
     *("ListObjectsV2", "ListRoles", "GetAccountAuthorizationDetails"),
 ]
 PER_ROLE = ["GetRole", "ListAttachedRolePolicies", "ListRolePolicies", "GetPolicy", "GetPolicyVersion"]
@@ -51,6 +51,13 @@ def reason(lab):
 def calls(lab):
     """Threads read side by side, in no order that could be told."""
     return sorted(call for call in lab.calls() if call != "AssumeRole")
+
+
+def test_failed_task_is_named_though_nothing_differs(lab, deployed):
+    lab.failed_task(deployed)
+    result = lab.survey([lab.host()])
+    assert (result["unchanged"], result["warnings"]) == (["crm"], [])
+    assert result["failed_tasks"][0].startswith("dev-crm: its task copy is failed (Stop Reason FATAL_ERROR")
 
 
 def test_host_that_is_as_declared(lab, deployed, reason):

@@ -491,6 +491,23 @@ def test_denied_read_of_dms_is_the_failure_of_all(lab, deployed, operation):
     assert all(message in one["msg"] for one in told.values())
 
 
+def test_failed_task_is_a_finding_and_no_drift(lab, deployed, verify):
+    lab.start(lab.task(deployed, "runs"))
+    lab.failed_task(deployed)
+    told = verify()
+    (found,) = told["findings"]
+    assert found.startswith("its task copy is failed (Stop Reason FATAL_ERROR")
+    assert told["msg"].startswith("dev-crm: no drift, connection successful. But its task copy is failed (")
+    assert told["msg"].endswith("Correct the cause and start it again; deploy.yml does not.")
+
+
+def test_tasks_that_can_not_be_read_are_a_warning(lab, deployed):
+    lab.fault("dms", "DescribeReplicationTasks", "error", "dms", code="AccessDeniedException", message="not authorized")
+    result = lab.verification([lab.host()])
+    assert result["hosts"]["crm"]["failed"] is False
+    assert result["warnings"][0].startswith("Tasks that have failed are not named, because they can't be read: ")
+
+
 @pytest.mark.parametrize("more", [{}, {"settings": {"colour": "blue"}}], ids=str)
 def test_secret_is_never_told(lab, more):
     given = {"extra_connection_attributes": "password=very-hidden-thing;"}

@@ -513,12 +513,10 @@ def test_neighbour_of_a_host_with_an_exception_is_deployed_and_told(runs: Runs) 
     assert host.identifier in told_last(runs)
 
 
-@expected(12, "a deployment says nothing of a task that failed")
 def test_deployment_names_a_task_that_failed(runs: Runs) -> None:
     assert any(runs.hosts["failed_task"].task in ended.said for ended in runs.second)
 
 
-@expected(12, "a verification says nothing of a task that failed")
 def test_verification_names_a_task_that_failed(runs: Runs) -> None:
     assert runs.hosts["failed_task"].task in str(failure(runs.last, runs.hosts["failed_task"]))
 
