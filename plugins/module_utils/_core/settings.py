@@ -124,7 +124,7 @@ def canonical_options(table: Table, options: Mapping[str, Any]) -> dict[str, Any
 
 
 def as_returned(table: Table, members: Mapping[str, Any]) -> dict[str, Any]:
-    """Members as the API returned them, to be sent again. Known values of enums are in the spelling of the API's model, all else is as it is."""
+    """Members as the API returned them, to be sent again: with canonical values, or as they are if the table does not know them."""
     return {
         member: _canonical_or_same(table, table.option_of[member], value) if member in table.option_of else value
         for member, value in members.items()
@@ -266,8 +266,6 @@ def _changes_that(action: str, table: Table, changes: Mapping[str, tuple[Any, An
 
 
 def _canonical_or_same(table: Table, name: str, value: Any) -> Any:
-    if value == "":
-        return value
     try:
         return canonical_value(table, name, value)
     except DatalakeError:

@@ -12,7 +12,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS
-from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import former_role
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
@@ -95,7 +94,7 @@ class Comparison:
     @functools.cached_property
     def failed_tasks(self) -> list[str]:
         """The tasks of the endpoint that have failed, as sentences without a period."""
-        return failed_tasks(self._reads.tasks(self.host), (self.plan["definition"] or {}).get("endpoint_arn"))
+        return self._reads.failed_tasks(self.host).of((self.plan["definition"] or {}).get("endpoint_arn"))
 
     @functools.cached_property
     def role_before(self) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import slots
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, explain
-from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     CREATED,
     DELETED,
@@ -23,6 +22,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
     read_ahead,
     remove_former_access,
@@ -103,19 +103,12 @@ def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -
 
 
 def _note_failed_tasks(deployment: EndpointDeployment) -> None:
-    """Name the tasks of the endpoint that had failed before this run. One list of the account's tasks serves all hosts."""
-    before = deployment.planned["definition"]
-    if not before:
-        return
-    host, record = deployment.host, deployment.record
-    try:
-        failed = failed_tasks(deployment.reads.tasks(host), before["endpoint_arn"])
-    except CALL_ERRORS as error:
-        record.warn([f"Tasks that have failed are not named, because they can't be read: {explain(error)}"])
-        return
-    record.notes += [
-        f"{host.identifier}: {task}. Correct the cause and start it again; deploy.yml does not." for task in failed
-    ]
+    """Name the tasks of the endpoint that had failed before this run."""
+    host, record, before = deployment.host, deployment.record, deployment.planned["definition"]
+    if before:
+        failed = deployment.reads.failed_tasks(host)
+        record.warn([*failed.warnings])
+        record.notes += [f"{host.identifier}: {task}. {REMEDY}" for task in failed.of(before["endpoint_arn"])]
 
 
 def _ending(interrupted: Journal | None, ended: str | None) -> str:

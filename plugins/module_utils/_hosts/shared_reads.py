@@ -19,9 +19,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import C
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
-from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_all_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import is_s3_target
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import FailedTasks, read_failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_account import SharedAccount
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
@@ -40,18 +40,17 @@ _THREADS = 8
 
 
 class SharedReads:
-    """A cache of reads, shared by all hosts and threads. An error is raised again for every host that asks for the same."""
+    """Reads of all hosts and threads. :ivar answers: what was read; an error is raised again for every host that asks for the same."""
 
     def __init__(self) -> None:
-        answers = Answers()
-        self.read_once, self.failures = answers.once, answers.failures
+        self.answers = Answers()
 
     def account(self, connection: Connection) -> SharedAccount:
         """The account of a connection.
 
         :raises DatalakeError: invalid options.
         """
-        account: SharedAccount = self.read_once(["account", asdict(connection)], lambda: _account(connection))
+        account: SharedAccount = self.answers.once(["account", asdict(connection)], lambda: _account(connection))
         return account
 
     def in_partition(self, host: Host) -> Host:
@@ -64,7 +63,7 @@ class SharedReads:
     def role_names(self, connection: Connection, path: str) -> set[str]:
         """Names of the roles of an account under a path."""
         key = ["roles", asdict(connection), path]
-        names: set[str] = self.read_once(key, lambda: _role_names(self.account(connection), path))
+        names: set[str] = self.answers.once(key, lambda: _role_names(self.account(connection), path))
         return names
 
     def journals(self, host: Host) -> set[str]:
@@ -72,15 +71,15 @@ class SharedReads:
         dms, bucket, prefix = host.dms, host.replacement["journal_bucket"], host.replacement["journal_prefix"]
         if not bucket:
             return set()
-        keys: set[str] = self.read_once(
+        keys: set[str] = self.answers.once(
             ["journals", asdict(dms), bucket, prefix], lambda: _journal_keys(self.account(dms), bucket, prefix)
         )
         return keys
 
-    def tasks(self, host: Host) -> list[Item]:
-        """All replication tasks of the DMS account in the host's region."""
+    def failed_tasks(self, host: Host) -> FailedTasks:
+        """The failed replication tasks of the DMS account in the host's region."""
         client = self.account(host.dms).client("dms")
-        tasks: list[Item] = self.read_once(["tasks", asdict(host.dms)], lambda: list_all_tasks(client))
+        tasks: FailedTasks = self.answers.once(["failed tasks", asdict(host.dms)], lambda: read_failed_tasks(client))
         return tasks
 
     # Snapshots
@@ -98,7 +97,7 @@ class SharedReads:
         tested = [host for host in hosts if host.is_tested]
         wanted = (
             (self._endpoints, hosts),
-            (self.tasks, hosts),
+            (self.failed_tasks, hosts),
             (self._connections, tested),
             (self.iam_snapshot, hosts),
             (self._role_names_of, [host for host in hosts if host.lists_former_roles]),
@@ -131,18 +130,18 @@ class SharedReads:
 
     def _endpoints(self, host: Host) -> dict[str, Operation]:
         client = self.account(host.dms).client("dms")
-        held: dict[str, Operation] = self.read_once(["endpoints", asdict(host.dms)], lambda: _endpoints(client))
+        held: dict[str, Operation] = self.answers.once(["endpoints", asdict(host.dms)], lambda: _endpoints(client))
         return held
 
     def _connections(self, host: Host) -> Held:
         client = self.account(host.dms).client("dms")
         key = ["connections", asdict(host.dms)]
-        held: Held = self.read_once(key, lambda: held_connections(list_connections(client)))
+        held: Held = self.answers.once(key, lambda: held_connections(list_connections(client)))
         return held
 
     def _roles(self, host: Host) -> _Roles:
         client = self.account(host.home).client("iam")
-        roles: _Roles = self.read_once(["iam", asdict(host.home)], lambda: _all_roles(client))
+        roles: _Roles = self.answers.once(["iam", asdict(host.home)], lambda: _all_roles(client))
         return roles
 
     def _role_names_of(self, host: Host) -> set[str]:

@@ -10,6 +10,7 @@ The same modules run in check mode against the data already read. Where the data
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
-from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
@@ -74,14 +75,12 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
             if not secrets_in(host.endpoint)
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
-        "failed_tasks": [
-            f"{task}. Correct the cause and start it again; deploy.yml does not."
-            for task in _failed_tasks(compared, run)
-        ],
+        "failed_tasks": _failed_tasks(compared, run),
         "warnings": [
+            *dict.fromkeys(text for host in compared for text in run.reads.failed_tasks(host).warnings),
             *(
                 f"The survey failed, so each host is read on its own: {failure}"
-                for failure in (run.reads.failures() if compared else [])
+                for failure in (run.reads.answers.failures() if compared else [])
                 # `blocked` already has what blocks a host.
                 if not any(failure in why for why in blocked.values())
             ),
@@ -156,16 +155,13 @@ def _difference(host: Host, run: Run) -> Difference | None:
 
 
 def _failed_tasks(hosts: list[Host], run: Run) -> list[str]:
-    """The tasks that have failed, each with its endpoint, as sentences without a period. What can't be read is in `SharedReads.failures`."""
+    """The tasks that have failed, as sentences. Of an endpoint that the snapshot does not know, the deployment of its host names them."""
     found = []
     for host in hosts:
-        try:
-            endpoints = run.reads.dms_snapshot(host).client("dms")
-            endpoint = describe_endpoint(endpoints, host.identifier.lower())
-            tasks = failed_tasks(run.reads.tasks(host), (endpoint or {}).get("EndpointArn"))
-        except CALL_ERRORS:
-            continue
-        found += [f"{host.identifier}: {task}" for task in tasks]
+        with suppress(NotInSnapshot, *CALL_ERRORS):
+            endpoint = describe_endpoint(run.reads.dms_snapshot(host).client("dms"), host.identifier.lower())
+            tasks = run.reads.failed_tasks(host).of((endpoint or {}).get("EndpointArn"))
+            found += [f"{host.identifier}: {task}. {REMEDY}" for task in tasks]
     return found
 
 

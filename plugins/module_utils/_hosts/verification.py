@@ -18,6 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import pruning
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
@@ -104,7 +105,9 @@ def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
         result = _verified(Comparison(host, run, reads.account(host.dms), home))
     compared = policy_tags or not isinstance(home, SnapshotAccount)
     left_out = "" if compared else " The tags of its policy were not compared."
-    return dataclasses.replace(result, msg=f"{result.msg}{left_out}", warnings=(*warnings, *result.warnings))
+    return dataclasses.replace(
+        result, msg=f"{result.msg}{left_out}", warnings=(*warnings, *reads.failed_tasks(host).warnings)
+    )
 
 
 def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, tuple[str, ...]]:
@@ -120,15 +123,14 @@ def _home(host: Host, reads: SharedReads, policy_tags: bool) -> tuple[Account, t
 def _verified(compared: Comparison) -> EndpointResult:
     host, drift, others = compared.host, findings(compared), foreign(compared)
     status = compared.test["status"]
-    failed_tasks, warnings = _failed_tasks(compared)
     text = (
         f"{'; '.join(drift)}. Run deploy.yml to correct it."
         if drift
         else f"no drift, connection {host.connection_text(status)}."
     )
-    if failed_tasks:
-        text += f" But {'; '.join(failed_tasks)}. Correct the cause and start it again; deploy.yml does not."
-    found = [*drift, *failed_tasks]
+    if compared.failed_tasks:
+        text += f" But {'; '.join(compared.failed_tasks)}. {REMEDY}"
+    found = [*drift, *compared.failed_tasks]
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
     # Of an endpoint that does not exist: that AWS will assign one, or that there will be none.
     external_id = compared.plan["current_external_id"] or compared.plan["external_id"]
@@ -144,16 +146,7 @@ def _verified(compared: Comparison) -> EndpointResult:
         differences=tuple(compared.plan["differences"]),
         findings=tuple(found),
         foreign=tuple(others),
-        warnings=warnings,
     )
-
-
-def _failed_tasks(compared: Comparison) -> tuple[list[str], tuple[str, ...]]:
-    """The endpoint's tasks that have failed, as sentences without a period, and warnings."""
-    try:
-        return compared.failed_tasks, ()
-    except CALL_ERRORS as error:
-        return [], (f"Tasks that have failed are not named, because they can't be read: {explain(error)}",)
 
 
 # Findings
