@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 import time
@@ -26,7 +25,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "tools"))
 
 import contenders
 from contenders import CONTENDERS, Scope, Step
-from figures import BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, OURS, PEERS, PREFLIGHT, Measurement, Measurements
+from figures import (
+    BUCKET_POLICY,
+    BY_HAND,
+    CHANGED,
+    EMPTY,
+    FLOOR,
+    FRESH,
+    OURS,
+    PEERS,
+    PREFLIGHT,
+    Measurement,
+    Measurements,
+)
 from report import write_report
 from world import World, world
 
@@ -36,7 +47,7 @@ ALL_SIZES = (1, 12, 36, 120, 360, 1000)
 # Beyond this, those that start processes for each endpoint take an hour; with --brief, the slowest of them stop here, and see no latency.
 SLOW_SIZE, BRIEF_SIZE = 120, 36
 SLOWEST = ("peer-loops", BY_HAND)
-LATENCY_SIZE = 36
+LATENCY_SIZE = TESTED_SIZE = BUCKET_POLICY_SIZE = 36
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ def main(arguments: list[str]) -> int:
             for run in range(1, chosen.runs + 1):
                 found = cases(chosen.only, chosen.sizes, chosen.latencies, chosen.throttled, scope, chosen.brief)
                 # Waiting takes the same time in each run.
-                found += tested_cases(chosen.only, chosen.tested) if run == 1 else []
+                found += tested_cases(chosen.only, chosen.tested, chosen.sizes) if run == 1 else []
                 for case in found:
                     if not _takes_minutes(case, measured):
                         measured += _measure(place, case, run, problems)
@@ -104,26 +115,31 @@ def cases(
 ) -> list[Case]:
     """All that is measured in one run, contenders side by side."""
     quick = [name for name in only if name in (OURS, FLOOR)]
-    found = [Case(name, size, scope=scope) for size in sizes for name in only if size <= _largest(name, brief)]
-    slowed = [name for name in only if name != EMPTY and not (brief and name in SLOWEST)]
+    found = [Case(name, size, scope=scope) for size in sizes for name in only if _is_measured(name, size, brief)]
+    slowed = [name for name in only if name not in (EMPTY, BUCKET_POLICY) and not (brief and name in SLOWEST)]
     found += [Case(name, LATENCY_SIZE, latency) for latency in latencies for name in slowed]
     return found + [Case(name, size, throttled=True) for size in throttled for name in quick]
 
 
-def tested_cases(only: tuple[str, ...], tested: tuple[int, ...]) -> list[Case]:
-    """Ours with connection tests that take so long (seconds)."""
-    return [Case(OURS, LATENCY_SIZE, test_seconds=seconds) for seconds in tested if OURS in only]
+def tested_cases(only: tuple[str, ...], tested: tuple[int, ...], sizes: tuple[int, ...]) -> list[Case]:
+    """Ours with connection tests that take so long (seconds); the longest of them at the largest size, too."""
+    found = [Case(OURS, TESTED_SIZE, test_seconds=seconds) for seconds in tested]
+    if tested and max(sizes) > TESTED_SIZE:
+        found.append(Case(OURS, max(sizes), test_seconds=max(tested)))
+    return found if OURS in only else []
 
 
-def _largest(contender: str, brief: bool) -> float:
-    """The most endpoints that a contender makes."""
+def _is_measured(contender: str, size: int, brief: bool) -> bool:
+    if contender == BUCKET_POLICY:
+        # A bucket policy has room for about 60 statements.
+        return size == BUCKET_POLICY_SIZE
     if brief and contender in SLOWEST:
-        return BRIEF_SIZE
-    return SLOW_SIZE if contender in (*PEERS, BY_HAND) else math.inf
+        return size <= BRIEF_SIZE
+    return size <= SLOW_SIZE or contender not in (*PEERS, BY_HAND)
 
 
 def _measure(place: World, case: Case, run: int, problems: list[str]) -> Iterator[Measurement]:
-    place.begin(case.size, case.latency_ms, case.throttled, case.test_seconds)
+    place.begin(case.size, case.latency_ms, case.throttled, case.test_seconds, case.contender == BUCKET_POLICY)
     for step in contenders.steps(case.contender, place, case.scope):
         if run > 1 and step.name in PREFLIGHT.values():
             continue
@@ -202,7 +218,10 @@ def _parser() -> argparse.ArgumentParser:
         "--throttled", type=numbers, default=(120, 1000), help="sizes measured under DMS's throttle, of ours and floor"
     )
     parser.add_argument(
-        "--tested", type=numbers, default=(0, 30), help="seconds per connection test, at 36 endpoints, ours once"
+        "--tested",
+        type=numbers,
+        default=(0, 30),
+        help="seconds per connection test, at 36 endpoints, the longest also at the most, ours once",
     )
     parser.add_argument(
         "--add", action="store_true", help="add to what --output has: of the same machine, in the same state"

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from figures import BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, VERIFY
+from figures import BUCKET_POLICY, BY_HAND, CHANGED, EMPTY, FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, VERIFY
 from specs import Spec, trust
 from world import CHECKOUT, World
 
@@ -78,6 +78,10 @@ def _ours(world: World, scope: Scope) -> Iterable[Step]:
         yield play(CHANGED, "deploy", prepare=lambda: world.write_inventory(len(world.specs), one_changed=True))
 
 
+def _bucket_policy(world: World, _scope: Scope) -> Iterable[Step]:
+    return _ours(world, "compared")
+
+
 def _peer(playbook: str) -> Callable[[World, Scope], Iterable[Step]]:
     def both(world: World, _scope: Scope) -> Iterable[Step]:
         command = _playbook(world, f"bench/peer/{playbook}.yml")
@@ -123,6 +127,7 @@ def _empty(world: World, _scope: Scope) -> Iterable[Step]:
 
 _OF: dict[str, Callable[[World, Scope], Iterable[Step]]] = {
     OURS: _ours,
+    BUCKET_POLICY: _bucket_policy,
     FLOOR: _floor,
     EMPTY: _empty,
     "peer-hosts": _peer("hosts"),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,21 +89,49 @@ def differences(specs: list[Spec], dms: dict[str, Any], lake: dict[str, Any], en
 
     :param endpoint_tags: False for the peer, whose module can't tag an endpoint that it creates.
     """
+    found = _endpoint_differences({one.identifier: one.settings for one in specs}, dms)
     endpoints = {endpoint["EndpointIdentifier"]: endpoint for endpoint in dms["endpoints"]}
-    wanted = {spec.identifier for spec in specs}
-    found = [f"the endpoint {name} is one too many" for name in sorted(endpoints.keys() - wanted)]
     for one in specs:
         endpoint = endpoints.get(one.identifier)
         if endpoint is None:
-            found.append(f"the endpoint {one.identifier} does not stand")
             continue
-        shown = {name: endpoint["S3Settings"].get(name) for name in one.settings}
-        # AWS returns another spelling than the one that is sent.
-        if {**shown, "EncryptionMode": shown["EncryptionMode"].lower().replace("_", "-")} != one.settings:
-            found.append(f"the settings of {one.identifier} differ")
         if endpoint_tags and endpoint["Tags"] != one.tags:
             found.append(f"the tags of {one.identifier} differ: {endpoint['Tags']}")
         found += _role_differences(one, lake, endpoint["ExternalId"])
+    return found
+
+
+def bucket_policy_differences(specs: list[Spec], dms: dict[str, Any], lake: dict[str, Any]) -> list[str]:
+    """The same in the access mode bucket_policy: a role in the DMS account, which the policies of bucket and key admit to the folder."""
+    found: list[str] = []
+    settings: dict[str, dict[str, Any]] = {}
+    for one in specs:
+        role = dms["roles"].get(one.role_name)
+        if role is None:
+            found.append(f"the role of {one.identifier} does not stand")
+            continue
+        settings[one.identifier] = {**one.settings, "ServiceAccessRoleArn": role["Arn"]}
+        if list(role["AttachedPolicies"].values()) != [one.policy]:
+            found.append(f"the policy of {one.identifier} differs")
+        policies = {"bucket": lake["bucket_policies"], "key": lake["key_policies"]}
+        found += [
+            f"the policy of the {what} does not admit {one.identifier}"
+            for what, held in policies.items()
+            if role["Arn"] not in json.dumps(held)
+        ]
+    return found + _endpoint_differences(settings, dms)
+
+
+def _endpoint_differences(wanted: dict[str, dict[str, Any]], dms: dict[str, Any]) -> list[str]:
+    """Where the endpoints differ from settings by identifier."""
+    endpoints = {endpoint["EndpointIdentifier"]: endpoint for endpoint in dms["endpoints"]}
+    found = [f"the endpoint {name} is one too many" for name in sorted(endpoints.keys() - wanted.keys())]
+    found += [f"the endpoint {name} does not stand" for name in sorted(wanted.keys() - endpoints.keys())]
+    for name in sorted(wanted.keys() & endpoints.keys()):
+        shown = {member: endpoints[name]["S3Settings"].get(member) for member in wanted[name]}
+        # AWS returns another spelling than the one that is sent.
+        if {**shown, "EncryptionMode": shown["EncryptionMode"].lower().replace("_", "-")} != wanted[name]:
+            found.append(f"the settings of {name} differ")
     return found
 
 

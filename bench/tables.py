@@ -24,7 +24,7 @@ from figures import (
     Measurement,
     Measurements,
     by_service,
-    counted_calls,
+    calls_of_each,
     cpu_beyond_empty,
     figure,
     ratio,
@@ -120,14 +120,15 @@ def throttled(measured: Measurements, burst: float, refill: float) -> str:
 
 def tested(measured: Measurements) -> str:
     rows = []
-    for seconds in measured.tests():
-        runs = measured.of(OURS, FRESH, 36, test_seconds=seconds)
-        polls = [one.calls.get("dms dms DescribeConnections", 0) for one in runs]
-        more = [one.wall - without.wall for one, without in zip(runs, measured.of(OURS, FRESH, 36), strict=False)]
-        calls = counted_calls(runs, measured.of(OURS, PREFLIGHT[FRESH], 36))
-        each = figure(value / 36 for value in (calls.median, calls.low, calls.high)) if calls else None
-        rows.append([f"{seconds:g} s", _text(each, 2), _text(figure(polls), 0), _text(figure(more))])
-    return table(["a test takes", "calls per endpoint", "polls in all", "seconds more than untested"], rows)
+    for size, seconds in measured.tests():
+        runs, untested = measured.of(OURS, FRESH, size, test_seconds=seconds), measured.of(OURS, FRESH, size)
+        polls = figure(one.calls.get("dms dms DescribeConnections", 0) for one in runs)
+        more = figure(one.wall - without.wall for one, without in zip(runs, untested, strict=False))
+        each = calls_of_each(runs, measured.of(OURS, PREFLIGHT[FRESH], size), size)
+        rows.append([str(size), f"{seconds:g} s", _text(each, 2), _text(polls, 0), _text(more)])
+    return table(
+        ["endpoints", "a test takes", "calls per endpoint", "polls in all", "seconds more than untested"], rows
+    )
 
 
 def memory(measured: Measurements) -> str:

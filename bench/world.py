@@ -24,7 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_
 from embedded_aws import Control
 from landscape import deployment_of, environment_of, hosts_of
 from measure import Taken, cpu_seconds, run
-from specs import Spec, differences, spec
+from specs import Spec, bucket_policy_differences, differences, spec
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DEV = CHECKOUT / "inventories" / "dev"
@@ -34,6 +34,9 @@ THROTTLE = {"burst": 200, "refill": 8}
 GROUP = {"s3_endpoint_bucket_folder": "raw/{{ inventory_hostname }}", "s3_endpoint_account_wide": True}
 # Connections are tested by no contender, but where that is measured.
 UNTESTED = {"s3_endpoint_replication_instance_arn": ""}
+# How long a written bucket policy has to stand, in seconds; it is waited for once, so the figures leave it out.
+SETTLE_SECONDS = 10.0
+IN_BUCKET_POLICY = {"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": SETTLE_SECONDS}
 CHANGED_SETTINGS = "{{ s3_endpoint_parquet | combine({'cdc_max_batch_interval': 30}) }}"
 _SERVER_LIFETIME = 24 * 3600
 
@@ -51,13 +54,22 @@ class World:
         self._control = Control(server["url"])
         self._accounts: dict[str, str] = {}
         self._is_tested = False
+        self._in_bucket_policy = False
 
-    def begin(self, size: int, latency_ms: int = 0, throttled: bool = False, test_seconds: float | None = None) -> None:
+    def begin(
+        self,
+        size: int,
+        latency_ms: int = 0,
+        throttled: bool = False,
+        test_seconds: float | None = None,
+        in_bucket_policy: bool = False,
+    ) -> None:
         """Empty accounts, an inventory of `size` endpoints, and how the embedded AWS answers.
 
         :param test_seconds: how long a connection test takes; None for none.
+        :param in_bucket_policy: whether the endpoints have the access mode bucket_policy.
         """
-        self._is_tested = test_seconds is not None
+        self._is_tested, self._in_bucket_policy = test_seconds is not None, in_bucket_policy
         self.write_inventory(size)
         hosts = hosts_of(self.inventory)
         # Inventories make the ARNs of the roles to assume out of other variables, which nobody but Ansible reads.
@@ -88,7 +100,11 @@ class World:
         if not (group_vars / "all").is_symlink():
             (group_vars / "all").symlink_to(DEV / "group_vars" / "all")
         # Beside the hosts, they would give way to those for all.
-        group = GROUP if self._is_tested else {**GROUP, **UNTESTED}
+        group = {
+            **GROUP,
+            **({} if self._is_tested else UNTESTED),
+            **(IN_BUCKET_POLICY if self._in_bucket_policy else {}),
+        }
         (group_vars / "s3_endpoints.json").write_text(json.dumps(group))
         hosts: dict[str, dict[str, str]] = {f"source_{number:04}": {} for number in range(1, size + 1)}
         if one_changed:
@@ -114,6 +130,8 @@ class World:
     def differences(self, endpoint_tags: bool) -> list[str]:
         """Where the accounts are not as the specs say."""
         states = {side: self._control.state(account) for account, side in self._accounts.items()}
+        if self._in_bucket_policy:
+            return bucket_policy_differences(self.specs, states["dms"], states["lake"])
         if self._is_tested:
             # Which tells when that was.
             for endpoint in states["dms"]["endpoints"]:

@@ -39,11 +39,12 @@ def environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:
                 for profile, has_roles_in in PROFILE_SIDES.items()
                 if side in has_roles_in
             ],
+            # The access role is in the data-lake account, or with bucket_policy in the DMS account.
+            "policies": {deployment.boundary_arn(side): access_boundary(deployment, side)},
         }
         for side in SIDES
     }
-    boundary = {deployment.boundary_arn("lake"): access_boundary(deployment, "lake")}
-    return {**bare_environment_of(hosts), "dms": sides["dms"], "lake": {**sides["lake"], "policies": boundary}}
+    return {**bare_environment_of(hosts), **sides}
 
 
 def bare_environment_of(hosts: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,19 @@ import figures
 import plot
 import specs
 import tables
-from figures import FLOOR, FRESH, LIMIT, OURS, PREFLIGHT, UNCHANGED, VERIFY, Figure, Measurement, Measurements
+from figures import (
+    BUCKET_POLICY,
+    FLOOR,
+    FRESH,
+    LIMIT,
+    OURS,
+    PREFLIGHT,
+    UNCHANGED,
+    VERIFY,
+    Figure,
+    Measurement,
+    Measurements,
+)
 from world import world
 
 pytestmark = pytest.mark.once
@@ -113,7 +125,7 @@ def test_named_figures():
             ),
         ]
     )
-    found = figures.named(measured, burst=200, refill=8)
+    found = figures.named(measured, burst=200, refill=8, settle=10)
     assert {name: one.median for name, one in found.items() if one} == pytest.approx(
         {
             "peer_over_ours_fresh_36": 8.0,
@@ -174,11 +186,24 @@ def test_connection_tests_are_a_row_of_their_own():
     )
     assert measured.sizes(OURS, FRESH) == [36]
     assert figures.walls(measured.of(OURS, FRESH, 36)) == [5.0]
-    assert tables.tested(measured).splitlines()[-1] == "| 30 s | 1.25 | 9 | 35.0 |"
-    assert figures.named(measured, burst=200, refill=8)["calls_per_tested_endpoint"].median == 1.25
-    cases = compare.tested_cases((OURS, FLOOR), (0, 30))
-    assert [(case.contender, case.test_seconds) for case in cases] == [(OURS, 0), (OURS, 30)]
-    assert compare.tested_cases((FLOOR,), (0, 30)) == []
+    assert tables.tested(measured).splitlines()[-1] == "| 36 | 30 s | 1.25 | 9 | 35.0 |"
+    assert figures.named(measured, burst=200, refill=8, settle=10)["calls_per_tested_endpoint"].median == 1.25
+    cases = compare.tested_cases((OURS, FLOOR), (0, 30), (1, 36, 1000))
+    assert [(case.contender, case.size, case.test_seconds) for case in cases] == [
+        (OURS, 36, 0),
+        (OURS, 36, 30),
+        (OURS, 1000, 30),
+    ]
+    assert [case.size for case in compare.tested_cases((OURS,), (30,), (36,))] == [36]
+    assert compare.tested_cases((FLOOR,), (0, 30), (1000,)) == []
+
+
+def test_bucket_policy_is_measured_beside_the_handshake():
+    cases = compare.cases((OURS, BUCKET_POLICY), (12, 36, 1000), (20,), (), "all")
+    assert [(case.size, case.latency_ms) for case in cases if case.contender == BUCKET_POLICY] == [(36, 0)]
+    # The settle time is waited for once.
+    measured = Measurements([took(OURS, FRESH, 5.0), took(BUCKET_POLICY, FRESH, 16.0)])
+    assert figures.named(measured, burst=200, refill=8, settle=10)["bucket_policy_over_handshake_36"].median == 1.2
 
 
 def test_what_takes_minutes_from_nothing_is_measured_once():
@@ -214,6 +239,21 @@ def test_a_state_is_held_against_the_specs():
     lake["roles"][one.role_name]["Trust"] = specs.trust("another")
     assert len(specs.differences([one], dms, lake)) == 3
     assert specs.differences([one], {"endpoints": []}, lake) == ["the endpoint dev-source-0001 does not stand"]
+
+
+def test_a_state_in_bucket_policy_is_held_against_the_specs():
+    one, dms, lake = existing()
+    arn = f"arn:aws:iam::111122223333:role{one.path}{one.role_name}"
+    dms["roles"] = {one.role_name: {"Arn": arn, "AttachedPolicies": {"arn": one.policy}}}
+    dms["endpoints"][0]["S3Settings"]["ServiceAccessRoleArn"] = arn
+    statements = {"Statement": [{"Principal": {"AWS": arn}}]}
+    lake["bucket_policies"], lake["key_policies"] = {"lake": statements}, {"key": statements}
+    assert specs.bucket_policy_differences([one], dms, lake) == []
+    lake["key_policies"] = {"key": {"Statement": []}}
+    assert len(specs.bucket_policy_differences([one], dms, lake)) == 1
+    dms["roles"][one.role_name]["AttachedPolicies"] = {}
+    assert len(specs.bucket_policy_differences([one], dms, lake)) == 2
+    assert len(specs.bucket_policy_differences([one], {**dms, "roles": {}}, lake)) == 2
 
 
 def test_ours_and_the_floor_reach_one_state():
