@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **access_analyzer.VALIDATION_SPEC,
 }
 
+# Reads the policy of a bucket or key: read_policy, or a function that calls it.
+Read = Callable[[PolicyStore], "Policy | None"]
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -72,11 +76,12 @@ def ensure(
     check_mode: bool,
     write: Write = write_until_settled,
     former: bool = False,
+    read: Read = read_policy,
 ) -> dict[str, Any]:
     """Bring our statements in the policies of bucket and key into the state that the parameters ask for.
 
     :param params: the options of dms_bucket_access. :param write: how the policies are written, see shared_writes.py.
-    :param former: whether the access is that of a former endpoint, see role_plan.check_options.
+    :param former: whether the access is that of a former endpoint, see role_plan.check_options. :param read: how the policies are read for the plan.
     :returns: the module's result: changed, diff, sid, bucket_statement, key_statement, policy_findings, warnings.
     :raises DatalakeError: an invalid option, a statement of others that has our Sid, or a policy that would be too long, before anything is changed.
         AnsibleAWSError: a call failed.
@@ -87,7 +92,7 @@ def ensure(
     parts = _parts(account, params, sid, patience)
     before, after = {}, {}
     for resource, part in parts.items():
-        policy = _read(part)
+        policy = _read(part, read)
         part.merged(policy)
         existing = part.existing(policy)
         before[resource] = existing
@@ -156,10 +161,10 @@ def _policies_to_write(differing: dict[str, _Part], params: dict[str, Any]) -> l
     ]
 
 
-def _read(part: _Part) -> Policy | None:
+def _read(part: _Part, read: Read) -> Policy | None:
     """The present policy. If our statement is to be removed, a bucket or key that no longer exists has none."""
     try:
-        return read_policy(part.store)
+        return read(part.store)
     except is_ansible_aws_error_code(["NoSuchBucket", "NotFoundException"]):
         if part.statement:
             raise

@@ -296,7 +296,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
 
 # module for many endpoints: the modules that it runs, whose actions it needs, too.
 _OF_MANY = {
-    "dms_survey": ("dms_preflight",),
+    "dms_survey": ("dms_preflight", "dms_bucket_access"),
     "dms_deployment": (
         "dms_preflight",
         "dms_s3_endpoint",

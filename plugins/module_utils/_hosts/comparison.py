@@ -82,7 +82,7 @@ class Comparison:
         if self.host.access_mode != BUCKET_POLICY:
             return {}
         options = bucket_access_options(self.host, self.plan["settings"], self.access["role"]["arn"])
-        return bucket_access.ensure(self._reads.account(self.host.lake), options, True)
+        return bucket_access.ensure(self._reads.account(self.host.lake), options, True, read=self._reads.policy)
 
     @functools.cached_property
     def test(self) -> Result:

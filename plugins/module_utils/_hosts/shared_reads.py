@@ -34,9 +34,14 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots impo
     held_roles,
     held_tags,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_policies import (
+    Policy,
+    PolicyStore,
+    read_policy,
+)
 
 # Reads in parallel. More threads only open more connections.
-_THREADS = 8
+THREADS = 8
 
 
 class SharedReads:
@@ -82,6 +87,14 @@ class SharedReads:
         tasks: FailedTasks = self.answers.once(["failed tasks", asdict(host.dms)], lambda: read_failed_tasks(client))
         return tasks
 
+    def policy(self, store: PolicyStore) -> Policy | None:
+        """The policy of a bucket or key, which is the same for all hosts. Not for writing: who writes reads it anew.
+
+        :raises AnsibleAWSError: the call failed.
+        """
+        policy: Policy | None = self.answers.once(["policy", store.what], lambda: read_policy(store))
+        return policy
+
     # Snapshots
 
     def read_snapshots(self, hosts: list[Host]) -> None:
@@ -100,9 +113,9 @@ class SharedReads:
             (self.failed_tasks, hosts),
             (self._connections, tested),
             (self.iam_snapshot, hosts),
-            (self._role_names_of, [host for host in hosts if host.lists_former_roles]),
+            (self._role_names_of, [host for host in tested if host.lists_former_roles]),
         )
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
 
     def dms_snapshot(self, host: Host) -> Account:

@@ -10,11 +10,11 @@ The same modules run in check mode against the data already read. Where the data
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
@@ -29,6 +29,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import AC
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import THREADS
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
 # The module's own options.
@@ -116,7 +117,11 @@ class Difference:
 def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
     """Host name -> why it is deployed; None if it matches the inventory."""
     run.reads.read_snapshots(hosts)
-    return {host.name: difference_of(host, run) for host in hosts}
+    # What is not in a snapshot takes calls for each host.
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(
+            zip((host.name for host in hosts), pool.map(lambda host: difference_of(host, run), hosts), strict=True)
+        )
 
 
 def difference_of(host: Host, run: Run) -> Difference | None:
@@ -131,8 +136,6 @@ def difference_of(host: Host, run: Run) -> Difference | None:
 
 
 def _difference(host: Host, run: Run) -> Difference | None:
-    if host.access_mode == BUCKET_POLICY:
-        raise NotInSnapshot("what the policies of bucket and key admit")
     if host.replacement["journal_path"]:
         raise NotInSnapshot("a journal in a folder")
     compared = Comparison(host, run, run.reads.dms_snapshot(host), run.reads.iam_snapshot(host))
@@ -145,10 +148,13 @@ def _difference(host: Host, run: Run) -> Difference | None:
         return Difference("the endpoint does not exist", absent)
     if plan["changed"]:
         return Difference("the endpoint differs")
-    if compared.former_role:
+    # Without a connection test, a deployment keeps it.
+    if host.is_tested and compared.former_role:
         return Difference("the role of the former access mode exists")
     if compared.access["changed"] or compared.access["findings"]:
         return Difference("role or policy differs")
+    if compared.statements.get("changed"):
+        return Difference("the policy of bucket or key differs")
     if host.test["test"] == "always" or compared.test["test_needed"]:
         return Difference("the connection is to be tested")
     return None

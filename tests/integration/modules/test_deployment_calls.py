@@ -108,10 +108,15 @@ def test_what_exists_is_not_known_absent(lab, surveyed, arrange, known):
     assert host["known_absent"] == known
 
 
-@pytest.mark.parametrize("variables", [{"access": "bucket_policy"}, {"journal_bucket": "", "journal_path": "/tmp/j"}])
-def test_what_was_not_read_is_not_known_absent(lab, surveyed, variables):
-    (host,) = surveyed(lab.host(**variables))
+def test_what_was_not_read_is_not_known_absent(lab, surveyed):
+    (host,) = surveyed(lab.host(journal_bucket="", journal_path="/tmp/j"))
     assert host["known_absent"] == []
+
+
+def test_new_endpoint_with_bucket_policy(lab, surveyed, calls):
+    deployed(lab, surveyed(lab.host(access="bucket_policy", policy_settle_time=0.1, **UNTESTED)))
+    made = [call for call in calls() if call not in {*POLLING, "GetBucketPolicy"}]
+    assert made == ["CreatePolicy", "CreateRole", "AttachRolePolicy", "PutBucketPolicy", "CreateEndpoint"]
 
 
 # Somebody else was faster than the deployment

@@ -87,6 +87,59 @@ def test_roles_are_read_one_by_one_where_nothing_else_was_granted(lab, deployed,
     assert "GetAccountAuthorizationDetails" not in lab.calls()
 
 
+# The access mode bucket_policy
+
+
+@pytest.fixture
+def bucket_policy(lab):
+    """Variables of hosts with the access mode bucket_policy."""
+    return {"access": "bucket_policy", "policy_settle_time": 0.1, "kms_key_arn": lab.key_arn}
+
+
+def test_policies_of_bucket_and_key_are_read_once_for_all_hosts(lab, bucket_policy):
+    hosts = [lab.host(name, **bucket_policy) for name in ("crm", "erp", "hr")]
+    assert lab.deployment(hosts)["changed"] is True
+    lab.forget_calls()
+    assert lab.survey(hosts)["unchanged"] == ["crm", "erp", "hr"]
+    # A role of the former access mode is looked for by its name.
+    of_hosts = [call for call in calls(lab) if call in ("GetBucketPolicy", "GetKeyPolicy", "GetRole")]
+    assert of_hosts == ["GetBucketPolicy", "GetKeyPolicy", "GetRole", "GetRole", "GetRole"]
+
+
+def without_bucket_policy(lab):
+    lab.client("lake", "s3").delete_bucket_policy(Bucket=lab.bucket)
+
+
+def without_key_statement(lab):
+    kms = lab.client("lake", "kms")
+    policy = json.loads(kms.get_key_policy(KeyId=lab.key_arn, PolicyName="default")["Policy"])
+    others = [one for one in policy["Statement"] if not one.get("Sid", "").startswith("DatalakeDms")]
+    assert len(others) < len(policy["Statement"])
+    kms.put_key_policy(KeyId=lab.key_arn, PolicyName="default", Policy=json.dumps({**policy, "Statement": others}))
+
+
+@pytest.mark.parametrize("remove", [without_bucket_policy, without_key_statement])
+def test_missing_statement_is_seen(lab, bucket_policy, reason, remove):
+    lab.deployment([lab.host(**bucket_policy)])
+    lab.forget_calls()
+    assert reason(**bucket_policy) is None
+    remove(lab)
+    lab.forget_calls()
+    assert reason(**bucket_policy) == "the policy of bucket or key differs"
+
+
+def test_role_of_the_former_access_mode_in_the_lake_account_is_seen(lab, deployed, bucket_policy, reason):
+    moved = lab.host(**bucket_policy, replication_instance_arn="")
+    assert lab.deployment([moved])["hosts"]["crm"]["failed"] is False
+    lab.forget_calls()
+    # Without a connection test, a deployment keeps it.
+    assert reason(**bucket_policy, replication_instance_arn="") is None
+    assert reason(**bucket_policy) == "the role of the former access mode exists"
+    lab.deployment([lab.host(**bucket_policy)])
+    lab.forget_calls()
+    assert reason(**bucket_policy) is None
+
+
 def test_many_hosts_cost_no_more_calls(lab, deployed):
     hosts = [lab.host(), *(lab.host(f"host-{n}") for n in range(20))]
     result = lab.survey(hosts)
