@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ _RENAMED = {
 }
 
 
+def shared_templar(templar: Templar) -> Templar:
+    """A templar for the declarations of many hosts, which compiles each template once.
+
+    Ansible compiles a template anew for each host, which would take most of the time of a survey. Its templar has no public way to keep the result.
+    """
+    shared = templar.copy_with_new_env()
+    # Without these attributes, another ansible-core compiles each time.
+    with suppress(AttributeError):
+        environment = shared._engine.environment
+        environment.from_string = functools.cache(environment.from_string)
+    return shared
+
+
 def host_declaration(
     templar: Templar,
     loader: DataLoader,
@@ -49,7 +63,7 @@ def host_declaration(
 ) -> Host:
     """What a host declares, see declaration.declaration.
 
-    :param variables: of the host, not templated yet. Defaults of the role are added.
+    :param templar: see shared_templar. :param variables: of the host, not templated yet. Defaults of the role are added.
     :raises AnsibleError: a variable is missing, can't be templated, or is invalid.
     """
     renamed = [
@@ -89,12 +103,12 @@ def _values(templar: Templar, wanted: Iterable[str], variables: dict[str, Any]) 
 
     :raises AnsibleError: a variable that can't be templated.
     """
-    own = templar.copy_with_new_env(available_variables=variables)
+    templar.available_variables = variables
     values: dict[str, Any] = {}
     for name in (*(PREFIX + first for first in _FIRST), *wanted, *_JOBS):
         if name in variables and name not in values:
             try:
-                value = plain(own.template(variables[name]))
+                value = plain(templar.template(variables[name]))
             except AnsibleError as error:
                 raise AnsibleError(
                     f"{name} can't be templated: {error}; correct it, or the variables that it refers to."

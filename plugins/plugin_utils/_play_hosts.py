@@ -19,7 +19,10 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
-from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import host_declaration
+from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
+    host_declaration,
+    shared_templar,
+)
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
 
 _WITHOUT_RUN_ONCE = ("free", "host_pinned")
@@ -102,9 +105,10 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     :returns: hosts, a list of Host.declared, and problems: host name -> what is wrong with its variables.
     """
     hosts, problems = [], {}
+    templar = shared_templar(action._templar)
     for name in names:
         try:
-            hosts.append(host_declaration(action._templar, action._loader, _variables(action, name)).declared())
+            hosts.append(host_declaration(templar, action._loader, _variables(action, name)).declared())
         except AnsibleError as error:
             problems[name] = str(error)
     return {"hosts": hosts, "problems": problems}

@@ -9,7 +9,11 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import host_declaration
+from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
+    host_declaration,
+    shared_templar,
+)
+from jinja2 import Environment
 
 
 def declared(**variables):
@@ -88,3 +92,24 @@ def test_variable_that_refers_to_an_undefined_one_is_named():
     with pytest.raises(AnsibleError) as error:
         declared(**NEEDED, **GIVEN, s3_endpoint_bucket_folder=trust_as_template("{{ nowhere }}"))
     assert str(error.value).startswith("s3_endpoint_bucket_folder can't be templated: 'nowhere' is undefined")
+
+
+def test_template_is_compiled_once_for_all_hosts(monkeypatch):
+    compiled, compile_template = [], Environment.compile
+    monkeypatch.setattr(
+        Environment,
+        "compile",
+        lambda self, source, *more: compiled.append(source) or compile_template(self, source, *more),
+    )
+    loader = DataLoader()
+    templar = shared_templar(Templar(loader))
+    folder = trust_as_template("raw/{{ inventory_hostname }}")
+    hosts = [
+        host_declaration(
+            templar, loader, {**NEEDED, **GIVEN, "inventory_hostname": name, "s3_endpoint_bucket_folder": folder}
+        )
+        for name in ("crm", "erp")
+    ]
+    assert [host.endpoint["s3_settings"]["bucket_folder"] for host in hosts] == ["raw/crm", "raw/erp"]
+    assert [host.identifier for host in hosts] == ["dev-crm", "dev-erp"]
+    assert len(compiled) == len(set(compiled)) > 1
