@@ -227,10 +227,10 @@ def _handshake(dms: Dms, endpoint: Endpoint) -> Handshake:
 
 
 def _only_answers(dms: Dms, endpoint: Endpoint) -> bool:
-    """Way (b): the first call for an identifier answers with the ExternalId and keeps nothing."""
+    """Way (b): the first calls for an identifier answer with the ExternalId and keep nothing."""
     if not is_remote(endpoint) or dms.switches["create_endpoint"] != "answer_only":
         return False
-    return dms.handshakes[endpoint.shape["EndpointIdentifier"]].calls == 1
+    return dms.handshakes[endpoint.shape["EndpointIdentifier"]].calls <= dms.switches["answer_only_calls"]
 
 
 def _admits_dms(dms: Dms, endpoint: Endpoint, role_arn: str) -> bool:

@@ -30,6 +30,7 @@ SWITCHES: dict[str, Switch] = {
         ("stays", "answer_only", "id_later", "access_denied_kept", "access_denied_lost", "pass_role_denied"),
         "what CreateEndpoint does with a role of another account",
     ),
+    "answer_only_calls": Switch(1, "count", "answer_only: calls per identifier that answer with the ExternalId alone"),
     "id_later_polls": Switch(2, "count", "id_later: describes of an endpoint before its ExternalId shows"),
     "access_denied_calls": Switch(1, "count", "access_denied_lost: refused calls per identifier"),
     "trust_checked": Switch(

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._policies import local_lock, shared_policies
 from botocore.retries.standard import ExponentialBackoff
 from builders import policy_document
@@ -418,3 +418,11 @@ def test_policy_is_as_fresh_as_this_thread_has_read_it(lab):
     with pytest.raises(shared_policies._StaleRead):
         second.write(None)
     assert lab.writes() == []
+
+
+def test_key_policy_is_never_emptied(lab):
+    """KMS accepts no empty policy. Who can write one that has our statements only is not known to happen."""
+    key = shared_policies.KeyPolicy(lab.client("lake", "kms"), lab.key_arn, shared_policies.Patience(1, 1))
+    with pytest.raises(DatalakeError) as error:
+        key.write(None)
+    assert f"The policy of the key {lab.key_arn} would be empty, which KMS does not accept" in error.value.message

@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
+from ansible_collections.datalake.dms.plugins.module_utils._core.account import Identity
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from builders import admits, policy_document
 
 pytestmark = pytest.mark.once
 
@@ -60,5 +66,20 @@ def test_no_region_with_glue(lab, refused, monkeypatch):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     sentence = refused(lab.role, glue_catalog_generation=True)
-    assert "region" in sentence
-    assert "set" in sentence
+    assert sentence.endswith("You must specify a region; set region, or AWS_REGION in the environment.")
+
+
+def test_policy_that_another_role_has_is_not_changed(lab, refused):
+    lab.role()
+    iam = lab.client("lake", "iam")
+    iam.create_role(RoleName="other", AssumeRolePolicyDocument=json.dumps(policy_document(admits())))
+    iam.attach_role_policy(RoleName="other", PolicyArn=lab.policy_arn)
+    sentence = refused(lab.role, bucket_folder="raw/other")
+    assert "The policy dms-s3-crm would change and is attached to more than the role dms-s3-crm" in sentence
+    assert "choose another policy_name" in sentence
+
+
+def test_policy_for_glue_needs_a_region():
+    """A guard: without a region, AWS's client fails before."""
+    with pytest.raises(DatalakeError, match=r"region is required with glue_catalog_generation=true; set it to"):
+        role_plan.policy_document(Identity("111122223333", "aws"), None, {"glue_catalog_generation": True})

@@ -438,6 +438,14 @@ def test_endpoint_that_aws_does_not_keep_is_made_again(lab, deploy, kept):
     assert between[-1] == ("CreateEndpoint" if kept == "answer_only" else "UpdateAssumeRolePolicy")
 
 
+def test_endpoint_that_aws_never_keeps_is_an_error(lab, deploy):
+    lab.switch(create_endpoint="answer_only", answer_only_calls=10**6)
+    told = deploy(iam_propagation_timeout=0, poll_interval=0.05)
+    assert (told["failed"], lab.endpoints()) == (True, [])
+    assert "AWS answered CreateEndpoint for dev-crm twice with an ExternalId and kept no endpoint" in told["msg"]
+    assert "ask AWS Support whether cross-account endpoints are enabled" in told["msg"]
+
+
 def test_trust_checked_at_creation_refuses_the_placeholder(lab, deploy):
     lab.switch(trust_checked="at_creation")
     told = deploy()

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
+from ansible_collections.datalake.dms.plugins.module_utils._dms.instances import describe_instance
 
 
 @pytest.fixture
@@ -39,6 +41,17 @@ def test_right_accounts(lab, look, environments):
     assert (dms["account_id"], lake["account_id"]) == (lab.dms_account, lab.lake_account)
     assert dms["arn"] == f"arn:aws:sts::{lab.dms_account}:assumed-role/deployer/datalake-dms"
     assert dms["partition"] == "aws"
+
+
+def test_instance_that_is_not_available(lab, look, monkeypatch):
+    def creating(client, arn):
+        return {**describe_instance(client, arn), "ReplicationInstanceStatus": "creating"}
+
+    monkeypatch.setattr(preflight, "describe_instance", creating)
+    (finding,) = look("dms", replication_instance_arn=lab.instance_arn)["findings"]
+    assert (
+        finding == f"Replication instance {lab.instance_arn} is creating: wait until it is available, then run again."
+    )
 
 
 def test_account_alone_is_enough(lab, look):

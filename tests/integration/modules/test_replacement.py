@@ -487,3 +487,29 @@ def test_rolled_back_is_told(lab, task):
 )
 def test_wrong_options_are_named(lab, refused, options, sentence):
     assert sentence in refused(begin, lab, **options)
+
+
+def test_run_that_was_overtaken_names_the_other(lab, task):
+    begin(lab)
+    overtaken = lab.replacement().journal
+    overtaken.take_over()
+    lab.replacement(run=BOB).journal.unlock()
+    lab.replacement(run=BOB).journal.take_over()
+    with pytest.raises(DatalakeError) as error:
+        overtaken.save()
+    assert error.value.message == (
+        "bob@desk has just begun to replace the endpoint dev-crm; wait until that has ended, and run again."
+    )
+
+
+def test_run_whose_journal_was_removed_says_so(lab, task):
+    begin(lab)
+    robbed = lab.replacement().journal
+    robbed.take_over()
+    (key,) = journals_left(lab)
+    lab.client("dms", "s3").delete_object(Bucket=lab.journals, Key=key)
+    with pytest.raises(DatalakeError) as error:
+        robbed.save()
+    assert error.value.message == (
+        "The journal of dev-crm was removed while this ran; check that its tasks all exist, and run again."
+    )

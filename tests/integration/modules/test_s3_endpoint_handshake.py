@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target_calls
 
 REFUSED_ONCE = ("access_denied_lost", "access_denied_kept")
 
@@ -166,3 +167,31 @@ def test_role_of_the_same_account_is_waited_for(lab):
     assert lab.local_role("late") == role
     assert lab.endpoint(service_access_role_arn=role)["persisted"] is True
     assert attempts(lab) == 3
+
+
+def test_endpoint_that_is_not_kept_and_has_no_id(lab, monkeypatch):
+    """AWS documents no such answer."""
+    lab.switch(create_endpoint="answer_only")
+    send = s3_target_calls._create_when_role_is_ready
+    monkeypatch.setattr(
+        s3_target_calls, "_create_when_role_is_ready", lambda *given: {**send(*given), "ExternalId": None}
+    )
+    with pytest.raises(AnsibleAWSError) as error:
+        lab.endpoint()
+    sentence = explain(error.value)
+    assert "kept no endpoint and returned no ExternalId; run again" in sentence
+    assert "ask AWS Support" in sentence
+
+
+def test_endpoint_that_others_delete_while_it_is_created(lab, monkeypatch):
+    lab.switch(creating_polls=2)
+    wait = s3_target_calls.wait_for
+
+    def delete_after(client, *given, **more):
+        wait(client, *given, **more)
+        client.delete_endpoint(EndpointArn=lab.endpoints()[0]["EndpointArn"])
+
+    monkeypatch.setattr(s3_target_calls, "wait_for", delete_after)
+    with pytest.raises(AnsibleAWSError) as error:
+        lab.endpoint()
+    assert explain(error.value) == "The endpoint dev-crm was deleted by others while this ran; run again."

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import service_role_plan, service_roles
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from builders import admits, policy_document
 
 pytestmark = pytest.mark.once
@@ -198,3 +199,17 @@ def test_removal_with_a_lost_answer(lab, operation):
 
 def test_deployment_that_cannot_be_a_tag_is_refused(lab, refused):
     assert refused(lab.service_roles, deployment="a b").startswith("deployment=a b must be")
+
+
+def test_removal_without_a_region_is_refused(lab, refused, monkeypatch):
+    lab.service_roles()
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    sentence = refused(lab.service_roles, state="absent")
+    assert sentence.endswith("You must specify a region; set region, or AWS_REGION in the environment.")
+
+
+def test_removal_needs_regions():
+    """A guard: without a region, AWS's client fails before."""
+    with pytest.raises(DatalakeError, match=r"regions is required for state=absent, or region; set it to the regions"):
+        service_roles._users_of_dms({"regions": []}, None)
