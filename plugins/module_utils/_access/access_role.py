@@ -13,7 +13,6 @@ import json
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils import iam
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
@@ -26,6 +25,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.role_plan imp
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, Identity
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import unless_done
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
 
@@ -245,7 +245,17 @@ def _create_role(client: Any, role: dict[str, Any]) -> None:
     """CreateRole. If the role exists already, it must equal the role that was sent, with its trust and tags."""
     boundary = {"PermissionsBoundary": role["permissions_boundary"]} if role["permissions_boundary"] else {}
     trust = role["assume_role_policy_document"]
-    try:
+
+    def is_created() -> bool:
+        found = iam.get_iam_role(client, role["role_name"])
+        existing = found and role_plan.role_view(found, [], [])
+        names = ("path", "permissions_boundary", "tags")
+        is_equal = bool(existing) and all(existing[name] == role[name] for name in names)
+        return _is_sent(
+            f"role {role['role_name']}", existing["assume_role_policy_document"] if is_equal else None, trust
+        )
+
+    with unless_done("EntityAlreadyExists", is_created):
         client.create_role(
             RoleName=role["role_name"],
             Path=role["path"],
@@ -253,38 +263,37 @@ def _create_role(client: Any, role: dict[str, Any]) -> None:
             Tags=ansible_dict_to_boto3_tag_list(role["tags"]),
             **boundary,
         )
-    except is_boto3_error_code("EntityAlreadyExists"):
-        found = iam.get_iam_role(client, role["role_name"])
-        existing = found and role_plan.role_view(found, [], [])
-        names = ("path", "permissions_boundary", "tags")
-        is_equal = bool(existing) and all(existing[name] == role[name] for name in names)
-        trusted = existing["assume_role_policy_document"] if is_equal else None
-        _refuse_unless_equal(f"role {role['role_name']}", trusted, trust)
 
 
 @IAMErrorHandler.common_error_handler("create the access policy")
 def _create_policy(client: Any, policy: dict[str, Any]) -> None:
     """CreatePolicy. If the policy exists already, it must equal the policy that was sent, with its document and tags."""
     name, path = policy["policy_name"], policy["arn"].split(":policy", 1)[1].rsplit("/", 1)[0] + "/"
-    try:
+
+    def is_created() -> bool:
+        existing = read_policy(client, policy["arn"])
+        document = existing["document"] if existing and existing["tags"] == policy["tags"] else None
+        return _is_sent(f"policy {name}", document, policy["document"])
+
+    with unless_done("EntityAlreadyExists", is_created):
         client.create_policy(
             PolicyName=name,
             Path=path,
             PolicyDocument=json.dumps(policy["document"]),
             Tags=ansible_dict_to_boto3_tag_list(policy["tags"]),
         )
-    except is_boto3_error_code("EntityAlreadyExists"):
-        existing = read_policy(client, policy["arn"])
-        document = existing["document"] if existing and existing["tags"] == policy["tags"] else None
-        _refuse_unless_equal(f"policy {name}", document, policy["document"])
 
 
-def _refuse_unless_equal(what: str, existing: dict[str, Any] | None, sent: dict[str, Any]) -> None:
-    """botocore sends a request again if its answer was lost. So the existing resource may be the result of our first request."""
+def _is_sent(what: str, existing: dict[str, Any] | None, sent: dict[str, Any]) -> bool:
+    """True: the existing document is what was sent.
+
+    :raises DatalakeError: it is that of others.
+    """
     if not existing or compare_policies(existing, sent):
         raise DatalakeError(
             message=f"The {what} was created by others at the same time; run again to take it over as it is, or choose another name."
         )
+    return True
 
 
 @IAMErrorHandler.common_error_handler("update the access role's trust")

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Retries of calls: decorators based on amazon.aws's, and options for waiting."""
+"""Calls that are sent again: decorators based on amazon.aws's, lost answers, and options for waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
@@ -94,6 +96,19 @@ def retry_while(
         max_delay=MAX_PAUSE,
         catch_extra_error_codes=codes,
     )
+
+
+@contextlib.contextmanager
+def unless_done(codes: str | list[str], is_done: Callable[[], bool]) -> Iterator[None]:
+    """For a call that changes something. botocore sends it again if the answer was lost, and AWS refuses the second one.
+
+    An error with one of `codes` is ignored, if `is_done` finds what the call was to bring about.
+    """
+    try:
+        yield
+    except is_boto3_error_code(codes):
+        if not is_done():
+            raise
 
 
 def tries_within(timeout: float, first_pause: float) -> int:

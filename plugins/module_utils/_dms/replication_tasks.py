@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
-from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while, unless_done
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for
+
+_EXISTS = "ResourceAlreadyExistsFault"
 
 
 @DmsErrorHandler.list_error_handler("describe the replication tasks", [])
@@ -45,16 +48,15 @@ def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) ->
     @DmsErrorHandler.common_error_handler(f"create the replication task {name}")
     @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def create(**arguments: Any) -> None:
-        try:
+        with unless_done(_EXISTS, lambda: bool(describe_tasks(client, [name]))):
             client.create_replication_task(**arguments)
-        except is_boto3_error_code("ResourceAlreadyExistsFault"):
-            if describe_tasks(client, [name]):
-                return
-            if "ResourceIdentifier" not in arguments:
-                raise
-            create(**{k: v for k, v in arguments.items() if k != "ResourceIdentifier"})
 
-    create(**request)
+    try:
+        create(**request)
+    except is_ansible_aws_error_code(_EXISTS):
+        if "ResourceIdentifier" not in request:
+            raise
+        create(**{k: v for k, v in request.items() if k != "ResourceIdentifier"})
 
 
 def start_task(client: Any, request: dict[str, Any]) -> None:
@@ -84,11 +86,9 @@ def _change_state(verb: str, call: Any, client: Any, request: dict[str, Any], is
 
     @DmsErrorHandler.common_error_handler(f"{verb} the replication task {request['ReplicationTaskArn']}")
     def attempt() -> None:
-        try:
+        codes = ["InvalidResourceStateFault", "ResourceNotFoundFault"]
+        with unless_done(codes, lambda: is_done(_status(client, request["ReplicationTaskArn"]))):
             call(**request)
-        except is_boto3_error_code(["InvalidResourceStateFault", "ResourceNotFoundFault"]):
-            if not is_done(_status(client, request["ReplicationTaskArn"])):
-                raise
 
     attempt()
 

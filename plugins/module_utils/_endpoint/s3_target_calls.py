@@ -19,7 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     denial,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_owner
-from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while, unless_done
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags
@@ -184,16 +184,15 @@ def _wait_deleted(client: Any, arn: str, params: dict[str, Any]) -> None:
 def delete(client: Any, arn: str, params: dict[str, Any]) -> None:
     """DeleteEndpoint, repeated while DMS is busy with it (a connection test, say), and wait until it is gone."""
 
+    def is_deleted() -> bool:
+        endpoint = describe_endpoint(client, identifier_of(params))
+        return not endpoint or endpoint["Status"] == "deleting"
+
     @DmsErrorHandler.deletion_error_handler("delete the endpoint")
     @retry_while(["InvalidResourceStateFault"], params["wait_timeout"], params["poll_interval"])
     def send() -> None:
-        try:
+        with unless_done("InvalidResourceStateFault", is_deleted):
             client.delete_endpoint(EndpointArn=arn)
-        except is_boto3_error_code("InvalidResourceStateFault"):
-            endpoint = describe_endpoint(client, identifier_of(params))
-            # Our first request succeeded, and its answer was lost.
-            if endpoint and endpoint["Status"] != "deleting":
-                raise
 
     send()
     _wait_deleted(client, arn, params)
