@@ -77,15 +77,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
         "failed_tasks": _failed_tasks(compared, run),
-        "warnings": [
-            *dict.fromkeys(text for host in compared for text in run.reads.failed_tasks(host).warnings),
-            *(
-                f"The survey failed, so each host is read on its own: {failure}"
-                for failure in (run.reads.answers.failures() if compared else [])
-                # `blocked` already has what blocks a host.
-                if not any(failure in why for why in blocked.values())
-            ),
-        ],
+        "warnings": _warnings(compared, blocked, run),
     }
 
 
@@ -169,6 +161,19 @@ def _failed_tasks(hosts: list[Host], run: Run) -> list[str]:
             tasks = run.reads.failed_tasks(host).of((endpoint or {}).get("EndpointArn"))
             found += [f"{host.identifier}: {task}. {REMEDY}" for task in tasks]
     return found
+
+
+def _warnings(compared: list[Host], blocked: dict[str, str], run: Run) -> list[str]:
+    """What could not be read of the hosts that were compared, as sentences. `blocked` has what blocks a host."""
+    failures = run.reads.answers.failures() if compared else []
+    return [
+        *dict.fromkeys(text for host in compared for text in run.reads.failed_tasks(host).warnings),
+        *(
+            f"The survey failed, so each host is read on its own: {failure}"
+            for failure in failures
+            if not any(failure in why for why in blocked.values())
+        ),
+    ]
 
 
 def _with_absent(host: Host, difference: Difference | None) -> Host:
