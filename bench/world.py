@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import SIDES
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.deployer_roles import deployer_role_arn
 from ansible_collections.datalake.dms.plugins.module_utils._accounts.permissions import DEPLOYER
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight_checks import ENDPOINTS_PER_INSTANCE
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.connection_tests import TESTED_TAG
 from embedded_aws import Control
 from landscape import deployment_of, environment_of, hosts_of
@@ -83,7 +85,7 @@ class World:
         dms, lake = landscape["dms"]["account_id"], landscape["lake"]["account_id"]
         self._accounts = {dms: "dms", lake: "lake"}
         self._control.reset()
-        self._control.seed({"environments": [landscape]})
+        self._control.seed({"environments": [landscape, *_more_instances(landscape, size)]})
         # Which whoever has as many endpoints has had AWS raise.
         self._control.set_switches(lake, roles_quota=5000)
         if self._is_tested:
@@ -107,6 +109,11 @@ class World:
         }
         (group_vars / "s3_endpoints.json").write_text(json.dumps(group))
         hosts: dict[str, dict[str, str]] = {f"source_{number:04}": {} for number in range(1, size + 1)}
+        if self._is_tested:
+            for number, variables in enumerate(hosts.values()):
+                # Each instance takes so many at most.
+                if number >= ENDPOINTS_PER_INSTANCE:
+                    variables["s3_endpoint_replication_instance_arn"] = _instance(number // ENDPOINTS_PER_INSTANCE)
         if one_changed:
             hosts["source_0001"]["s3_endpoint_settings"] = CHANGED_SETTINGS
         (self.inventory / "endpoints.json").write_text(json.dumps({"s3_endpoints": {"hosts": hosts}}))
@@ -152,6 +159,22 @@ def world() -> Iterator[World]:
             yield World(folder, json.loads((folder / "aws" / "server.json").read_text()))
         finally:
             subprocess.run([*embedded_aws, "stop", *state], check=True)
+
+
+def _instance(number: int) -> str:
+    """The ARN of a replication instance: 0 is that of the dev inventory."""
+    arn = yaml.safe_load((DEV / "group_vars" / "all" / "accounts.yml").read_text())[
+        "s3_endpoint_replication_instance_arn"
+    ]
+    return f"{arn}-{number}" if number else str(arn)
+
+
+def _more_instances(landscape: dict[str, Any], size: int) -> list[dict[str, Any]]:
+    """Environments that add the other replication instances for so many endpoints."""
+    more = range(1, (size - 1) // ENDPOINTS_PER_INSTANCE + 1)
+    return [
+        {**landscape, "dms": {**landscape["dms"], "replication_instance_arn": _instance(number)}} for number in more
+    ]
 
 
 def _own_environ() -> dict[str, str]:

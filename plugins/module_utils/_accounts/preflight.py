@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -99,12 +100,12 @@ def ensure(account: Account, params: dict[str, Any], _check_mode: bool) -> dict[
     caller = account.caller()
     checks += _identity_checks(caller, params)
     if checks[-1]["status"] == PASSED:
-        checks += [check for name, run in _prerequisite_checks(account, params) for check in _checked(name, run)]
+        checks += _checked_together(_prerequisite_checks(account, params))
         absent = {check["check"] for check in checks if check["status"] == FAILED}
         remaining = [
             (name, run) for name, run in _account_checks(account, params) if _PREREQUISITE.get(name) not in absent
         ]
-        checks += [check for name, run in remaining for check in _checked(name, run)]
+        checks += _checked_together(remaining)
     return _result(checks, caller, account, params)
 
 
@@ -129,6 +130,12 @@ def _identity_checks(caller: Identity, params: dict[str, Any]) -> list[Check]:
         f"{params['account_id']}; set s3_endpoint_{params['side']}_assume_role_arn to a role in {params['account_id']}, or run with its credentials."
     )
     return [outcome("identity", FAILED, text)]
+
+
+def _checked_together(checks: list[tuple[str, _Check]]) -> list[Check]:
+    """The outcomes of checks in their order. Each check makes calls of its own, so they are made in parallel."""
+    with ThreadPoolExecutor(len(checks) or 1) as pool:
+        return [found for outcomes in pool.map(lambda check: _checked(*check), checks) for found in outcomes]
 
 
 def _checked(name: str, run: _Check) -> list[Check]:

@@ -10,6 +10,7 @@ All migrations of an account share them, and several may run this at the same ti
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +85,8 @@ def read(client: Any, names: list[str]) -> Roles:
 
     :param client: of IAM.
     """
-    return {name: read_role(client, name) for name in names}
+    with ThreadPoolExecutor(len(names) or 1) as pool:
+        return dict(zip(names, pool.map(lambda name: read_role(client, name), names), strict=True))
 
 
 # The steps of resources.ensure

@@ -107,16 +107,19 @@ class SharedReads:
             except CALL_ERRORS:
                 return
 
-        tested = [host for host in hosts if host.is_tested]
-        wanted = (
-            (self._endpoints, hosts),
-            (self.failed_tasks, hosts),
-            (self._connections, tested),
-            (self.iam_snapshot, hosts),
-            (self._role_names_of, [host for host in tested if host.lists_former_roles]),
-        )
+        # One host after the other: the first one of an account asks for everything at once, and the others find the answers.
+        wanted = [(what, host) for host in hosts for what in self._snapshots_of(host)]
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(read, [(what, host) for what, of in wanted for host in of]))
+            list(pool.map(read, wanted))
+
+    def _snapshots_of(self, host: Host) -> list[Callable[[Host], Any]]:
+        """The reads that a host will ask for."""
+        wanted: list[Callable[[Host], Any]] = [self._endpoints, self.failed_tasks, self.iam_snapshot]
+        if host.is_tested:
+            wanted.append(self._connections)
+        if host.is_tested and host.lists_former_roles:
+            wanted.append(self._role_names_of)
+        return wanted
 
     def dms_snapshot(self, host: Host) -> Account:
         """A snapshot of the DMS account: all endpoints, the tags of S3 targets, and the connections if the host is tested."""
