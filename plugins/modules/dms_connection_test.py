@@ -43,8 +43,8 @@ options:
     type: str
   iam_propagation_timeout:
     description:
-      - How long to repeat a test that fails because access is denied, in seconds. A change of IAM takes effect everywhere only after a while, and
-        AWS does not document how long. With V(0), the first result counts.
+      - How long to repeat a test that fails, in seconds. A change of IAM takes effect everywhere only after a while, and AWS does not document
+        how long. The text of the failure does not tell whether that is the cause. With V(0), the first result counts.
     type: int
     default: 0
 extends_documentation_fragment:

@@ -38,6 +38,7 @@ CHANGED = {
     "s3_endpoint_settings": {"data_format": "parquet", "compression_type": "gzip"},
     "s3_endpoint_replace_tasks": True,
     "s3_endpoint_source_log_retention": 86400,
+    "s3_endpoint_accept": ["foreign_tasks"],
     "s3_endpoint_journal_bucket": "{{ journal_bucket_name }}",
 }
 

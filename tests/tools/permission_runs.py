@@ -46,7 +46,11 @@ ADMINISTRATOR = "administrator"
 # The host that stays, with its task, and the one that the inventory forgets.
 KEPT, FORGOTTEN = "crm", "orders"
 ACCESS_ROLE = f"dms-s3-dev-{KEPT}"
-CONSENT: dict[str, Any] = {"s3_endpoint_replace_tasks": True, "s3_endpoint_source_log_retention": 86400}
+CONSENT: dict[str, Any] = {
+    "s3_endpoint_replace_tasks": True,
+    "s3_endpoint_source_log_retention": 86400,
+    "s3_endpoint_accept": ["foreign_tasks"],
+}
 ALL_SERVICE_ROLES: dict[str, Any] = {"service_roles_redshift": True}
 LIFECYCLE = [{"rule_id": "old", "expiration_days": 30}]
 NO_TRUST = json.dumps(
@@ -197,6 +201,7 @@ class Runs:
             "endpoint_identifier": f"dev-{KEPT}",
             "replace_tasks": True,
             "source_log_retention": 86400,
+            "accept": ["foreign_tasks"],
             "journal_bucket": names["s3_endpoint_journal_bucket"],
             "inventory_host": KEPT,
             "trusted_account_ids": [self._accounts["lake"]],

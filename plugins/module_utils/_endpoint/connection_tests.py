@@ -76,11 +76,14 @@ class Tested:
     fingerprint: str
 
 
-def ensure(account: Account, params: dict[str, Any], check_mode: bool, is_new: bool = False) -> dict[str, Any]:
+def ensure(
+    account: Account, params: dict[str, Any], check_mode: bool, is_new: bool = False, just_changed: bool = True
+) -> dict[str, Any]:
     """Test the connection if requested or needed, and wait for the result.
 
     :param params: the options of dms_connection_test.
     :param is_new: whether the caller has just created the endpoint, so that it has no test; else the last test is read.
+    :param just_changed: whether role, trust or endpoint may have been changed just now, see test_until_seen.
     :returns: the module's result: changed, diff, status, tested, test_needed, endpoint_arn, last_failure_message, hint,
         failed_to_assume_role; `failure` where a test failed.
     :raises DatalakeError: a wrong option. AnsibleAWSError: a call failed.
@@ -98,7 +101,7 @@ def ensure(account: Account, params: dict[str, Any], check_mode: bool, is_new: b
         return _result(params, SUCCESSFUL, tag_before=tag, tag_after=tag)
     if check_mode:
         return _result(params, UNVERIFIED, connection, needed=True, tag_before=tag, tag_after=KNOWN_AFTER_CREATION)
-    connection = test_until_seen(client, params, is_new)
+    connection = test_until_seen(client, params, is_new, just_changed)
     tag_after = tag
     if connection["Status"] == SUCCESSFUL:
         tag_after = format_tested(datetime.now(UTC), params["change_token"])
@@ -183,10 +186,13 @@ def check_options(params: dict[str, Any]) -> None:
         )
 
 
-def test_until_seen(client: Any, params: dict[str, Any], is_new: bool) -> dict[str, Any]:
-    """Test, and repeat a test that fails with a denial, until iam_propagation_timeout seconds have passed.
+def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_changed: bool) -> dict[str, Any]:
+    """Test, and repeat a test that fails, until iam_propagation_timeout seconds have passed.
 
-    :param is_new: whether the endpoint was never tested. :returns: the connection.
+    :param is_new: whether the endpoint was never tested.
+    :param just_changed: whether any failure is repeated, else only one with a denial. After a change, the text does not tell whether IAM is the
+        cause: a text is known that names none, "Failed to connect to database".
+    :returns: the connection.
     """
     pause = min(1.0, params["poll_interval"])
     tries = tries_within(params["iam_propagation_timeout"], pause)
@@ -198,8 +204,8 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool) -> dict[s
         nonlocal start_attempts
         connection = _test(client, params, start_attempts)
         start_attempts = _START_ATTEMPTS
-        denied = connection["Status"] == FAILED and is_denied(connection.get("LastFailureMessage"))
-        if denied and time.monotonic() < deadline:
+        may_pass = just_changed or is_denied(connection.get("LastFailureMessage"))
+        if connection["Status"] == FAILED and may_pass and time.monotonic() < deadline:
             raise NotYet(connection)
         return connection
 

@@ -19,6 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import NotYet, retry_until
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import VISIBILITY_ATTEMPTS
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
@@ -103,8 +104,7 @@ class EndpointDeployment:
             if not self.endpoint["persisted"]:
                 self._create_endpoint_again()
             self._ensure_tested()
-        if self.is_tested and set(self.access["external_ids"]) - set(self.external_ids):
-            self._ensure_access(self.external_ids, purge=True)
+        self._purge_external_ids()
         if self.test["status"] == connection_tests.FAILED:
             kept = (
                 " Endpoint and role stay as they are; correct the cause and run again." if self.keep_on_failure else ""
@@ -184,6 +184,14 @@ class EndpointDeployment:
             result = bucket_access.ensure(lake, options, self.check_mode, lake.policy_writes.write, former)
             self.statements = self.record.add("bucket_access", result)
 
+    def _purge_external_ids(self) -> None:
+        """Remove former ExternalIds from the trust: after a successful test all of them, after a failed one those that no endpoint has any more."""
+        former = set(self.access["external_ids"]) - set(self.external_ids)
+        if former and self.test["status"] == connection_tests.FAILED:
+            former -= {endpoint.get("ExternalId") for endpoint in list_endpoints(self.dms.client("dms"))}
+        if former and self.test["status"] in (connection_tests.SUCCESSFUL, connection_tests.FAILED):
+            self._ensure_access([one for one in self.access["external_ids"] if one not in former], purge=True)
+
     def _ensure_tested(self) -> None:
         """Test the connection. A failed test is not yet an error: a new endpoint may be recreated once."""
         options = connection_options(self.host, self.endpoint, self.access, self.external_ids, self.statements)
@@ -196,7 +204,7 @@ class EndpointDeployment:
             options["iam_propagation_timeout"] = 0
         # Created by this run, and not recreated after an interrupted replacement.
         is_new = self.planned["action"] == CREATED and not self.planned["definition"] and not self.test
-        result = connection_tests.ensure(self.dms, options, self.check_mode, is_new)
+        result = connection_tests.ensure(self.dms, options, self.check_mode, is_new, touched)
         self.test = self.record.add("connection", result)
 
 

@@ -133,7 +133,9 @@ class Replacement:
     @property
     def _accept(self) -> list[str]:
         """The consents of this run, and those in the journal."""
-        return sorted({*self._params["accept"], *(self.journal.current.accept if self.journal.current else [])})
+        # Whoever owns the tasks was asked before the replacement began, or by an earlier version not at all.
+        journaled = [*self.journal.current.accept, task_entries.FOREIGN_TASKS] if self.journal.current else []
+        return sorted({*self._params["accept"], *journaled})
 
     # The steps
 
@@ -369,7 +371,7 @@ class Replacement:
             connection = describe_connection(self._client, endpoint_arn, instance_arn)
             if not connection or connection["Status"] != connection_tests.SUCCESSFUL:
                 arns = {"endpoint_arn": endpoint_arn, "replication_instance_arn": instance_arn}
-                connection = connection_tests.test_until_seen(self._client, {**self._params, **arns}, False)
+                connection = connection_tests.test_until_seen(self._client, {**self._params, **arns}, False, True)
             if connection["Status"] != connection_tests.SUCCESSFUL:
                 said = connection.get("LastFailureMessage") or "AWS gives no reason"
                 raise DatalakeError(

@@ -36,12 +36,15 @@ _MOST_TAGS = 50
 # What a user can consent to lose, see `risks`.
 NO_CHECKPOINT, FULL_LOAD = "no_checkpoint", "full_load"
 POSTGRESQL_SLOT, SOURCE_LOGS = "postgresql_slot", "source_logs"
-CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS)
+FOREIGN_TASKS = "foreign_tasks"
+CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS, FOREIGN_TASKS)
 
 # What check mode shows for a position that changes until the task is stopped.
 POSITION_WHEN_STOPPED = "(its RecoveryCheckpoint, once it is stopped)"
 
 _CLOUDFORMATION = "aws:cloudformation:"
+# Members of CreateReplicationTask -> arguments of Terraform's aws_dms_replication_task.
+_TERRAFORM = {"MigrationType": "migration_type", "CdcStartPosition": "cdc_start_position", "Tags": "tags"}
 _POSTGRESQL = ("postgres", "aurora-postgresql", "aurora-postgresql-serverless")
 # Members of DescribeReplicationTasks that CreateReplicationTask accepts.
 _KEPT = (
@@ -188,12 +191,7 @@ def risks(
     :param source: the source endpoint, an item of DescribeEndpoints.
     :param pause: the longest time that the task is stopped, in seconds. :param retention: how many seconds the source keeps its logs; 0: unknown.
     """
-    found = []
-    stack = next((value for key, value in tags.items() if key.startswith(_CLOUDFORMATION)), None)
-    if stack is not None:
-        found.append(
-            Risk(f"it belongs to CloudFormation ({stack}), which would no longer manage the new task; change it there")
-        )
+    found = _owner_risks(entry, tags, action)
     secrets = secret_settings(entry.request)
     if secrets:
         found.append(Risk(f"its definition has secrets ({', '.join(secrets)}), which must not be journaled"))
@@ -276,11 +274,36 @@ def after_view(entry: TaskEntry, action: str, arn: str) -> dict[str, Any]:
     }
 
 
+def _new_request(entry: TaskEntry) -> dict[str, Any]:
+    """The parameters of CreateReplicationTask, as they will be once the task is stopped: a running task may have a checkpoint only then."""
+    stopped = dataclasses.replace(entry, checkpoint=POSITION_WHEN_STOPPED) if entry.running else entry
+    return create_request(stopped, "")
+
+
+def _owner_risks(entry: TaskEntry, tags: dict[str, str], action: str) -> list[Risk]:
+    """Why another tool that owns the task could change or lose the new one."""
+    stack = next((value for key, value in tags.items() if key.startswith(_CLOUDFORMATION)), None)
+    if stack is not None:
+        return [
+            Risk(f"it belongs to CloudFormation ({stack}), which would no longer manage the new task; change it there")
+        ]
+    if action != RECREATED or any(key.startswith(RESERVED_PREFIX) for key in tags):
+        return []
+    new = _new_request(entry)
+    before = {**entry.request, **({"Tags": ansible_dict_to_boto3_tag_list(entry.tags)} if entry.tags else {})}
+    changed = [argument for member, argument in _TERRAFORM.items() if new.get(member) != before.get(member)]
+    ignored = f"; its owner must ignore that, in Terraform with lifecycle {{ ignore_changes = [{', '.join(changed)}] }}"
+    return [
+        Risk(
+            f"it has no tag of this collection, so another tool may own it and change or replace the new task{ignored if changed else ''}",
+            FOREIGN_TASKS,
+        )
+    ]
+
+
 def _tag_risks(entry: TaskEntry) -> list[Risk]:
     """Why AWS would refuse the tags of the new task."""
-    # A running task may have a checkpoint only once it is stopped.
-    stopped = dataclasses.replace(entry, checkpoint=POSITION_WHEN_STOPPED) if entry.running else entry
-    if len(create_request(stopped, "").get("Tags", ())) <= _MOST_TAGS:
+    if len(_new_request(entry).get("Tags", ())) <= _MOST_TAGS:
         return []
     return [
         Risk(

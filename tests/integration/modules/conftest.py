@@ -43,6 +43,11 @@ LONGEST = 60  # seconds; long, as other work on the machine holds up a test that
 _NUMBERS = itertools.count(1)
 
 
+def _with_foreign_tasks(accept: list[str] | None) -> list[str]:
+    """The consents of a test, and that to replace tasks which the test made by hand, unless `accept` is None."""
+    return [] if accept is None else ["foreign_tasks", *accept]
+
+
 class Lab:
     """A DMS account and a data-lake account, and the modules."""
 
@@ -127,8 +132,9 @@ class Lab:
         return self.run("dms_connection_test", check, **{**usual, **options})
 
     def replacement(self, check: bool = False, **options: Any) -> Replacement:
-        """A replacement of dev-crm, with every consent that a test does not take away."""
+        """A replacement of dev-crm, with every consent that a test does not take away; `accept=None` takes that to foreign tasks away, too."""
         usual = {
+            "accept": _with_foreign_tasks(options.pop("accept", [])),
             "endpoint_identifier": "dev-crm",
             "replace_tasks": True,
             "source_log_retention": 86400,
@@ -174,8 +180,9 @@ class Lab:
         return self.run("dms_verification", hosts=hosts, **options)
 
     def host(self, name: str = "crm", **variables: Any) -> dict[str, Any]:
-        """What a host declares; `variables`: those of the role s3_endpoint, without its prefix."""
+        """What a host declares; `variables`: those of the role s3_endpoint, without its prefix. For `accept` see `replacement`."""
         usual = {
+            "accept": _with_foreign_tasks(variables.pop("accept", [])),
             "environment": "dev",
             "environments": {
                 "dev": {f"{side}_account_id": getattr(self, f"{side}_account") for side in ("dms", "lake")}

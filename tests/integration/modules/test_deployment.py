@@ -190,6 +190,17 @@ def test_old_ids_go_after_a_successful_test_only(lab, deploy, tested):
     assert endpoint_of(lab)["ExternalId"] in trusted_ids(lab)
 
 
+def test_failed_test_removes_ids_that_no_endpoint_has(lab, deploy):
+    deploy()
+    other = lab.endpoint(endpoint_identifier="dev-erp", resource_identifier="dev-erp")["external_id"]
+    lab.role(external_ids=["the-one-before", other], deployment="dev", tags={"team": "data"})
+    deny = {"Sid": "Closed", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject"}
+    policy = policy_document({**deny, "Resource": f"arn:aws:s3:::{lab.bucket}/*"})
+    lab.client("lake", "s3").put_bucket_policy(Bucket=lab.bucket, Policy=json.dumps(policy))
+    assert deploy(test="always")["failed"] is True
+    assert set(trusted_ids(lab)) == {endpoint_of(lab)["ExternalId"], other}
+
+
 def test_change_of_the_policy_is_tested(lab, deploy):
     deploy()
     lab.client("lake", "iam").detach_role_policy(RoleName="dms-s3-crm", PolicyArn=lab.policy_arn)

@@ -221,6 +221,29 @@ def test_cloudformation_is_refused_whatever_is_accepted(lab, task, refused):
     assert "belongs to CloudFormation (prod)" in refused(begin, lab, accept=accept)
 
 
+def test_task_of_another_tool_wants_a_consent(lab, task, refused, predicted):
+    for sentence in (refused(begin, lab, accept=None), *predicted(begin, lab, accept=None).refusals):
+        assert "task copy: it has no tag of this collection, so another tool may own it" in sentence
+        assert "ignore_changes = [migration_type, cdc_start_position, tags]" in sentence
+        assert "(accept=foreign_tasks allows that)" in sentence
+    assert lab.tasks()["copy"]["Status"] == "running"
+    # It is only stopped and started where the endpoint is modified.
+    assert begin(lab, "modified", accept=None).refusals == []
+
+
+def test_task_that_this_collection_created_needs_no_consent(lab, task):
+    begin(lab)
+    recreate(lab)
+    finish(lab)
+    assert begin(lab, accept=None).refusals == []
+
+
+def test_interrupted_replacement_is_not_asked_again_for_foreign_tasks(lab, task):
+    begin(lab)
+    recreate(lab)
+    assert finish(lab, accept=None) in ("finished", "rolled_back")
+
+
 def no_checkpoint(lab):
     lab.switch(recovery_checkpoint="absent")
     return {}

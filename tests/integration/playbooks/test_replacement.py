@@ -22,7 +22,10 @@ pytestmark = pytest.mark.once
 
 REGION = "eu-central-1"
 QUICK = ("-e", "s3_endpoint_poll_interval=0.1", "-e", "s3_endpoint_allow_endpoint_url=true")
-CONSENT = ("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400")
+CONSENT = (
+    *("-e", "s3_endpoint_replace_tasks=true", "-e", "s3_endpoint_source_log_retention=86400"),
+    *("-e", '{"s3_endpoint_accept": ["foreign_tasks"]}'),
+)
 CHANGE = ("-e", "s3_endpoint_bucket_folder=raw/elsewhere")
 
 
@@ -161,6 +164,7 @@ def begin_elsewhere(aws, side, variables):
         "endpoint_identifier": "dev-pricing",
         "replace_tasks": True,
         "source_log_retention": 86400,
+        "accept": ["foreign_tasks"],
         "journal_bucket": variables["s3_endpoint_journal_bucket"],
         "inventory_host": "pricing",
         "trusted_account_ids": [variables["s3_endpoint_lake_account_id"]],

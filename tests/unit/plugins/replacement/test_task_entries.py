@@ -149,10 +149,11 @@ def test_another_look_forgets_no_running_task():
 def consents(members=None, tags=None, source=MYSQL, action=RECREATED, retention=0):
     task = described(**(members or {}))
     found = tasks.risks(tasks.entry_of(task, tags or {}), task, tags or {}, source, action, 2400, retention)
-    return [risk.consent for risk in found]
+    return [risk.consent for risk in found if risk.consent != tasks.FOREIGN_TASKS]
 
 
 LONG = 86400
+OURS = {tasks.DECLARED_TAG: "cdc"}
 FULL_LOAD_SETTINGS = {"MigrationType": "full-load-and-cdc", "RecoveryCheckpoint": None}
 
 
@@ -198,9 +199,32 @@ def test_risks(options, expected):
     assert consents(**options) == expected
 
 
+@pytest.mark.parametrize(
+    ("members", "tags", "action", "changed"),
+    [
+        (FULL_AND_CDC, {}, RECREATED, "[migration_type, cdc_start_position, tags]"),
+        (FULL_AND_CDC, {"team": "data"}, RECREATED, "[migration_type, cdc_start_position, tags]"),
+        ({}, {}, RECREATED, "[cdc_start_position]"),
+        (NEVER_RAN, {}, RECREATED, ""),
+        ({}, {}, MODIFIED, None),
+        ({}, {tasks.DECLARED_TAG: "cdc"}, RECREATED, None),
+        ({}, {"datalake.dms:deployment": "dev"}, RECREATED, None),
+        ({}, {"aws:cloudformation:stack-name": "prod"}, RECREATED, None),
+    ],
+)
+def test_task_of_another_tool(members, tags, action, changed):
+    task = described(**members)
+    found = tasks.risks(tasks.entry_of(task, tags), task, tags, MYSQL, action, 1, LONG)
+    texts = [risk.text for risk in found if risk.consent == tasks.FOREIGN_TASKS]
+    assert len(texts) == (changed is not None)
+    for text in texts:
+        assert text.startswith("it has no tag of this collection, so another tool may own it and change or replace")
+        assert text.endswith(f"ignore_changes = {changed} }}" if changed else "the new task")
+
+
 def test_risk_of_a_secret_names_the_setting_and_not_its_value():
     task = described(ReplicationTaskSettings='{"a": [{"DbPassword": "hunter2"}]}')
-    (risk,) = tasks.risks(tasks.entry_of(task, {}), task, {}, MYSQL, RECREATED, 1, LONG)
+    (risk,) = tasks.risks(tasks.entry_of(task, OURS), task, OURS, MYSQL, RECREATED, 1, LONG)
     assert risk.text == "its definition has secrets (DbPassword), which must not be journaled"
 
 
@@ -228,7 +252,7 @@ def test_drop_and_create_is_named():
     for mode, named in (("DROP_AND_CREATE", True), ("DO_NOTHING", False)):
         settings = json.dumps({"FullLoadSettings": {"TargetTablePrepMode": mode}})
         task = described(**FULL_LOAD_SETTINGS, ReplicationTaskSettings=settings)
-        (risk,) = tasks.risks(tasks.entry_of(task, {}), task, {}, MYSQL, RECREATED, 1, LONG)
+        (risk,) = tasks.risks(tasks.entry_of(task, OURS), task, OURS, MYSQL, RECREATED, 1, LONG)
         assert ("objects in the bucket may be deleted" in risk.text) is named
 
 
