@@ -37,14 +37,14 @@ python:
 setup: python  ## Make or refresh the environment, .venv/<python> (a quarter of a minute, once)
 	@$(PYTHON) tests/tools/environment.py
 
-demo: setup  ## Show the collection at work against the embedded AWS
+demo: setup  ## Show the collection at work against the embedded AWS (ten seconds)
 	@$(BIN)/python tests/tools/demo.py $(ENVIRONMENTS)
 
-test: checks unit molecule  ## Run every check on one Python
+test: checks unit molecule  ## Run every check on one Python (ten minutes)
 	@$(BIN)/python tests/tools/passed.py
 	@echo "All checks passed on $$($(BIN)/python --version)."
 
-matrix: python  ## Run what depends on it on every supported Python (but where `make test` just passed)
+matrix: python  ## Run what depends on it on every supported Python (but where `make test` just passed; a minute for each)
 	@$(PYTHON) tests/tools/matrix.py $(MAKE) compat smoke
 
 # None keeps two cores busy.
@@ -69,17 +69,17 @@ unit: setup  ## Run the unit and integration tests (about six minutes)
 compat: setup  ## Run the tests that depend on the version of Python (three minutes)
 	$(PYTEST) -m "not once" tests/integration/modules tests/unit/plugins tests/unit/collection
 
-smoke: setup  ## Run what depends most on the versions of ansible-core and amazon.aws: playbooks and some molecule scenarios
+smoke: setup  ## Run what depends most on the versions of ansible-core and amazon.aws: playbooks and some molecule scenarios (a minute)
 	$(PYTEST) -m "not once" tests/integration/playbooks
 	$(BIN)/molecule test -s handshake -s service_roles --workers 2
 
-molecule: setup  ## Run all molecule scenarios
+molecule: setup  ## Run all molecule scenarios (two minutes)
 	$(BIN)/molecule test --all --workers 2
 
 sanity: setup  ## Run ansible-test sanity (a minute)
 	$(BIN)/python tests/tools/sanity.py
 
-sample: setup  ## Take a sample of the crash matrix: disturb runs at every third call that changes something
+sample: setup  ## Take a sample of the crash matrix: disturb runs at every third call that changes something (a minute)
 	$(BIN)/python tests/tools/crash.py --sample
 
 crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (hours; CRASH=--each-call: half an hour)

@@ -17,7 +17,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
     host_declaration,
@@ -109,8 +110,8 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     for name in names:
         try:
             hosts.append(host_declaration(templar, action._loader, _variables(action, name)).declared())
-        except AnsibleError as error:
-            problems[name] = str(error)
+        except Exception as error:
+            problems[name] = str(error) if isinstance(error, AnsibleError) else explain(error)
     return {"hosts": hosts, "problems": problems}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     DatalakeError,
     DmsErrorHandler,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import (
     WAIT_SPEC,
     NotYet,
@@ -54,6 +56,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "iam_propagation_timeout": {"type": "int", "default": 0},
     **WAIT_SPEC,
 }
+
+_LOG = logging.getLogger(LOGGER)
+# For how long nothing is said of a test that is repeated, in seconds.
+_QUIET = 10.0
 
 TESTED_TAG = f"{RESERVED_PREFIX}connection-tested"
 
@@ -198,6 +204,7 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
     tries = tries_within(params["iam_propagation_timeout"], pause)
     deadline = time.monotonic() + params["iam_propagation_timeout"]
     start_attempts = _START_ATTEMPTS_OF_NEW if is_new else _START_ATTEMPTS
+    repeated = _Repeated(deadline)
 
     @retry_until(tries, pause)
     def test() -> dict[str, Any]:
@@ -206,6 +213,7 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
         start_attempts = _START_ATTEMPTS
         may_pass = just_changed or is_denied(connection.get("LastFailureMessage"))
         if connection["Status"] == FAILED and may_pass and time.monotonic() < deadline:
+            repeated.tell(connection)
             raise NotYet(connection)
         return connection
 
@@ -213,6 +221,25 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
         return dict(test())
     except NotYet as last:
         return dict(last.args[0])
+
+
+class _Repeated:
+    """Logs once that a test is repeated, when that has taken a while. :ivar _deadline: until when it is repeated (time.monotonic)."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline, self._begin = deadline, time.monotonic() + _QUIET
+        self._is_told = False
+
+    def tell(self, connection: dict[str, Any]) -> None:
+        if self._is_told or time.monotonic() < self._begin:
+            return
+        self._is_told = True
+        _LOG.info(
+            "The connection test of %s fails (%s); it is repeated for %d seconds more, because DMS may see a change of IAM late.",
+            connection["EndpointIdentifier"],
+            connection.get("LastFailureMessage") or "AWS gives no reason",
+            self._deadline - time.monotonic(),
+        )
 
 
 def _test(client: Any, params: dict[str, Any], start_attempts: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._core.slots import Slots
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
@@ -19,8 +20,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import
 # How many hosts may be in progress at once, including those that only wait for AWS, which need no slot. DMS has as many items per page.
 _BEGUN_AT_MOST = 100
 
-# A caller may show what is logged here, such as the action plugins do.
-LOGGER = "datalake.dms"
 _LOG = logging.getLogger(LOGGER)
 
 

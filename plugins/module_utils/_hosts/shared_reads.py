@@ -15,7 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorH
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_info, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account, assume_role_problem
 from ansible_collections.datalake.dms.plugins.module_utils._core.answers import Answers
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
@@ -104,7 +104,7 @@ class SharedReads:
             what, host = one
             try:
                 what(host)
-            except CALL_ERRORS:
+            except Exception:
                 return
 
         # One host after the other: the first one of an account asks for everything at once, and the others find the answers.

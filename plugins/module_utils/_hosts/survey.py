@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
@@ -87,7 +87,7 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
     for host in hosts:
         try:
             s3_target.check_options(endpoint_options(host))
-        except DatalakeError as error:
+        except Exception as error:
             found[host.name] = explain(error)
     return found
 
@@ -123,7 +123,7 @@ def difference_of(host: Host, run: Run) -> Difference | None:
         return _difference(host, run)
     except NotInSnapshot as unknown:
         return Difference(f"{unknown} was not read")
-    except CALL_ERRORS as error:
+    except Exception as error:
         return Difference(explain(error))
 
 
@@ -153,10 +153,10 @@ def _difference(host: Host, run: Run) -> Difference | None:
 
 
 def _failed_tasks(hosts: list[Host], run: Run) -> list[str]:
-    """The tasks that have failed, as sentences. Of an endpoint that the snapshot does not know, the deployment of its host names them."""
+    """The tasks that have failed, as sentences. Of an endpoint that can't be compared, the deployment of its host names them."""
     found = []
     for host in hosts:
-        with suppress(NotInSnapshot, *CALL_ERRORS):
+        with suppress(Exception):
             endpoint = describe_endpoint(run.reads.dms_snapshot(host).client("dms"), host.identifier.lower())
             tasks = run.reads.failed_tasks(host).of((endpoint or {}).get("EndpointArn"))
             found += [f"{host.identifier}: {task}. {REMEDY}" for task in tasks]

@@ -10,6 +10,8 @@ import time
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
+from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 
 pytestmark = pytest.mark.once
 
@@ -220,10 +222,15 @@ def test_text_that_names_no_cause_may_be_a_matter_of_time(lab, closed_arn):
     assert lab.test(closed_arn, iam_propagation_timeout=5)["status"] == "successful"
 
 
-def test_failure_that_lasts_is_final(lab, closed_arn):
+def test_failure_that_lasts_is_final(lab, closed_arn, monkeypatch, caplog):
+    monkeypatch.setattr(connection_tests, "_QUIET", 0)
     lab.forget_calls()
-    assert lab.test(closed_arn, iam_propagation_timeout=1)["status"] == "failed"
+    with caplog.at_level("INFO", logger=LOGGER):
+        assert lab.test(closed_arn, iam_propagation_timeout=1)["status"] == "failed"
     assert attempts(lab) > 1
+    (message,) = caplog.messages
+    assert message.startswith("The connection test of dev-crm fails (")
+    assert message.endswith("seconds more, because DMS may see a change of IAM late.")
 
 
 @pytest.mark.parametrize("polls", [0, 1, 5])

@@ -329,6 +329,12 @@ def test_every_wish_is_seen(deployed, reason, wanted):
     assert reason(**wanted) is not None
 
 
+def test_unexpected_error_of_one_host_is_a_matter_of_its_deployment(lab, deployed, mistake_for_erp):
+    result = lab.survey([lab.host("erp"), lab.host()])
+    assert (result["unchanged"], result["to_deploy"], result["warnings"]) == (["crm"], ["erp"], [])
+    assert result["reasons"]["erp"].startswith("An unexpected error occurred (KeyError: 'no such key')")
+
+
 def test_what_a_module_would_refuse_stops_the_host(lab, deployed):
     result = lab.survey([lab.host("erp", settings={"colour": "blue"}), lab.host()])
     assert (list(result["blocked"]), result["unchanged"], result["warnings"]) == (["erp"], ["crm"], [])

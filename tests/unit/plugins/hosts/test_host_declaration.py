@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.datalake.dms.plugins.plugin_utils import _play_hosts
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
     host_declaration,
     shared_templar,
@@ -113,3 +116,19 @@ def test_template_is_compiled_once_for_all_hosts(monkeypatch):
     assert [host.endpoint["s3_settings"]["bucket_folder"] for host in hosts] == ["raw/crm", "raw/erp"]
     assert [host.identifier for host in hosts] == ["dev-crm", "dev-erp"]
     assert len(compiled) == len(set(compiled)) > 1
+
+
+def test_unexpected_error_of_one_host_is_its_problem(monkeypatch):
+    def declaration(_templar, _loader, variables):
+        if variables["inventory_hostname"] == "erp":
+            raise KeyError("no such key")
+        return host_declaration(Templar(DataLoader()), DataLoader(), variables)
+
+    monkeypatch.setattr(_play_hosts, "host_declaration", declaration)
+    monkeypatch.setattr(
+        _play_hosts, "_variables", lambda _action, name: {**NEEDED, **GIVEN, "inventory_hostname": name}
+    )
+    action = SimpleNamespace(_templar=Templar(DataLoader()), _loader=DataLoader())
+    found = _play_hosts.declarations(action, ["crm", "erp"])
+    assert [host["name"] for host in found["hosts"]] == ["crm"]
+    assert found["problems"]["erp"].startswith("An unexpected error occurred (KeyError: 'no such key')")
