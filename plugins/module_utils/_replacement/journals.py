@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,19 +24,66 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_ent
 
 FORMAT = 1
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-_RUN = {"owner": str, "id": str, "expires": str}
+
+
+def _is(*types: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, types)
+
+
+def _line(value: Any) -> bool:
+    """A text that messages have: no line break in it."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _text_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and _texts([*value.values()])
+
+
+def _request(value: Any) -> bool:
+    """Parameters of CreateReplicationTask are texts."""
+    return _text_by_name(value) and {"MigrationType", "SourceEndpointArn", "ReplicationInstanceArn"} <= value.keys()
+
+
+def _settings(value: Any) -> bool:
+    """Settings have no inner members."""
+    return value is None or (
+        isinstance(value, dict) and not any(isinstance(one, dict | list) for one in value.values())
+    )
+
+
+# The parts of a journal: name -> whether a value has the right shape.
+_NONE = type(None)
+_RUN = {"owner": _line, "id": _line, "expires": _line}
 _TASK = {
-    "identifier": str,
-    "arn": str,
-    "request": dict,
-    "tags": dict,
-    "declared_type": str,
-    "running": bool,
-    "has_run": bool,
-    "loaded": bool,
-    "checkpoint": (str, type(None)),
+    "identifier": _line,
+    "arn": _line,
+    "request": _request,
+    "tags": _text_by_name,
+    "declared_type": _is(str),
+    "running": _is(bool),
+    "has_run": _is(bool),
+    "loaded": _is(bool),
+    "checkpoint": _is(str, _NONE),
 }
-_SUBSCRIPTION = {"name": str, "topic_arn": str, "event_categories": list, "source_ids": list, "enabled": bool}
+_SUBSCRIPTION = {
+    "name": _is(str),
+    "topic_arn": _is(str),
+    "event_categories": _texts,
+    "source_ids": _texts,
+    "enabled": _is(bool),
+}
+_ENDPOINT = {
+    "endpoint_arn": _is(str),
+    "s3_settings": _settings,
+    "extra_connection_attributes": _is(str, _NONE),
+    "tags": _text_by_name,
+}
+# Of versions that have them.
+_LATER_OF_ENDPOINT = {"external_id": _is(str, _NONE), "described_settings": _settings, "sent_attributes": _text_by_name}
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:", re.ASCII)
 
 
@@ -147,7 +194,10 @@ def read_journal(text: str, scope: Scope, trusted_accounts: Iterable[str]) -> Jo
     :param trusted_accounts: ids of accounts whose roles, keys and topics the journal may name, in addition to the endpoint's account.
     :raises DatalakeError: it is not a journal, has another scope, or names resources of other accounts.
     """
-    problem = _problem(text, scope, {scope.account_id, *trusted_accounts})
+    try:
+        problem = _problem(text, scope, {scope.account_id, *trusted_accounts})
+    except RecursionError:
+        problem = "it is nested too deeply"
     if problem:
         raise DatalakeError(
             message=f"The journal of {scope.endpoint_identifier} is not valid: {problem}; compare it with earlier versions of the object, "
@@ -174,8 +224,8 @@ def untrusted_resource(
     found += [task.arn for task in tasks]
     found += [subscription["topic_arn"] for subscription in subscriptions]
     for arn in found:
-        _arn, partition, service, region, *rest = arn.split(":")
-        account, own = rest[0], {scope.account_id}
+        _arn, partition, service, region, account = f"{arn}:::::".split(":")[:5]
+        own = {scope.account_id}
         if service in ("iam", "kms", "sns"):
             own |= {*trusted_accounts}
         if partition != partition_of(endpoint_arn) or account not in own or region not in ("", scope.region):
@@ -193,7 +243,8 @@ def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
             f"it is not of format {FORMAT}, and was written by another version of this collection, or by something else"
         )
     if journal.get("scope") != asdict(scope):
-        differing = [k for k, v in asdict(scope).items() if (journal.get("scope") or {}).get(k) != v]
+        given = journal["scope"] if isinstance(journal.get("scope"), dict) else {}
+        differing = [k for k, v in asdict(scope).items() if given.get(k) != v] or ["scope"]
         return f"it was written for another {', '.join(differing)}"
     problem = _shape_problem(journal)
     if problem:
@@ -204,18 +255,30 @@ def _problem(text: str, scope: Scope, accounts: set[str]) -> str | None:
 
 def _shape_problem(journal: dict[str, Any]) -> str | None:
     """The first part that is missing or has another type, as a sentence; None if there is none."""
-    lists = [journal.get("tasks"), journal.get("event_subscriptions"), journal.get("accept")]
+    lists = [journal.get("tasks"), journal.get("event_subscriptions")]
     if not all(isinstance(part, list) for part in lists) or not isinstance(journal.get("endpoint"), dict):
-        return "it has no endpoint, tasks, event_subscriptions and accept"
+        return "it has no endpoint, tasks and event_subscriptions"
     if journal.get("action") not in (RECREATED, MODIFIED) or not _has(journal.get("lock"), _RUN):
         return "it has no action and lock"
-    if not isinstance(journal.get("access_mode", ""), str):
-        return "its access_mode is not a text"
-    if not isinstance(journal.get("began"), str):
-        return "it does not say when it began"
+    texts = {"accept": _texts, "began": _line, **({"access_mode": _is(str)} if "access_mode" in journal else {})}
+    wrong = next((name for name, fits in texts.items() if not _has(journal, {name: fits})), None)
+    if wrong:
+        return f"its {wrong} is missing or has another type"
+    return _endpoint_problem(journal["endpoint"]) or _parts_problem(journal)
+
+
+def _endpoint_problem(endpoint: dict[str, Any]) -> str | None:
+    if not endpoint.get("endpoint_arn"):
+        return "it has no endpoint_arn"
+    later = {name: fits for name, fits in _LATER_OF_ENDPOINT.items() if name in endpoint}
+    return None if _has(endpoint, {**_ENDPOINT, **later}) else "its endpoint is incomplete"
+
+
+def _parts_problem(journal: dict[str, Any]) -> str | None:
     if not all(_has(task, _TASK) for task in journal["tasks"]):
         return "its tasks are incomplete"
-    if not all(_has(subscription, _SUBSCRIPTION) for subscription in journal["event_subscriptions"]):
+    subscriptions = journal["event_subscriptions"]
+    if not all(_has(one, _SUBSCRIPTION) and _text_by_name(one.get("tags", {})) for one in subscriptions):
         return "its event_subscriptions are incomplete"
     try:
         _time(journal["lock"]["expires"])
@@ -235,8 +298,8 @@ def _arns(value: Any) -> Iterable[str]:
         yield value
 
 
-def _has(value: Any, shape: dict[str, Any]) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in shape.items())
+def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> bool:
+    return isinstance(value, dict) and all(name in value and fits(value[name]) for name, fits in shape.items())
 
 
 def _time(text: str) -> datetime:

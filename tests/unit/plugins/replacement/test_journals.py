@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import as_it_was
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals, task_entries
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import FileStore
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 from builders import DMS, LAKE, STRANGER
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 ARN = f"arn:aws:dms:eu-central-1:{DMS}"
@@ -28,7 +32,11 @@ def journal(lock=None):
     task = TaskEntry(
         identifier="copy",
         arn=f"{ARN}:task:copy",
-        request={"SourceEndpointArn": f"{ARN}:endpoint:source", "ReplicationInstanceArn": f"{ARN}:rep:dev"},
+        request={
+            "MigrationType": "cdc",
+            "SourceEndpointArn": f"{ARN}:endpoint:source",
+            "ReplicationInstanceArn": f"{ARN}:rep:dev",
+        },
         tags={},
         declared_type="cdc",
         running=True,
@@ -46,6 +54,8 @@ def journal(lock=None):
     endpoint = {
         "endpoint_arn": f"{ARN}:endpoint:dev-crm",
         "s3_settings": {"service_access_role_arn": f"arn:aws:iam::{LAKE}:role/dms", "bucket_name": "lake"},
+        "extra_connection_attributes": "",
+        "tags": {"team": "data"},
     }
     lock = lock or journals.new_lock(ALICE, NOW, 60)
     return journals.new_journal(SCOPE, "recreated", [], endpoint, [task], [subscription], "", lock, NOW)
@@ -98,6 +108,9 @@ def test_journal_in_a_result_names_its_tasks():
         (stored(action="destroyed"), "no action"),
         (stored(tasks=None), "no endpoint, tasks"),
         (stored(accept=None), "accept"),
+        (stored(accept=[{}]), "accept"),
+        (stored(scope="crm"), "another host"),
+        (stored(endpoint={"endpoint_arn": f"{ARN}:endpoint:dev-crm"}), "endpoint is incomplete"),
         (stored(tasks=[{"identifier": "copy"}]), "tasks are incomplete"),
         (stored(event_subscriptions=[{}]), "event_subscriptions are incomplete"),
         (stored(lock={"owner": "x", "id": "y", "expires": "tomorrow"}), "no time"),
@@ -207,3 +220,75 @@ def test_folder_that_is_a_file_is_named(tmp_path):
 
 def test_absent_file_is_no_journal(tmp_path):
     assert FileStore(tmp_path / "crm.json").read() is None
+
+
+# What the API and JSON allow
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["arn:aws:dms:", f"{ARN}:endpoint:x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value, path=()):
+    """The paths to all members of a JSON value, at any depth."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+@st.composite
+def malformed(draw):
+    """A journal of which up to three members are missing or have another value."""
+    changed = stored()
+    for _ in range(draw(st.integers(1, 3))):
+        *path, last = draw(st.sampled_from([*places(changed)]))
+        holder = functools.reduce(lambda value, key: value[key], path, changed)
+        if draw(st.booleans()) and isinstance(holder, dict):
+            del holder[last]
+        else:
+            holder[last] = draw(VALUES)
+    return changed
+
+
+def read_or_refusal(value):
+    """The journal, or the sentence with which it is refused."""
+    try:
+        found = read(value)
+        journals.check_lock(found, BOB, NOW)
+    except DatalakeError as error:
+        return error.message
+    return found
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(malformed())
+def test_malformed_journal_is_one_sentence_or_has_all_that_is_used(value):
+    found = read_or_refusal(value)
+    if isinstance(found, str):
+        assert found.endswith(".")
+        assert "\n" not in found
+        return
+    assert found.as_result()["owner"]
+    assert sorted({*found.accept}) is not None
+    assert as_it_was(found.endpoint, "eu-central-1").settings is not None
+    for entry in found.tasks:
+        assert task_entries.create_request(entry, f"{ARN}:endpoint:new")["MigrationType"] is not None
+        assert task_entries.after_view(entry, "recreated", entry.arn)["arn"] == entry.arn
+        assert task_entries.secret_settings(entry.request) is not None
+
+
+@pytest.mark.parametrize("depth", [500, 5000, 100_000])
+def test_deeply_nested_journal_is_not_believed(depth):
+    with pytest.raises(DatalakeError, match="is not valid"):
+        read(f'{{"format": 1, "endpoint": {"[" * depth}{"]" * depth}}}')
+    inner = json.loads("[" * 100 + "]" * 100)
+    assert read({**stored(), "later": inner}) == journal()
