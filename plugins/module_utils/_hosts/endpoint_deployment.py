@@ -185,10 +185,14 @@ class EndpointDeployment:
             self.statements = self.record.add("bucket_access", result)
 
     def _purge_external_ids(self) -> None:
-        """Remove former ExternalIds from the trust: after a successful test all of them, after a failed one those that no endpoint has any more."""
+        """Remove former ExternalIds from the trust: after a successful test all of them, after a failed one those that no endpoint has any more.
+
+        A rollback may create the endpoint that was here before this run with its former ExternalId, so that one stays after a failed test.
+        """
         former = set(self.access["external_ids"]) - set(self.external_ids)
         if former and self.test["status"] == connection_tests.FAILED:
-            former -= {endpoint.get("ExternalId") for endpoint in list_endpoints(self.dms.client("dms"))}
+            before = (self.planned["definition"] or {}).get("external_id")
+            former -= {before, *(endpoint.get("ExternalId") for endpoint in list_endpoints(self.dms.client("dms")))}
         if former and self.test["status"] in (connection_tests.SUCCESSFUL, connection_tests.FAILED):
             self._ensure_access([one for one in self.access["external_ids"] if one not in former], purge=True)
 
