@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -42,6 +41,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     error_message,
     explain,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._dms.account_attributes import account_quotas
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
@@ -134,8 +134,7 @@ def _identity_checks(caller: Identity, params: dict[str, Any]) -> list[Check]:
 
 def _checked_together(checks: list[tuple[str, _Check]]) -> list[Check]:
     """The outcomes of checks in their order. Each check makes calls of its own, so they are made in parallel."""
-    with ThreadPoolExecutor(len(checks) or 1) as pool:
-        return [found for outcomes in pool.map(lambda check: _checked(*check), checks) for found in outcomes]
+    return [found for outcomes in in_parallel(lambda check: _checked(*check), checks) for found in outcomes]
 
 
 def _checked(name: str, run: _Check) -> list[Check]:

@@ -10,7 +10,6 @@ All migrations of an account share them, and several may run this at the same ti
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +24,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core import resource
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment
+from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._core.resources import (
     DELETED,
     MODIFIED,
@@ -85,8 +85,7 @@ def read(client: Any, names: list[str]) -> Roles:
 
     :param client: of IAM.
     """
-    with ThreadPoolExecutor(len(names) or 1) as pool:
-        return dict(zip(names, pool.map(lambda name: read_role(client, name), names), strict=True))
+    return dict(zip(names, in_parallel(lambda name: read_role(client, name), names), strict=True))
 
 
 # The steps of resources.ensure

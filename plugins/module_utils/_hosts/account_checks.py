@@ -7,17 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, preflight_checks
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import outcome, validated
+from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options, confirmation
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-
-# Accounts that are checked in parallel. More threads only open more connections.
-_THREADS = 8
 
 # Options of dms_preflight whose check is skipped where endpoints are removed: a removal needs none of these.
 WITHOUT_PREREQUISITES: Options = {"replication_instance_arn": "", "bucket_name": "", "kms_key_arn": ""}
@@ -30,8 +27,7 @@ def check_accounts(hosts: list[Host], reads: SharedReads, account_checks: bool =
     """
     accounts = preflight_checks.accounts([(host.name, host.accounts) for host in hosts])
     options = {"account_checks": account_checks, **more}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(lambda account: _checked({**account, **_known(account, options)}, reads), accounts))
+    return in_parallel(lambda account: _checked({**account, **_known(account, options)}, reads), accounts)
 
 
 def blockers(checks: list[Options]) -> dict[str, str]:

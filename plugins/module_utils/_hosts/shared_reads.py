@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.answers import Answers
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
+from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import list_connections
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
@@ -39,9 +39,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_poli
     PolicyStore,
     read_policy,
 )
-
-# Reads in parallel. More threads only open more connections.
-THREADS = 8
 
 
 class SharedReads:
@@ -108,9 +105,7 @@ class SharedReads:
                 return
 
         # One host after the other: the first one of an account asks for everything at once, and the others find the answers.
-        wanted = [(what, host) for host in hosts for what in self._snapshots_of(host)]
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(read, wanted))
+        in_parallel(read, [(what, host) for host in hosts for what in self._snapshots_of(host)])
 
     def _snapshots_of(self, host: Host) -> list[Callable[[Host], Any]]:
         """The reads that a host will ask for."""

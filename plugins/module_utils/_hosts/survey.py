@@ -10,7 +10,6 @@ The same modules run in check mode against the data already read. Where the data
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._accounts import pref
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
+from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
@@ -29,7 +29,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import AC
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import THREADS
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
 # The module's own options.
@@ -110,10 +109,8 @@ def compare(hosts: list[Host], run: Run) -> dict[str, Difference | None]:
     """Host name -> why it is deployed; None if it matches the inventory."""
     run.reads.read_snapshots(hosts)
     # What is not in a snapshot takes calls for each host.
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(
-            zip((host.name for host in hosts), pool.map(lambda host: difference_of(host, run), hosts), strict=True)
-        )
+    differences = in_parallel(lambda host: difference_of(host, run), hosts)
+    return dict(zip((host.name for host in hosts), differences, strict=True))
 
 
 def difference_of(host: Host, run: Run) -> Difference | None:
