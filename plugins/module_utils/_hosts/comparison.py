@@ -104,5 +104,8 @@ class Comparison:
 
     @functools.cached_property
     def former_role(self) -> Result | None:
-        """The access role of the former access mode; see former_access.former_role."""
-        return former_role(self.host, self._reads, self.role_before)
+        """The access role of the former access mode that a deployment would remove; see former_access.former_role.
+
+        Without a connection test, a deployment keeps it.
+        """
+        return former_role(self.host, self._reads, self.role_before) if self.host.is_tested else None

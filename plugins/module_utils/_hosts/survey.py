@@ -137,8 +137,7 @@ def _difference(host: Host, run: Run) -> Difference | None:
         return Difference("the endpoint does not exist", absent)
     if plan["changed"]:
         return Difference("the endpoint differs")
-    # Without a connection test, a deployment keeps it.
-    if host.is_tested and compared.former_role:
+    if compared.former_role:
         return Difference("the role of the former access mode exists")
     if compared.access["changed"] or compared.access["findings"]:
         return Difference("role or policy differs")

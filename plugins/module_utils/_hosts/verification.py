@@ -188,7 +188,7 @@ def _role_findings(compared: Comparison) -> Iterator[str]:
 
 def _former_access_findings(compared: Comparison) -> Iterator[str]:
     """The role of the former access mode, if a deployment would remove it. While the endpoint uses it, that is a finding of the endpoint."""
-    former = compared.former_role if compared.host.is_tested else None
+    former = compared.former_role
     if former and former["arn"] != compared.role_before:
         yield f"the role of the former access mode still exists: {former['arn']}"
 
