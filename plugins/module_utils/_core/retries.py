@@ -102,7 +102,7 @@ def retry_while(
 def unless_done(codes: str | list[str], is_done: Callable[[], bool]) -> Iterator[None]:
     """For a call that changes something. botocore sends it again if the answer was lost, and AWS refuses the second one.
 
-    An error with one of `codes` is ignored, if `is_done` finds what the call was to bring about.
+    An error with one of `codes` is ignored if `is_done` finds that the change was made.
     """
     try:
         yield

@@ -202,18 +202,22 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
     """
     pause = min(1.0, params["poll_interval"])
     tries = tries_within(params["iam_propagation_timeout"], pause)
-    deadline = time.monotonic() + params["iam_propagation_timeout"]
+    begin = time.monotonic()
+    deadline, quiet_until = begin + params["iam_propagation_timeout"], begin + _QUIET
     start_attempts = _START_ATTEMPTS_OF_NEW if is_new else _START_ATTEMPTS
-    repeated = _Repeated(deadline)
 
     @retry_until(tries, pause)
     def test() -> dict[str, Any]:
-        nonlocal start_attempts
+        nonlocal start_attempts, quiet_until
         connection = _test(client, params, start_attempts)
         start_attempts = _START_ATTEMPTS
         may_pass = just_changed or is_denied(connection.get("LastFailureMessage"))
-        if connection["Status"] == FAILED and may_pass and time.monotonic() < deadline:
-            repeated.tell(connection)
+        now = time.monotonic()
+        if connection["Status"] == FAILED and may_pass and now < deadline:
+            if now >= quiet_until:
+                _log_repeated(connection, deadline - now)
+                # Once is enough.
+                quiet_until = deadline
             raise NotYet(connection)
         return connection
 
@@ -223,23 +227,13 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
         return dict(last.args[0])
 
 
-class _Repeated:
-    """Logs once that a test is repeated, when that has taken a while. :ivar _deadline: until when it is repeated (time.monotonic)."""
-
-    def __init__(self, deadline: float) -> None:
-        self._deadline, self._begin = deadline, time.monotonic() + _QUIET
-        self._is_told = False
-
-    def tell(self, connection: dict[str, Any]) -> None:
-        if self._is_told or time.monotonic() < self._begin:
-            return
-        self._is_told = True
-        _LOG.info(
-            "The connection test of %s fails (%s); it is repeated for %d seconds more, because DMS may see a change of IAM late.",
-            connection["EndpointIdentifier"],
-            connection.get("LastFailureMessage") or "AWS gives no reason",
-            self._deadline - time.monotonic(),
-        )
+def _log_repeated(connection: dict[str, Any], seconds: float) -> None:
+    _LOG.info(
+        "The connection test of %s fails (%s); it is repeated for %d seconds more, because DMS may see a change of IAM late.",
+        connection["EndpointIdentifier"],
+        connection.get("LastFailureMessage") or "AWS gives no reason",
+        seconds,
+    )
 
 
 def _test(client: Any, params: dict[str, Any], start_attempts: int) -> dict[str, Any]:

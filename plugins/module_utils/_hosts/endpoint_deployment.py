@@ -190,10 +190,12 @@ class EndpointDeployment:
         A rollback may create the endpoint that was here before this run with its former ExternalId, so that one stays after a failed test.
         """
         former = set(self.access["external_ids"]) - set(self.external_ids)
-        if former and self.test["status"] == connection_tests.FAILED:
+        if not former or self.test["status"] not in (connection_tests.SUCCESSFUL, connection_tests.FAILED):
+            return
+        if not self.is_tested:
             before = (self.planned["definition"] or {}).get("external_id")
             former -= {before, *(endpoint.get("ExternalId") for endpoint in list_endpoints(self.dms.client("dms")))}
-        if former and self.test["status"] in (connection_tests.SUCCESSFUL, connection_tests.FAILED):
+        if former:
             self._ensure_access([one for one in self.access["external_ids"] if one not in former], purge=True)
 
     def _ensure_tested(self) -> None:

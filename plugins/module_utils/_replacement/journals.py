@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
@@ -24,6 +25,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_ent
 
 FORMAT = 1
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# Name of a member -> whether a value has its shape.
+_Shape = Mapping[str, Callable[[Any], bool]]
 
 
 def _is(*types: type) -> Callable[[Any], bool]:
@@ -55,7 +58,7 @@ def _settings(value: Any) -> bool:
     )
 
 
-# The parts of a journal: name -> whether a value has the right shape.
+# The parts of a journal.
 _NONE = type(None)
 _RUN = {"owner": _line, "id": _line, "expires": _line}
 _TASK = {
@@ -82,7 +85,9 @@ _ENDPOINT = {
     "extra_connection_attributes": _is(str, _NONE),
     "tags": _text_by_name,
 }
-# Of versions that have them.
+# Members that older journals do not have.
+_LATER = {"access_mode": _is(str)}
+_LATER_OF_SUBSCRIPTION = {"tags": _text_by_name}
 _LATER_OF_ENDPOINT = {"external_id": _is(str, _NONE), "described_settings": _settings, "sent_attributes": _text_by_name}
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:", re.ASCII)
 
@@ -260,8 +265,7 @@ def _shape_problem(journal: dict[str, Any]) -> str | None:
         return "it has no endpoint, tasks and event_subscriptions"
     if journal.get("action") not in (RECREATED, MODIFIED) or not _has(journal.get("lock"), _RUN):
         return "it has no action and lock"
-    texts = {"accept": _texts, "began": _line, **({"access_mode": _is(str)} if "access_mode" in journal else {})}
-    wrong = next((name for name, fits in texts.items() if not _has(journal, {name: fits})), None)
+    wrong = _wrong(journal, {"accept": _texts, "began": _line}, _LATER)
     if wrong:
         return f"its {wrong} is missing or has another type"
     return _endpoint_problem(journal["endpoint"]) or _parts_problem(journal)
@@ -270,15 +274,13 @@ def _shape_problem(journal: dict[str, Any]) -> str | None:
 def _endpoint_problem(endpoint: dict[str, Any]) -> str | None:
     if not endpoint.get("endpoint_arn"):
         return "it has no endpoint_arn"
-    later = {name: fits for name, fits in _LATER_OF_ENDPOINT.items() if name in endpoint}
-    return None if _has(endpoint, {**_ENDPOINT, **later}) else "its endpoint is incomplete"
+    return None if _has(endpoint, _ENDPOINT, _LATER_OF_ENDPOINT) else "its endpoint is incomplete"
 
 
 def _parts_problem(journal: dict[str, Any]) -> str | None:
     if not all(_has(task, _TASK) for task in journal["tasks"]):
         return "its tasks are incomplete"
-    subscriptions = journal["event_subscriptions"]
-    if not all(_has(one, _SUBSCRIPTION) and _text_by_name(one.get("tags", {})) for one in subscriptions):
+    if not all(_has(one, _SUBSCRIPTION, _LATER_OF_SUBSCRIPTION) for one in journal["event_subscriptions"]):
         return "its event_subscriptions are incomplete"
     try:
         _time(journal["lock"]["expires"])
@@ -298,8 +300,16 @@ def _arns(value: Any) -> Iterable[str]:
         yield value
 
 
-def _has(value: Any, shape: Mapping[str, Callable[[Any], bool]]) -> bool:
-    return isinstance(value, dict) and all(name in value and fits(value[name]) for name, fits in shape.items())
+def _has(value: Any, required: _Shape, later: _Shape = MappingProxyType({})) -> bool:
+    return isinstance(value, dict) and _wrong(value, required, later) is None
+
+
+def _wrong(value: dict[str, Any], required: _Shape, later: _Shape) -> str | None:
+    """The first member that is required and missing, or that has another shape."""
+    for name, fits in {**required, **later}.items():
+        if not fits(value[name]) if name in value else name in required:
+            return name
+    return None
 
 
 def _time(text: str) -> datetime:
