@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -163,10 +164,13 @@ def world() -> Iterator[World]:
 
 def _instance(number: int) -> str:
     """The ARN of a replication instance: 0 is that of the dev inventory."""
-    arn = yaml.safe_load((DEV / "group_vars" / "all" / "accounts.yml").read_text())[
-        "s3_endpoint_replication_instance_arn"
-    ]
-    return f"{arn}-{number}" if number else str(arn)
+    return f"{_first_instance()}-{number}" if number else _first_instance()
+
+
+@functools.cache
+def _first_instance() -> str:
+    accounts = yaml.safe_load((DEV / "group_vars" / "all" / "accounts.yml").read_text())
+    return str(accounts["s3_endpoint_replication_instance_arn"])
 
 
 def _more_instances(landscape: dict[str, Any], size: int) -> list[dict[str, Any]]:
