@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while, unless_done
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE, filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for
 
@@ -22,20 +23,24 @@ _EXISTS = "ResourceAlreadyExistsFault"
 @DmsErrorHandler.list_error_handler("describe the replication tasks", [])
 def describe_tasks(client: Any, identifiers: list[str]) -> list[dict[str, Any]]:
     """The existing tasks of these identifiers, with their settings."""
-    if not identifiers:
-        return []
-    pages = client.get_paginator("describe_replication_tasks").paginate(
-        Filters=filters(replication_task_id=identifiers)
-    )
-    return list(pages.build_full_result()["ReplicationTasks"])
+    found: list[dict[str, Any]] = []
+    for wanted in _filters_of(identifiers):
+        pages = client.get_paginator("describe_replication_tasks").paginate(Filters=wanted)
+        found += pages.build_full_result()["ReplicationTasks"]
+    return found
 
 
 @DmsErrorHandler.common_error_handler("wait for the replication tasks")
 def wait_for_tasks(client: Any, waiter: str, identifiers: list[str], params: dict[str, Any]) -> None:
     """Wait for tasks with one of waiters.py."""
-    if identifiers:
-        wanted = filters(replication_task_id=identifiers)
+    for wanted in _filters_of(identifiers):
         wait_for(client, waiter, params["wait_timeout"], params["poll_interval"], Filters=wanted)
+
+
+def _filters_of(identifiers: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """The filters of requests that name all of these tasks, as many in each as a page has. A waiter sees one page."""
+    for start in range(0, len(identifiers), PAGE_SIZE):
+        yield filters(replication_task_id=identifiers[start : start + PAGE_SIZE])
 
 
 def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) -> None:
