@@ -21,6 +21,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_
     store_for,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import worker_of
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 
@@ -139,7 +140,8 @@ class LockedJournal:
         return True
 
     def _new_lock(self) -> dict[str, Any]:
-        return journals.new_lock(self._params["run"], _now(), self._params["lock_timeout"])
+        run = self._params["run"]
+        return journals.new_lock({**run, **worker_of(run)}, _now(), self._params["lock_timeout"])
 
     def _believed(self, text: str) -> Journal:
         return journals.read_journal(text, self.scope, self._params["trusted_account_ids"])
