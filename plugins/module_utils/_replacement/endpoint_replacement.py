@@ -303,7 +303,7 @@ class Replacement:
     def _stop(self, names: list[str], action: str) -> None:
         """Stop the tasks of these identifiers, and journal their positions, which change until then.
 
-        :raises DatalakeError: a stopped task has no position, and the user did not consent to that.
+        :raises DatalakeError: a stopped task has no position, or tables that are not loaded, and the user did not consent to that.
         """
         existing = describe_tasks(self._client, names)
         for task in existing:
@@ -326,6 +326,13 @@ class Replacement:
             raise DatalakeError(
                 message=f"Task {', '.join(lost)} has no RecoveryCheckpoint after it was stopped, so it is not deleted; set accept=no_checkpoint to "
                 "accept the loss of its position."
+            )
+        # A table may fail until the task is stopped.
+        unloaded = sorted(name for name, entry in stopped.items() if entry.has_run and not entry.loaded)
+        if unloaded and action == RECREATED and task_entries.FULL_LOAD not in self._accept:
+            raise DatalakeError(
+                message=f"Task {', '.join(unloaded)} has tables that are not loaded after it was stopped, so it is not deleted; set "
+                "accept=full_load to have it load everything again, or reload these tables first."
             )
 
     # After

@@ -58,6 +58,8 @@ _KEPT = (
     "CdcStopPosition",
     "TaskData",
 )
+# Members of ReplicationTaskStats that count tables without a full load.
+_UNLOADED_TABLES = ("TablesLoading", "TablesQueued", "TablesErrored")
 # Task settings that AWS fills in and does not accept (terraform-provider-aws#21512).
 _READ_ONLY_LOGGING = ("CloudWatchLogGroup", "CloudWatchLogStream")
 
@@ -120,11 +122,25 @@ def entry_of(task: dict[str, Any], tags: dict[str, str]) -> TaskEntry:
         declared_type=tags.get(DECLARED_TAG, kind),
         running=task["Status"] in (RUNNING, "starting"),
         has_run=bool(not never_started or checkpoint or task.get("ReplicationTaskStartDate")),
-        loaded=kind == "cdc"
-        or bool(stats.get("FullLoadFinishDate"))
-        or (stats.get("FullLoadProgressPercent") or 0) >= 100,
+        loaded=_is_loaded(kind, stats),
         checkpoint=checkpoint if kind != "full-load" else None,
     )
+
+
+def _is_loaded(kind: str, stats: dict[str, Any]) -> bool:
+    """Whether the full load of a task has finished, or it has none.
+
+    A task that would continue as `cdc` never loads a table again that was still loading, queued or in error.
+
+    :param kind: its migration type. :param stats: its ReplicationTaskStats.
+    """
+    if kind == "cdc":
+        return True
+    return _load_ended(stats) and (kind == "full-load" or not any(stats.get(name) for name in _UNLOADED_TABLES))
+
+
+def _load_ended(stats: dict[str, Any]) -> bool:
+    return bool(stats.get("FullLoadFinishDate")) or (stats.get("FullLoadProgressPercent") or 0) >= 100
 
 
 def renewed(entry: TaskEntry, now: TaskEntry) -> TaskEntry:
@@ -352,6 +368,14 @@ def _full_load_risk(task: dict[str, Any], action: str) -> str:
     if load.get("TargetTablePrepMode", "DROP_AND_CREATE") == "DROP_AND_CREATE":
         objects = ", and with TargetTablePrepMode=DROP_AND_CREATE objects in the bucket may be deleted"
     again = "load everything again" if action == RECREATED else "load unfinished tables again"
+    stats = task.get("ReplicationTaskStats") or {}
+    unloaded = sum(stats.get(name) or 0 for name in _UNLOADED_TABLES)
+    if _load_ended(stats) and unloaded:
+        verb = "are" if unloaded > 1 else "is"
+        return (
+            f"{unloaded} of its tables {verb} not loaded (loading, queued or in error), and it would {again}{objects}; reload these tables, and "
+            "wait until they are loaded"
+        )
     return f"its full load has not finished, and it would {again}{objects}; wait until the full load has finished"
 
 

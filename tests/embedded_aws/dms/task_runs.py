@@ -77,7 +77,7 @@ def shape_of(dms: Dms, task: Task) -> dict[str, Any]:
     if checkpoint:
         shape["RecoveryCheckpoint"] = checkpoint
     if task.starts:
-        shape["ReplicationTaskStats"] = _stats(task)
+        shape["ReplicationTaskStats"] = _stats(task, dms.switches["tables_errored"])
     if "ReplicationTaskSettings" in shape:
         shape["ReplicationTaskSettings"] = _returned_settings(dms, task)
     return shape
@@ -163,7 +163,7 @@ def _number_of(position: str | None) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _stats(task: Task) -> dict[str, Any]:
+def _stats(task: Task, tables_errored: int) -> dict[str, Any]:
     is_loading = not task.is_loaded and task.shape["Status"] == "running"
     elapsed = task.dates.get("StopDate", now()) - task.dates["StartDate"]
     return {
@@ -174,7 +174,7 @@ def _stats(task: Task) -> dict[str, Any]:
         "TablesLoaded": int(task.is_loaded and task.migration_type != "cdc"),
         "TablesLoading": int(is_loading),
         "TablesQueued": int(not task.is_loaded and not is_loading),
-        "TablesErrored": 0,
+        "TablesErrored": tables_errored if task.migration_type != "cdc" else 0,
     }
 
 

@@ -64,6 +64,7 @@ SWITCHES: dict[str, Switch] = {
         0, "count", "describes of a task that show `creating`, `starting`, `stopping`, `deleting` or `modifying`"
     ),
     "full_load_polls": Switch(0, "count", "describes of a running task that show its full load unfinished"),
+    "tables_errored": Switch(0, "count", "tables in error of a task with a full load, whose load ends nevertheless"),
     "recovery_checkpoint": Switch(
         "shown", ("shown", "absent"), "whether tasks that capture changes have a RecoveryCheckpoint"
     ),

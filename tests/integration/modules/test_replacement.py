@@ -11,6 +11,8 @@ import threading
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import stop_task
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_stores import is_loopback
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
@@ -252,6 +254,31 @@ def no_checkpoint(lab):
 def full_load(lab):
     lab.switch(full_load_polls=1000)
     return {}
+
+
+def test_table_in_error_needs_the_consent_of_a_full_load(lab, task, refused):
+    lab.switch(tables_errored=2)
+    assert "2 of its tables are not loaded (loading, queued or in error)" in refused(begin, lab)
+    assert lab.tasks()["copy"]["Status"] == "running"
+    begin(lab, accept=["full_load"])
+    recreate(lab)
+    lab.switch(tables_errored=0)
+    finish(lab)
+    assert lab.tasks()["copy"]["MigrationType"] == "full-load-and-cdc"
+
+
+def test_table_that_fails_until_the_task_is_stopped_keeps_the_task(lab, task, monkeypatch):
+    def stop(client, arn):
+        lab.switch(tables_errored=1)
+        stop_task(client, arn)
+
+    monkeypatch.setattr(endpoint_replacement, "stop_task", stop)
+    with pytest.raises(DatalakeError, match="Task copy has tables that are not loaded after it was stopped"):
+        begin(lab)
+    assert lab.tasks()["copy"]["Status"] == "stopped"
+    assert lab.client("dms", "dms").describe_replication_tasks()["ReplicationTasks"][0]["ReplicationTaskArn"] == task
+    finish(lab)
+    assert lab.tasks()["copy"]["Starts"][-1][0] == "resume-processing"
 
 
 def postgresql_slot(_lab):

@@ -154,6 +154,18 @@ def consents(members=None, tags=None, source=MYSQL, action=RECREATED, retention=
 
 LONG = 86400
 OURS = {tasks.DECLARED_TAG: "cdc"}
+@pytest.mark.parametrize("tables", ["TablesLoading", "TablesQueued", "TablesErrored"])
+@pytest.mark.parametrize("kind", ["full-load-and-cdc", "full-load", "cdc"])
+def test_task_with_a_table_that_is_not_loaded_does_not_go_on_as_cdc(kind, tables):
+    task = described(MigrationType=kind, ReplicationTaskStats={**LOADED, tables: 1})
+    found = tasks.entry_of(task, {})
+    assert found.loaded == (kind != "full-load-and-cdc")
+    assert request(found)["MigrationType"] == kind
+    risks = tasks.risks(found, task, {"datalake.dms:x": ""}, MYSQL, RECREATED, 1, 2)
+    assert [risk.consent for risk in risks] == ([] if found.loaded else ["full_load"])
+    assert found.loaded or "1 of its tables is not loaded" in risks[0].text
+
+
 FULL_LOAD_SETTINGS = {"MigrationType": "full-load-and-cdc", "RecoveryCheckpoint": None}
 
 
