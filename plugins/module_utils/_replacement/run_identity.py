@@ -4,8 +4,8 @@
 
 """The identity of a run of Ansible, and whether a run of this machine is dead.
 
-The lock of a killed run would block others until it expires. On the same machine, it is known that the run's processes no longer exist: Ansible's own,
-and the worker that makes the calls, which continues if only the former was killed.
+The lock of a killed run would block others until it expires. On the same machine, it is known that the run's processes no longer exist: that of
+ansible-playbook, and the worker that makes the calls, which continues if only the former was killed.
 """
 
 from __future__ import annotations

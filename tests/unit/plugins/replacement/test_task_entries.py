@@ -154,6 +154,8 @@ def consents(members=None, tags=None, source=MYSQL, action=RECREATED, retention=
 
 LONG = 86400
 OURS = {tasks.DECLARED_TAG: "cdc"}
+
+
 @pytest.mark.parametrize("tables", ["TablesLoading", "TablesQueued", "TablesErrored"])
 @pytest.mark.parametrize("kind", ["full-load-and-cdc", "full-load", "cdc"])
 def test_task_with_a_table_that_is_not_loaded_does_not_go_on_as_cdc(kind, tables):
