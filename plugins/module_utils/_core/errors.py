@@ -157,8 +157,8 @@ def _advice_for_fault(cause: BaseException | None) -> str:
         CALLER: "the caller lacks this IAM permission: grant it to the credentials or to the role in assume_role_arn",
         PROPAGATION: (
             "DMS can't use the role in service_access_role_arn: check that it exists and that its trust admits "
-            "dms.amazonaws.com; if AWS validates the trust already at creation, set bootstrap_trust=source_account on "
-            "the access role"
+            "dms.amazonaws.com; if the trust requires a placeholder and AWS validates it already at creation, set "
+            "bootstrap_trust=source_account on the access role"
         ),
     }.get(denial(cause) or "", "")
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import resources
@@ -88,6 +89,7 @@ def ensure(
     check_mode: bool,
     known_absent: bool = False,
     former: dict[str, Any] | None = None,
+    retry_refused_role: bool = True,
 ) -> dict[str, Any]:
     """Bring the endpoint into the state that the parameters ask for.
 
@@ -96,11 +98,15 @@ def ensure(
         refuses to create it.
     :param former: the definition of a former endpoint, see endpoint_plan.definition. The endpoint gets its settings in place of those of the
         parameters, and they are not checked.
+    :param retry_refused_role: whether CreateEndpoint is repeated for iam_propagation_timeout while DMS can't use the role.
     :returns: the module's result: changed, diff, action, reasons, differences, settings, endpoint, external_id, current_external_id,
         persisted, in_use_by, undeclared, definition, warnings.
     :raises DatalakeError: an invalid option, or tasks that block the action, before anything is changed. AnsibleAWSError: a call failed.
     """
-    return resources.ensure(_restoring(former, account) if former else KIND, account, params, check_mode, known_absent)
+    kind = _restoring(former, account) if former else KIND
+    if not retry_refused_role:
+        kind = replace(kind, apply={**kind.apply, **_WITHOUT_RETRY})
+    return resources.ensure(kind, account, params, check_mode, known_absent)
 
 
 def _restoring(former: dict[str, Any], account: Account) -> Kind[DesiredSettings, Endpoint, Plan]:
@@ -212,13 +218,13 @@ def _predicted(change: _Change) -> Endpoint | None:
     )
 
 
-def _apply_create(change: _Change) -> Applied[Endpoint]:
+def _apply_create(change: _Change, retry_refused_role: bool = True) -> Applied[Endpoint]:
     target = _target(change.context, change.current)
     tail = target.params["resource_identifier"]
     request = endpoint_plan.create_request(
         _predecessor(change), _full_settings(change), target.identifier, tail, change.tags.after
     )
-    endpoint, persisted = calls.create(target, request)
+    endpoint, persisted = calls.create(target, request, retry_refused_role)
     return Applied(endpoint, persisted)
 
 
@@ -228,9 +234,9 @@ def _apply_modify(change: _Change) -> Applied[Endpoint]:
     return Applied(calls.wait_active(target.client, target.params))
 
 
-def _apply_recreate(change: _Change) -> Applied[Endpoint]:
+def _apply_recreate(change: _Change, retry_refused_role: bool = True) -> Applied[Endpoint]:
     _apply_delete(change)
-    return _apply_create(change)
+    return _apply_create(change, retry_refused_role)
 
 
 def _apply_delete(change: _Change) -> Applied[Endpoint]:
@@ -316,3 +322,9 @@ KIND = Kind(
     view=_view,
     result=_result,
 )
+
+# In place of those of KIND, where a refusal of the role is to be raised at once.
+_WITHOUT_RETRY = {
+    CREATED: partial(_apply_create, retry_refused_role=False),
+    RECREATED: partial(_apply_recreate, retry_refused_role=False),
+}

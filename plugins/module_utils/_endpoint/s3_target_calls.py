@@ -73,15 +73,16 @@ def read(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
     return endpoint
 
 
-def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def create(target: Target, request: dict[str, Any], retry_refused_role: bool = True) -> tuple[dict[str, Any], bool]:
     """CreateEndpoint, with all answers that AWS may give for a role in another account.
 
     :param request: the parameters of CreateEndpoint.
+    :param retry_refused_role: whether the call is repeated for iam_propagation_timeout while DMS can't use the role.
     :returns: the endpoint with its ExternalId, and whether AWS kept it. If it kept none, put the id into the role's
         trust and create the endpoint again.
     :raises DatalakeError: AWS assigned no ExternalId, or others created an endpoint of this name meanwhile.
     """
-    answer = _create_when_role_is_ready(target, request)
+    answer = _create_when_role_is_ready(target, request, retry_refused_role)
     # In most cases, one read is enough.
     created = describe_endpoint(together(target.client), target.identifier)
     if created and created["Status"] == "active" and (created.get("ExternalId") or not target.remote):
@@ -99,12 +100,12 @@ def create(target: Target, request: dict[str, Any]) -> tuple[dict[str, Any], boo
     return wait_active(target.client, target.params), True
 
 
-def _create_when_role_is_ready(target: Target, request: dict[str, Any]) -> dict[str, Any]:
+def _create_when_role_is_ready(target: Target, request: dict[str, Any], retry_refused_role: bool) -> dict[str, Any]:
     """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint is still in use.
 
     If the last part of the deleted endpoint's ARN stays in use, AWS generates another one.
     """
-    retried = [PROPAGATION, "ResourceAlreadyExistsFault"]
+    retried = ["ResourceAlreadyExistsFault", *([PROPAGATION] if retry_refused_role else [])]
 
     @DmsErrorHandler.common_error_handler(f"create the endpoint {target.identifier}")
     @retry_while(retried, target.params["iam_propagation_timeout"], min(1.0, target.params["poll_interval"]))

@@ -18,6 +18,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Co
 
 PREFIX = "s3_endpoint_"
 
+# s3_endpoint_bootstrap_trust: a placeholder, and aws:SourceAccount where AWS refuses that.
+_AUTO = "auto"
 # STS: RoleSessionName of AssumeRole.
 _NOT_IN_SESSION_NAMES = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _SESSION_NAME_LENGTH = 64
@@ -84,6 +86,7 @@ def declaration(name: str, variables: Options, job: str) -> Host:
             "inventory_host": name,
             "trusted_account_ids": [options["lake_account_id"]],
         },
+        source_account_fallback=options["bootstrap_trust"] == _AUTO,
     )
 
 
@@ -161,7 +164,8 @@ def _accounts(options: Options, sides: dict[str, Connection], access_mode: str, 
 def _role(options: Options, partition: str, account_id: str) -> Options:
     # An endpoint with a role of the DMS account gets no ExternalId, so a placeholder would never be replaced.
     local = account_id == options["dms_account_id"]
-    bootstrap = "source_account" if local else options["bootstrap_trust"]
+    declared = "placeholder" if options["bootstrap_trust"] == _AUTO else options["bootstrap_trust"]
+    bootstrap = "source_account" if local else declared
     source_account = options["source_account_condition"] or bootstrap == "source_account"
     source_arn = f"arn:{partition}:dms:{options['region']}:{options['dms_account_id']}:endpoint:*"
     return {

@@ -12,11 +12,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import PROPAGATION, DatalakeError, denial
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import NotYet, retry_until
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
@@ -29,7 +31,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
     RECREATED,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import results
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import (
     bucket_access_options,
     connection_options,
@@ -137,10 +139,25 @@ class EndpointDeployment:
         """Create or modify the endpoint, and put its ExternalId into the trust of its role."""
         in_use = "ignore" if self.check_mode else "fail"
         options = endpoint_options(self.host, in_use=in_use, recreate=recreate)
-        result = s3_target.ensure(self.dms, options, self.check_mode, known_absent, self.host.former)
-        self.endpoint = self.record.add("endpoint", result)
+        self.endpoint = self.record.add("endpoint", self._ensure_target(options, known_absent))
         if set(self.external_ids) - set(self.access["external_ids"]):
             self._ensure_access(self.external_ids)
+
+    def _ensure_target(self, options: Options, known_absent: bool) -> Result:
+        """The result of dms_s3_endpoint.
+
+        Where AWS validates the trust in CreateEndpoint, it refuses a placeholder, and a former ExternalId if the new one differs.
+        """
+        # A role of the DMS account never has a placeholder.
+        may_fall_back = self.host.source_account_fallback and self.host.role["bootstrap_trust"] == "placeholder"
+        ensure = partial(s3_target.ensure, self.dms, options, self.check_mode, known_absent, self.host.former)
+        try:
+            return ensure(retry_refused_role=not may_fall_back)
+        except AnsibleAWSError as error:
+            if not may_fall_back or denial(error) != PROPAGATION:
+                raise
+        self._ensure_access([], purge=True, bootstrap_trust="source_account", source_account=self.host.dms_account_id)
+        return ensure()
 
     def _create_endpoint_again(self) -> None:
         """Create the endpoint again where AWS assigned an ExternalId and kept no endpoint. DMS may see the new trust only after a while.
@@ -165,12 +182,15 @@ class EndpointDeployment:
                 f"{self.dms.identity.account_id}."
             ) from error
 
-    def _ensure_access(self, external_ids: list[str], purge: bool = False) -> None:
-        """Create or modify the access role. In access mode bucket_policy, let bucket and key admit it then: the role must exist first."""
+    def _ensure_access(self, external_ids: list[str], purge: bool = False, **trust: str) -> None:
+        """Create or modify the access role. In access mode bucket_policy, let bucket and key admit it then: the role must exist first.
+
+        :param trust: bootstrap_trust and source_account, where they are not those of the host.
+        """
         # This run validated the trust with the placeholder; the ExternalId in its place changes no finding.
-        is_validated = bool(self._existing) and self.host.role["bootstrap_trust"] == "placeholder"
+        is_validated = bool(self._existing) and self.host.role["bootstrap_trust"] == "placeholder" and not trust
         more = {"validate_policies": "off"} if is_validated else {}
-        options = role_options(self.host, self.endpoint["settings"], external_ids, purge, **more)
+        options = role_options(self.host, self.endpoint["settings"], external_ids, purge, **more, **trust)
         home = self.reads.account(self.host.home)
         existing = self._existing or (access_role.ABSENT if ACCESS in self.host.known_absent else None)
         former = self.host.former is not None

@@ -51,6 +51,8 @@ class Host:
     :ivar test: options of dms_connection_test, without those that depend on the planned endpoint.
     :ivar replacement: options of the replacement: consents, journal, lock.
     :ivar former: definition of the endpoint that a replacement is rolled back to, see endpoint_plan.definition; None in a deployment.
+    :ivar source_account_fallback: whether a CreateEndpoint that is refused for the role is repeated with a trust that requires aws:SourceAccount
+        in place of a placeholder.
     :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
         create one that exists by then.
     """
@@ -73,6 +75,7 @@ class Host:
     bucket_access: Options
     test: Options
     replacement: Options
+    source_account_fallback: bool = False
     known_absent: list[str] = field(default_factory=list)
     former: Options | None = None
 

@@ -430,10 +430,10 @@ def mistake_for_erp(monkeypatch):
     """A mistake of ours in what is done to the endpoint of the host erp."""
     ensure = s3_target.ensure
 
-    def mistaken(account, params, *more):
+    def mistaken(account, params, *more, **options):
         if params["endpoint_identifier"] == "dev-erp":
             raise KeyError("no such key")
-        return ensure(account, params, *more)
+        return ensure(account, params, *more, **options)
 
     monkeypatch.setattr(s3_target, "ensure", mistaken)
 

@@ -459,7 +459,7 @@ def test_endpoint_that_aws_never_keeps_is_an_error(lab, deploy):
 
 def test_trust_checked_at_creation_refuses_the_placeholder(lab, deploy):
     lab.switch(trust_checked="at_creation")
-    told = deploy()
+    told = deploy(bootstrap_trust="placeholder")
     assert (told["failed"], told["changed"], told["action"]) == (True, True, "created")
     assert "set bootstrap_trust=source_account" in told["msg"]
     assert [one["before_header"] for one in told["diff"]] == ["role"]
@@ -473,6 +473,48 @@ def test_trust_checked_at_creation_takes_the_source_account(lab, deploy, create_
     told = deploy(bootstrap_trust="source_account", settings={"data_format": "csv"})
     assert_works(lab, told)
     assert told["action"] == "recreated"
+
+
+@pytest.mark.parametrize("create_endpoint", ["stays", "id_later", "answer_only", "access_denied_kept"])
+def test_trust_checked_at_creation_takes_the_source_account_by_default(lab, deploy, create_endpoint):
+    lab.switch(trust_checked="at_creation", create_endpoint=create_endpoint)
+    assert_works(lab, deploy())
+    assert deploy()["changed"] is False
+    told = deploy(settings={"data_format": "csv"})
+    assert_works(lab, told)
+    assert told["action"] == "recreated"
+    assert deploy(settings={"data_format": "csv"})["changed"] is False
+    (statement,) = lab.iam_role()["Trust"]["Statement"]
+    assert list(statement["Condition"]["StringEquals"]) == ["sts:ExternalId"]
+
+
+def test_refused_placeholder_is_replaced_at_once(lab, deploy):
+    lab.switch(trust_checked="at_creation")
+    assert_works(lab, deploy(iam_propagation_timeout=0))
+    writes = lab.writes()
+    begin = writes.index("CreateEndpoint")
+    assert writes[begin : begin + 4] == [
+        "CreateEndpoint",
+        "UpdateAssumeRolePolicy",
+        "CreateEndpoint",
+        "UpdateAssumeRolePolicy",
+    ]
+
+
+def test_role_that_is_refused_for_another_reason_is_refused_again(lab, deploy):
+    lab.control.add_fault(
+        service="dms",
+        operation="CreateEndpoint",
+        kind="error",
+        code="AccessDeniedFault",
+        message="The IAM Role is not configured properly.AccessDenied",
+        count=None,
+    )
+    told = deploy(iam_propagation_timeout=0)
+    assert (told["failed"], len(lab.calls("CreateEndpoint")), lab.endpoints()) == (True, 2, [])
+    assert "check that it exists and that its trust admits dms.amazonaws.com" in told["msg"]
+    lab.control.clear_faults()
+    assert_works(lab, deploy())
 
 
 def test_pass_role_is_not_allowed(lab, deploy):

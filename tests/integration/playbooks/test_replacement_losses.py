@@ -527,15 +527,7 @@ def test_journal_folder_that_is_a_file_is_told_in_a_sentence(runs: Runs) -> None
     assert "Errno" not in told
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            "trust_by_default", marks=expected(16, "the default trust is the placeholder, and the run ends with advice")
-        ),
-        pytest.param("trust_auto", marks=expected(16, "the role knows no auto")),
-    ],
-)
+@pytest.mark.parametrize("name", ["trust_by_default", "trust_auto"])
 def test_trust_that_is_checked_at_creation_is_found(runs: Runs, name: str) -> None:
     host = runs.hosts[name]
     assert failure(runs.first, host) is None

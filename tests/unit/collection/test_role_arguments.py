@@ -121,8 +121,9 @@ def test_choices_are_those_of_the_module_behind():
     main = read("s3_endpoint", "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     for name, spec, option in (
         ("s3_endpoint_settings_conflicts", dms_s3_endpoint, "settings_conflicts"),
-        ("s3_endpoint_bootstrap_trust", dms_crossaccount_role, "bootstrap_trust"),
         ("s3_endpoint_test", dms_connection_test, "test"),
         ("s3_endpoint_accept", endpoint_replacement, "accept"),
     ):
         assert main[name]["choices"] == spec.ARGUMENT_SPEC[option]["choices"]
+    trusts = dms_crossaccount_role.ARGUMENT_SPEC["bootstrap_trust"]["choices"]
+    assert main["s3_endpoint_bootstrap_trust"]["choices"] == ["auto", *trusts]

@@ -282,6 +282,8 @@ def test_settings_are_pure():
     ("given", "bootstrap", "source_account"),
     [
         ({}, "placeholder", ""),
+        ({"bootstrap_trust": "placeholder"}, "placeholder", ""),
+        ({"bootstrap_trust": "auto"}, "placeholder", ""),
         ({"source_account_condition": True}, "placeholder", DMS),
         ({"bootstrap_trust": "source_account"}, "source_account", DMS),
         # To a role of the DMS account AWS gives no ExternalId, and nothing would ever replace a placeholder.
@@ -295,6 +297,11 @@ def test_trust_until_the_id_is_known(given, bootstrap, source_account):
     role = declared(**given).role
     assert (role["bootstrap_trust"], role["source_account"]) == (bootstrap, source_account)
     assert role["source_arn"] == ""
+
+
+@pytest.mark.parametrize(("given", "falls_back"), [({}, True), ({"bootstrap_trust": "placeholder"}, False)])
+def test_placeholder_is_given_up_by_default_only(given, falls_back):
+    assert declared(**given).source_account_fallback is falls_back
 
 
 @pytest.mark.parametrize(
