@@ -162,6 +162,15 @@ def read_policy(client: Any, arn: str) -> dict[str, Any] | None:
     return role_plan.policy_view(policy, version["Document"])
 
 
+def read_policy_versions(client: Any, arn: str) -> list[dict[str, Any]]:
+    """The documents of all versions of a managed policy (ListPolicyVersions, GetPolicyVersion); empty if it does not exist."""
+    try:
+        versions = iam.list_iam_managed_policy_versions(client, arn)
+    except is_ansible_aws_error_code("NoSuchEntity"):
+        return []
+    return [iam.get_iam_managed_policy_version(client, arn, version["VersionId"])["Document"] for version in versions]
+
+
 def _refuse_foreign_policies(before: State) -> None:
     foreign = role_plan.foreign(before)
     policies = [*foreign["attached_policies"], *foreign["inline_policies"]]

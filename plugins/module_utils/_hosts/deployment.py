@@ -29,6 +29,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access 
     remove_policy_without_role,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_proof import check_journal
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
@@ -72,7 +73,10 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     host = deployment.host
     replacement = run.replacement(host)
     # During a replacement there is an endpoint or a journal at any time. The survey found neither.
-    interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over()
+    interrupted = None if ENDPOINT in host.known_absent else replacement.journal.read()
+    if interrupted:
+        check_journal(host, run.reads, interrupted)
+        interrupted = replacement.journal.take_over()
     _note_interrupted(deployment.record, host, interrupted)
     read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)

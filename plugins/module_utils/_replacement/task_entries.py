@@ -37,7 +37,9 @@ _MOST_TAGS = 50
 NO_CHECKPOINT, FULL_LOAD = "no_checkpoint", "full_load"
 POSTGRESQL_SLOT, SOURCE_LOGS = "postgresql_slot", "source_logs"
 FOREIGN_TASKS = "foreign_tasks"
-CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS, FOREIGN_TASKS)
+# To use a journal whose endpoint agrees with nothing else.
+UNPROVEN_JOURNAL = "unproven_journal"
+CONSENTS = (NO_CHECKPOINT, FULL_LOAD, POSTGRESQL_SLOT, SOURCE_LOGS, FOREIGN_TASKS, UNPROVEN_JOURNAL)
 
 # What check mode shows for a position that changes until the task is stopped.
 POSITION_WHEN_STOPPED = "(its RecoveryCheckpoint, once it is stopped)"

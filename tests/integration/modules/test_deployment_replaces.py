@@ -609,6 +609,69 @@ def test_journal_that_is_none_is_not_believed(lab, deploy, deployed_before):
     assert told["msg"].startswith("The journal of dev-crm is not valid: ")
 
 
+OTHER = {"bucket_name": "bucket-of-somebody"}
+# Stands for the data-lake account of a test.
+LAKE = "000000000000"
+KEY = f"arn:aws:kms:eu-central-1:{LAKE}:key/99999999-3333-4444-5555-000000000000"
+
+
+def forge(lab, settings=None, **endpoint):
+    """Change the journal of dev-crm: settings as AWS described them, or other members of its endpoint."""
+    place = {"Bucket": lab.journals, "Key": f"datalake-dms/{lab.region}/dev-crm.json"}
+    s3 = lab.client("dms", "s3")
+    journal = json.loads(s3.get_object(**place)["Body"].read())
+    journal["endpoint"] |= endpoint
+    for name, value in (settings or {}).items():
+        journal["endpoint"]["s3_settings"][name] = value
+        journal["endpoint"]["described_settings"]["".join(part.capitalize() for part in name.split("_"))] = value
+    s3.put_object(**place, Body=json.dumps(journal).encode())
+
+
+@pytest.mark.parametrize(
+    ("forged", "named"),
+    [
+        ({"settings": OTHER}, "writes to bucket-of-somebody/raw/crm, and"),
+        ({"settings": {"bucket_folder": "raw/erp"}}, "/raw/erp, and"),
+        ({"settings": {"bucket_folder": ""}}, ", and"),
+        ({"settings": {"server_side_encryption_kms_key_id": KEY, "encryption_mode": "sse-kms"}}, f"with key {KEY}"),
+        ({"settings": {"service_access_role_arn": f"arn:aws:iam::{LAKE}:role/other"}}, "uses the role arn:"),
+        ({"settings": {"expected_bucket_owner": "999999999999"}}, "expects a bucket of account 999999999999"),
+        ({"sent_attributes": {"bucketName": "bucket-of-somebody"}}, "has two values for bucket_name"),
+        ({"extra_connection_attributes": "bucketFolder=elsewhere"}, "has two values for bucket_folder"),
+        ({"described_settings": {}, "s3_settings": OTHER}, "uses the role None"),
+    ],
+    ids=str,
+)
+def test_journal_whose_endpoint_writes_elsewhere_is_not_used(lab, task, deploy, forged, named):
+    interrupt(lab, deploy)
+    forge(lab, **json.loads(json.dumps(forged).replace(LAKE, lab.lake_account)))
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert told["msg"].startswith("The journal of dev-crm is not used, because its endpoint "), told["msg"]
+    assert named.replace(LAKE, lab.lake_account) in told["msg"]
+    assert "set accept=unproven_journal to use it" in told["msg"]
+
+
+def test_journal_that_agrees_with_nothing_is_used_with_a_consent(lab, task, deploy):
+    interrupt(lab, deploy)
+    forge(lab, {"bucket_folder": "raw/erp"})
+    told = deploy(**CSV, accept=["unproven_journal"])
+    assert told["failed"] is False, told["msg"]
+    assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_journal_of_a_folder_that_the_inventory_no_longer_has_is_used(lab, task, deploy):
+    lab.fault("dms", "*", "error", "dms", after="DeleteEndpoint", count=None, code="ExpiredTokenException")
+    assert deploy(bucket_folder="raw/new")["failed"] is True
+    assert [one for one in lab.endpoints() if one["EndpointType"] == "TARGET"] == []
+    lab.control.clear_faults()
+    told = deploy(bucket_folder="raw/new")
+    assert told["failed"] is False, told["msg"]
+    assert lab.tasks()["copy"]["Status"] == "running"
+    assert journals_left(lab) == []
+
+
 # Postponed to a batch of their own
 
 
