@@ -386,6 +386,15 @@ in_use_by:
   type: list
   elements: str
   sample: ["task crm-copy (running)"]
+returned_otherwise:
+  description:
+    - A sentence without a period for each setting that AWS returned otherwise than it was sent.
+    - It is no difference, and the endpoint is left alone, as long as neither the setting nor what AWS returns changes. The endpoint's tag
+      C(datalake.dms:returned-settings) has a digest of both.
+    - Empty in check mode if the endpoint would change.
+  returned: success
+  type: list
+  elements: str
 undeclared:
   description: Settings and tags of the endpoint that the task does not declare. A run that is killed between deletion and creation would lose them.
     Only with V(recreated).

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import Any
 
@@ -32,7 +34,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.resources impor
     RECREATED,
     Plan,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, inheritable_tags
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
+    DEPLOYMENT_TAG,
+    RESERVED_PREFIX,
+    inheritable_tags,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
@@ -47,6 +53,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
 )
 
 # CreateEndpoint.EndpointIdentifier. DMS stores it in lower case. The API documents no limit; the console's limit is 255 characters.
+# Tag of an endpoint with settings that AWS returned otherwise than they were sent, see `returned_digest`.
+RETURNED_TAG = f"{RESERVED_PREFIX}returned-settings"
+
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
 
@@ -109,7 +118,7 @@ def plan_endpoint(
     check_kind(current)
     if current is None:
         return Plan(CREATED, ("it does not exist",))
-    changes = {**differences(desired, current), **(superfluous(desired, current) if exact else {})}
+    changes = settings_changes(desired, current, exact)
     if recreate:
         return Plan(RECREATED, ("recreate is true",), changes)
     if not changes:
@@ -122,6 +131,45 @@ def plan_endpoint(
     if reasons:
         return Plan(RECREATED, reasons, changes)
     return Plan(MODIFIED, ("its role is in the same account",), changes)
+
+
+def settings_changes(desired: DesiredSettings, endpoint: dict[str, Any], exact: bool) -> dict[str, tuple[Any, Any]]:
+    """The settings in which an endpoint differs: option (or attribute) -> (present, desired).
+
+    :param exact: whether an undeclared setting is a difference, too.
+    """
+    return {**differences(desired, endpoint), **(superfluous(desired, endpoint) if exact else {})}
+
+
+def returned_digest(changes: dict[str, tuple[Any, Any]]) -> str:
+    """A digest of settings that were sent, and of what AWS returned for them. It changes with either. Values of secrets are left out.
+
+    :param changes: option (or attribute) -> (returned, sent).
+    """
+    values = {name: None if is_secret(name) else pair for name, pair in changes.items()}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def without_returned(plan: Plan, tags: dict[str, str]) -> Plan:
+    """The plan; NONE if the endpoint differs only in what AWS returned when these settings were sent. To send them again would change nothing.
+
+    :param tags: of the endpoint.
+    """
+    same = bool(plan.changes) and tags.get(RETURNED_TAG) == returned_digest(plan.changes)
+    return Plan(NONE) if same else plan
+
+
+def returned_otherwise(desired: DesiredSettings, endpoint: dict[str, Any], exact: bool) -> list[str]:
+    """A sentence without a period for each setting that AWS returned otherwise than it was sent.
+
+    :param endpoint: as it is after it was written, or an unchanged one.
+    """
+    return [
+        f"AWS does not return {name} as it was sent"
+        if is_secret(name)
+        else f"AWS returns {name} as {returned!r} though {sent!r} was sent; set it to the value that AWS returns"
+        for name, (returned, sent) in settings_changes(desired, endpoint, exact).items()
+    ]
 
 
 def blocking_users(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:

@@ -43,7 +43,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_t
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import DesiredSettings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import (
     desired_settings,
-    differences,
     kms_key_problem,
     snake_settings,
 )
@@ -173,6 +172,11 @@ def _plan(context: _Context, current: Endpoint | None) -> Plan:
     return endpoint_plan.plan_endpoint(current, context.desired, account_id, params["recreate"], params["exact"])
 
 
+def _reconsidered(context: _Context, _current: Endpoint, plan: Plan, tags: dict[str, str]) -> Plan:
+    """The plan without what AWS returns otherwise than it was sent."""
+    return plan if context.absent or context.params["recreate"] else endpoint_plan.without_returned(plan, tags)
+
+
 def _users(context: _Context, current: Endpoint, plan: Plan) -> Plan:
     """The plan with the tasks and serverless replications that block it.
 
@@ -225,13 +229,26 @@ def _apply_create(change: _Change, retry_refused_role: bool = True) -> Applied[E
         _predecessor(change), _full_settings(change), target.identifier, tail, change.tags.after
     )
     endpoint, persisted = calls.create(target, request, retry_refused_role)
+    if persisted:
+        _tag_returned(change, endpoint)
     return Applied(endpoint, persisted)
 
 
 def _apply_modify(change: _Change) -> Applied[Endpoint]:
     target = _target(change.context, change.current)
     calls.modify(target, change.existing["EndpointArn"])
-    return Applied(calls.wait_active(target.client, target.params))
+    endpoint = calls.wait_active(target.client, target.params)
+    _tag_returned(change, endpoint)
+    return Applied(endpoint)
+
+
+def _tag_returned(change: _Change, endpoint: Endpoint) -> None:
+    """Tag an endpoint that has settings which AWS returns otherwise than they were sent, so that the next run does not replace it for them."""
+    context = change.context
+    changes = endpoint_plan.settings_changes(context.desired, endpoint, context.params["exact"])
+    if changes:
+        digest = {endpoint_plan.RETURNED_TAG: endpoint_plan.returned_digest(changes)}
+        add_tags(context.account.client("dms"), endpoint["EndpointArn"], digest)
 
 
 def _apply_recreate(change: _Change, retry_refused_role: bool = True) -> Applied[Endpoint]:
@@ -255,6 +272,7 @@ def _result(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> dict[str, Any]
     change, after = outcome.change, outcome.applied.resource
     context, current, plan, tags = change.context, change.current, change.plan, change.tags
     defined = endpoint_plan.definition(current, tags.before) if current else None
+    returned_otherwise = _returned_otherwise(outcome)
     return {
         "action": plan.action,
         "reasons": list(plan.reasons),
@@ -267,21 +285,21 @@ def _result(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> dict[str, Any]
         "in_use_by": [] if context.absent else list(plan.users),
         "undeclared": _undeclared(change),
         "definition": defined if current or context.absent else context.params["predecessor"],
-        "warnings": [f"{calls.identifier_of(context.params)}: {warning}" for warning in _warnings(outcome)],
+        "returned_otherwise": returned_otherwise,
+        "warnings": [
+            f"{calls.identifier_of(context.params)}: {warning}"
+            for warning in (*context.desired.warnings, *(f"{text}." for text in returned_otherwise))
+        ],
     }
 
 
-def _warnings(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> list[str]:
-    """Conflicts, and settings that AWS returns with another value than was sent. Such a setting would be a change on every run."""
-    context, endpoint = outcome.change.context, outcome.applied.resource
-    written = endpoint if outcome.applied.persisted and not context.check_mode else None
-    return [
-        *context.desired.warnings,
-        *(
-            f"AWS returns {name} as {shown!r} though {sent!r} was sent, so every run will change it; set it to the value that AWS returns."
-            for name, (shown, sent) in (differences(context.desired, written) if written else {}).items()
-        ),
-    ]
+def _returned_otherwise(outcome: Outcome[DesiredSettings, Endpoint, Plan]) -> list[str]:
+    """See endpoint_plan.returned_otherwise. Such settings are no difference as long as neither they nor what AWS returns changes."""
+    context, plan, endpoint = outcome.change.context, outcome.change.plan, outcome.applied.resource
+    is_predicted = context.check_mode and plan.action != NONE
+    if context.absent or endpoint is None or is_predicted or not outcome.applied.persisted:
+        return []
+    return endpoint_plan.returned_otherwise(context.desired, endpoint, context.params["exact"])
 
 
 def _undeclared(change: _Change) -> list[str]:
@@ -315,6 +333,7 @@ KIND = Kind(
     refuse=_refuse,
     tags=Tags(read=_read_tags, write=_write_tags, inherited=_inherited_tags),
     plan=_plan,
+    reconsidered=_reconsidered,
     users=_users,
     settled=_settled,
     apply={CREATED: _apply_create, MODIFIED: _apply_modify, RECREATED: _apply_recreate, DELETED: _apply_delete},

@@ -130,7 +130,9 @@ def _verified(compared: Comparison) -> EndpointResult:
     )
     if compared.failed_tasks:
         text += f" But {'; '.join(compared.failed_tasks)}. {REMEDY}"
-    found = [*drift, *compared.failed_tasks]
+    if compared.plan["returned_otherwise"]:
+        text += f" But {'; '.join(compared.plan['returned_otherwise'])}; deploy.yml leaves the endpoint alone."
+    found = [*drift, *compared.failed_tasks, *compared.plan["returned_otherwise"]]
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
     # Of an endpoint that does not exist: that AWS will assign one, or that there will be none.
     external_id = compared.plan["current_external_id"] or compared.plan["external_id"]

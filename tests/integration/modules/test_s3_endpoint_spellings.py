@@ -103,3 +103,49 @@ def test_conflict_is_sent_where_that_is_wanted(lab):
         "dev-crm: s3_settings.preserve_transactions needs s3_settings.cdc_path; it is sent nevertheless."
     ]
     assert lab.endpoint(**mix)["changed"] is False
+
+
+PATH = {"data_format": "parquet", "cdc_path": "changes"}
+DROPPED = "AWS returns cdc_path as None though 'changes' was sent; set it to the value that AWS returns"
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_setting_that_aws_drops_is_sent_once(lab, exact):
+    lab.switch(cdc_path_in_settings="dropped")
+    made = lab.endpoint(**PATH, exact=exact)
+    assert made["returned_otherwise"] == [DROPPED]
+    assert made["warnings"][-1] == f"dev-crm: {DROPPED}."
+    lab.forget_calls()
+    again = lab.endpoint(**PATH, exact=exact, tags={"team": "data"}, purge_tags=True)
+    assert (again["action"], again["differences"], again["returned_otherwise"]) == ("none", ["tags"], [DROPPED])
+    assert lab.endpoint(**PATH, exact=exact)["changed"] is False
+    assert lab.writes() == ["AddTagsToResource"]
+
+
+def test_setting_that_aws_drops_from_a_modification_is_sent_once(lab):
+    lab.switch(cdc_path_in_settings="dropped")
+    own = {"service_access_role_arn": lab.local_role()}
+    lab.endpoint(**own, data_format="parquet")
+    first, second = lab.endpoint(**own, **PATH), lab.endpoint(**own, **PATH)
+    assert (first["action"], second["action"]) in [("modified", "none")]
+
+
+def test_other_setting_beside_one_that_aws_drops_is_a_difference(lab):
+    lab.switch(cdc_path_in_settings="dropped")
+    lab.endpoint(**PATH)
+    told = lab.endpoint(**PATH, max_file_size=512)
+    assert (told["action"], told["differences"]) == ("recreated", ["cdc_path", "max_file_size"])
+    assert lab.endpoint(**PATH, max_file_size=512)["changed"] is False
+    assert lab.endpoint(data_format="parquet", cdc_path="others")["action"] == "recreated"
+
+
+def test_recreate_is_not_kept_from_what_it_is_asked_for(lab):
+    lab.switch(cdc_path_in_settings="dropped")
+    lab.endpoint(**PATH)
+    assert lab.endpoint(**PATH, recreate=True)["action"] == "recreated"
+
+
+def test_setting_that_aws_keeps_takes_no_tag(lab):
+    lab.forget_calls()
+    made = lab.endpoint(**PATH)
+    assert (made["returned_otherwise"], lab.writes()) == ([], ["CreateEndpoint"])

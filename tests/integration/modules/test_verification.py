@@ -306,6 +306,22 @@ def test_role_that_the_endpoint_still_uses_is_told_with_the_endpoint(lab, verify
     assert not any("former access mode" in text for text in found)
 
 
+def test_setting_that_aws_returns_otherwise_is_a_finding_and_no_drift(lab, verify):
+    lab.switch(cdc_path_in_settings="dropped")
+    given = {"settings": {"data_format": "parquet", "cdc_path": "changes"}}
+    deploy(lab, **given)
+    lab.forget_calls()
+    deploy(lab, **given)
+    assert lab.writes() == []
+    told = verify(**given)
+    assert (told["failed"], told["differences"]) == (True, [])
+    assert told["findings"] == [
+        "AWS returns cdc_path as None though 'changes' was sent; set it to the value that AWS returns"
+    ]
+    assert "no drift, connection successful." in told["msg"]
+    assert told["msg"].endswith("; deploy.yml leaves the endpoint alone.")
+
+
 # The connection
 
 

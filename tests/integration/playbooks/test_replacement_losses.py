@@ -5,8 +5,6 @@
 
 A case is a host with accounts of its own, so that a few runs take all of them: deploy.yml from nothing, what people do by hand, deploy.yml with what
 a case changes and disturbs, and a last run for some. Nothing here knows how the collection does it.
-
-What issue 12 mends is marked with the number of its item there.
 """
 
 from __future__ import annotations
@@ -400,10 +398,6 @@ def told_last(runs: Runs) -> str:
     return "".join(ended.said for ended in runs.last)
 
 
-def expected(item: int, wrong: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=f"issue 12, item {item}: {wrong}")
-
-
 def check_put_back(host: Host) -> None:
     """Endpoint and tasks are as they were, and the tasks go on where they were."""
     assert endpoint_in(host.after) == endpoint_in(host.before)
@@ -452,7 +446,6 @@ def test_tags_without_room_for_ours_stop_it_before_a_task_is_stopped(runs: Runs)
     assert "remove one of its tags" in str(failure(runs.second, host))
 
 
-@expected(4, "an endpoint of which AWS does not show a setting that was sent is replaced on each run")
 def test_setting_that_aws_does_not_show_replaces_nothing(runs: Runs) -> None:
     assert failure(runs.first, runs.hosts["path_not_kept"]) is None
     assert "DeleteEndpoint" not in runs.hosts["path_not_kept"].calls
