@@ -52,7 +52,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     try:
         ended = _apply_under_tasks(deployment, replacement if journaled else None)
     except TaskConflict as error:
-        raise DatalakeError(message=f"{explain(error)}{_release(replacement)}") from error
+        raise DatalakeError(message=f"{explain(error)}{_release(replacement)}{_tasks_down(replacement)}") from error
     except Exception as error:
         if deployment.check_mode:
             raise
@@ -130,7 +130,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
         )
         return (
             f"{identifier} could not be replaced: {reason} The rollback failed as well: {explain(error)} Correct that and run deploy.yml "
-            f"again: {keeps}.{released}"
+            f"again: {keeps}.{released}{_tasks_down(replacement)}"
         )
     return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}{kept}"
 
@@ -159,6 +159,14 @@ def _release(replacement: Replacement | None) -> str:
     except Exception as error:
         return f" The lock could not be released: {explain(error)}"
     return ""
+
+
+def _tasks_down(replacement: Replacement | None) -> str:
+    """Which tasks are down, and until when they can wait, as sentences; empty without one."""
+    try:
+        return "".join(f" {text}" for text in replacement.tasks_down()) if replacement else ""
+    except Exception as error:
+        return f" Which tasks are down can't be read: {explain(error)}"
 
 
 def _note_steps(deployment: EndpointDeployment, task_plan: TaskPlan) -> None:

@@ -10,12 +10,17 @@ can be repeated at any time.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
+    CALL_ERRORS,
+    KNOWN_AFTER_CREATION,
+    DatalakeError,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import WAIT_SPEC, check_waiting
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint, list_endpoints
@@ -38,7 +43,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags im
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import RUNNING
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED, Plan
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals, task_entries
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals, task_entries, tasks_down
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockedJournal, no_journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
@@ -204,6 +209,24 @@ class Replacement:
         """
         if self.journal.current and not self._check_mode:
             self.journal.remove()
+
+    def tasks_down(self) -> list[str]:
+        """A sentence for each journaled task that ran and does not run now, see tasks_down.sentences. What can't be read is left out."""
+        journal = self.journal.current
+        if journal is None:
+            return []
+        down = [entry for entry in journal.tasks if entry.running]
+        with contextlib.suppress(*CALL_ERRORS):
+            found = describe_tasks(self._client, [entry.identifier for entry in down])
+            up = {task["ReplicationTaskIdentifier"] for task in found if task["Status"] in (RUNNING, "starting")}
+            down = [entry for entry in down if entry.identifier not in up]
+        sources = {}
+        with contextlib.suppress(*CALL_ERRORS):
+            arns = sorted({entry.request["SourceEndpointArn"] for entry in down})
+            sources = (
+                {one["EndpointArn"]: one for one in list_endpoints(self._client, endpoint_arn=arns)} if arns else {}
+            )
+        return tasks_down.sentences(down, sources, journal.begun, self._params["source_log_retention"])
 
     # Before
 

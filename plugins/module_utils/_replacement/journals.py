@@ -131,6 +131,11 @@ class Journal:
         known = {field.name: parts[field.name] for field in fields(cls) if field.name in parts}
         return cls(**{**known, "scope": Scope(**parts["scope"]), "tasks": tasks})
 
+    @property
+    def begun(self) -> datetime:
+        """When the replacement began."""
+        return _time(self.began)
+
     def text(self) -> str:
         """The journal as it is stored."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True)
@@ -282,10 +287,14 @@ def _parts_problem(journal: dict[str, Any]) -> str | None:
         return "its tasks are incomplete"
     if not all(_has(one, _SUBSCRIPTION, _LATER_OF_SUBSCRIPTION) for one in journal["event_subscriptions"]):
         return "its event_subscriptions are incomplete"
-    try:
-        _time(journal["lock"]["expires"])
-    except ValueError:
-        return "its lock has no time"
+    for text, problem in (
+        (journal["began"], "its began is no time"),
+        (journal["lock"]["expires"], "its lock has no time"),
+    ):
+        try:
+            _time(text)
+        except ValueError:
+            return problem
     return None
 
 

@@ -430,6 +430,7 @@ def test_task_of_others_with_the_same_name_is_not_rolled_back_for(lab, task, dep
     told = deploy(**CSV)
     assert told["failed"] is True
     assert f"The replication task copy was created by others for {other}" in told["msg"]
+    assert "Task copy is down; " in told["msg"]
     assert "DeleteEndpoint" not in lab.calls()
     assert len(journals_left(lab)) == 1
     # The next run need not wait for the lock, whoever runs it.
@@ -458,9 +459,10 @@ def test_rollback_that_fails_frees_the_lock_and_says_both_reasons(lab, task, dep
     assert first in told["msg"]
     assert told["msg"].index(first) < told["msg"].index("the first") < told["msg"].index(second)
     assert told["msg"].index(second) < told["msg"].index("the second")
-    assert told["msg"].endswith(
-        "Correct that and run deploy.yml again: the journal has the definitions of endpoint and tasks."
-    )
+    correct = "Correct that and run deploy.yml again: the journal has the definitions of endpoint and tasks."
+    down = "Task copy is down; its source keeps the logs that it needs until "
+    assert f"{correct} {down}" in told["msg"]
+    assert told["msg"].endswith(" UTC.")
     assert (lab.tasks(), len(journals_left(lab))) == ({}, 1)
     # The next run need not wait for the lock, whoever runs it.
     told = deploy(**CSV, run=BOB)
