@@ -45,15 +45,14 @@ def check_journal(host: Host, reads: SharedReads, journal: Journal) -> None:
         return
     dms = reads.account(host.dms)
     existing = describe_endpoint(dms.client("dms"), host.identifier)
-    if existing and destination(endpoint_plan.definition(existing, {})) == destination(journal.endpoint):
-        return
     settings = snake_settings(endpoint_plan.as_it_was(journal.endpoint, dms.region).settings)
-    problem = contradiction(journal.endpoint, own_role_arns(host), host.lake_account_id)
-    if problem is None and not _is_admitted(host, reads, journal, settings):
-        folder = settings.get("bucket_folder")
-        place = f"{settings.get('bucket_name')}{'/' if folder else ''}{folder or ''}"
-        key = settings.get("server_side_encryption_kms_key_id")
-        problem = f"writes to {place}{f' with key {key}' if key else ''}"
+    problem = two_values(journal.endpoint)
+    if problem is None and not _is_of(existing, journal):
+        problem = foreign(journal.endpoint, own_role_arns(host), host.lake_account_id)
+        if problem is None and not _is_admitted(host, reads, journal, settings):
+            folder, key = settings.get("bucket_folder"), settings.get("server_side_encryption_kms_key_id")
+            place = f"{settings.get('bucket_name')}{f'/{folder}' if folder else ''}"
+            problem = f"writes to {place}{f' with key {key}' if key else ''}"
     if problem:
         raise DatalakeError(
             message=f"The journal of {host.identifier} is not used, because its endpoint {problem}, and neither the inventory, nor the endpoint, nor "
@@ -74,27 +73,38 @@ def own_role_arns(host: Host) -> set[str]:
     return {host.role_arn.replace(own, f"::{account}:", 1) for account in (host.dms_account_id, host.lake_account_id)}
 
 
-def contradiction(defined: Options, role_arns: set[str], owner: str) -> str | None:
-    """What of a journaled endpoint the host can't have, after "its endpoint"; None if there is nothing. Pure.
+def two_values(defined: Options) -> str | None:
+    """Which part of a journaled endpoint's destination has two values, after "its endpoint"; None if each has one. Pure.
+
+    :param defined: see endpoint_plan.definition.
+    """
+    parts, described = destination(defined), snake_settings(defined.get("described_settings") or {})
+    sent = {**read_attributes(defined.get("extra_connection_attributes")), **(defined.get("sent_attributes") or {})}
+    attributes = {key.lower(): value for key, value in sent.items()}
+    for name, attribute in _DESTINATION.items():
+        others = [described.get(name)] if described else []
+        others += [attributes[attribute]] if attribute in attributes else []
+        if any((other or None) != (parts[name] or None) for other in others):
+            return f"has two values for {name}"
+    return None
+
+
+def foreign(defined: Options, role_arns: set[str], owner: str) -> str | None:
+    """What of a journaled endpoint is not the host's, after "its endpoint"; None if there is nothing. Pure.
 
     :param defined: see endpoint_plan.definition. :param role_arns: of the host's access role. :param owner: id of the data-lake account.
     """
-    parts, described = destination(defined), snake_settings(defined.get("described_settings") or {})
-    attributes = {
-        **read_attributes(defined.get("extra_connection_attributes")),
-        **(defined.get("sent_attributes") or {}),
-    }
-    folded = {key.lower(): value for key, value in attributes.items()}
-    for name, attribute in _DESTINATION.items():
-        others = [described.get(name)] if described else []
-        others += [folded[attribute]] if attribute in folded else []
-        if any((other or None) != (parts[name] or None) for other in others):
-            return f"has two values for {name}"
+    parts = destination(defined)
     if parts["service_access_role_arn"] not in role_arns:
         return f"uses the role {parts['service_access_role_arn']}"
     if parts["expected_bucket_owner"] not in (None, "", owner):
         return f"expects a bucket of account {parts['expected_bucket_owner']}"
     return None
+
+
+def _is_of(existing: dict[str, Any] | None, journal: Journal) -> bool:
+    """Whether the endpoint that exists writes where the journaled one does."""
+    return existing is not None and destination(endpoint_plan.definition(existing, {})) == destination(journal.endpoint)
 
 
 def _is_admitted(host: Host, reads: SharedReads, journal: Journal, settings: Options) -> bool:

@@ -655,6 +655,27 @@ def test_journal_whose_endpoint_writes_elsewhere_is_not_used(lab, task, deploy, 
     assert "set accept=unproven_journal to use it" in told["msg"]
 
 
+def test_journal_of_an_endpoint_that_exists_has_one_bucket(lab, task, deploy):
+    lab.replacement().stop_tasks("recreated")
+    forge(lab, described_settings={"BucketName": "bucket-of-somebody"})
+    told = deploy(**CSV)
+    assert (told["failed"], "has two values for bucket_name" in told["msg"]) == (True, True)
+
+
+def test_journal_of_an_endpoint_that_exists_with_another_role_is_used(lab, deployed, deploy):
+    """Somebody made the endpoint by hand; the inventory gives it the role of the host."""
+    dms = lab.client("dms", "dms")
+    role = f"arn:aws:iam::{lab.lake_account}:role/by-hand"
+    lab.endpoint(state="absent", deployment="dev")
+    lab.endpoint(service_access_role_arn=role, deployment="dev")
+    (arn,) = [one["EndpointArn"] for one in lab.endpoints() if one["EndpointType"] == "TARGET"]
+    assert dms.describe_endpoints(Filters=[{"Name": "endpoint-arn", "Values": [arn]}])
+    lab.task(arn)
+    lab.replacement().stop_tasks("recreated")
+    told = deploy(**CSV)
+    assert "The journal of dev-crm is not used" not in told["msg"]
+
+
 def test_journal_that_agrees_with_nothing_is_used_with_a_consent(lab, task, deploy):
     interrupt(lab, deploy)
     forge(lab, {"bucket_folder": "raw/erp"})
