@@ -164,12 +164,15 @@ def returned_otherwise(desired: DesiredSettings, endpoint: dict[str, Any], exact
 
     :param endpoint: as it is after it was written, or an unchanged one.
     """
-    return [
-        f"AWS does not return {name} as it was sent"
-        if is_secret(name)
-        else f"AWS returns {name} as {returned!r} though {sent!r} was sent; set it to the value that AWS returns"
-        for name, (returned, sent) in settings_changes(desired, endpoint, exact).items()
-    ]
+    return [_returned_sentence(name, *pair) for name, pair in settings_changes(desired, endpoint, exact).items()]
+
+
+def _returned_sentence(name: str, returned: Any, sent: Any) -> str:
+    if is_secret(name):
+        return f"AWS does not return {name} as it was sent"
+    if returned is None:
+        return f"AWS does not return {name} though {sent!r} was sent; set it in extra_connection_attributes, or leave it out"
+    return f"AWS returns {name} as {returned!r} though {sent!r} was sent; set it to the value that AWS returns"
 
 
 def blocking_users(plan: Plan, tasks: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str]:

@@ -316,7 +316,7 @@ def test_setting_that_aws_returns_otherwise_is_a_finding_and_no_drift(lab, verif
     told = verify(**given)
     assert (told["failed"], told["differences"]) == (True, [])
     assert told["findings"] == [
-        "AWS returns cdc_path as None though 'changes' was sent; set it to the value that AWS returns"
+        "AWS does not return cdc_path though 'changes' was sent; set it in extra_connection_attributes, or leave it out"
     ]
     assert "no drift, connection successful." in told["msg"]
     assert told["msg"].endswith("; deploy.yml leaves the endpoint alone.")

@@ -47,3 +47,9 @@ def test_digest_and_sentence_have_no_secret():
     desired = DesiredSettings({}, {"password": "one"})
     (sentence,) = endpoint_plan.returned_otherwise(desired, {"S3Settings": {}}, exact=False)
     assert sentence == "AWS does not return password as it was sent"
+
+
+def test_another_value_is_named_with_what_was_sent():
+    desired = DesiredSettings({"MaxFileSize": 512}, {})
+    (sentence,) = endpoint_plan.returned_otherwise(desired, {"S3Settings": {"MaxFileSize": 1024}}, exact=False)
+    assert sentence == "AWS returns max_file_size as 1024 though 512 was sent; set it to the value that AWS returns"
