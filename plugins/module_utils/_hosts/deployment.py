@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core import slots
@@ -73,10 +74,8 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     host = deployment.host
     replacement = run.replacement(host)
     # During a replacement there is an endpoint or a journal at any time. The survey found neither.
-    interrupted = None if ENDPOINT in host.known_absent else replacement.journal.read()
-    if interrupted:
-        check_journal(host, run.reads, interrupted)
-        interrupted = replacement.journal.take_over()
+    check = partial(check_journal, host, run.reads)
+    interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over(check)
     _note_interrupted(deployment.record, host, interrupted)
     read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)

@@ -25,6 +25,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_iden
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 
+def _is_right(_journal: Journal) -> None:
+    return None
+
+
 class LockedJournal:
     """The journal of one endpoint.
 
@@ -74,12 +78,15 @@ class LockedJournal:
                 journals.check_lock(self.current, self._params["run"], _now())
         return self.current
 
-    def take_over(self) -> Journal | None:
+    def take_over(self, check: Callable[[Journal], None] = _is_right) -> Journal | None:
         """The journal of another run, or of this one; None without one. From now on, this run has the lock.
 
-        :raises DatalakeError: see `read`.
+        :param check: raises an error for a journal that must not be used, before anything is written.
+        :raises DatalakeError: see `read`; or it was changed since it was checked.
         """
         journal = self.read()
+        if journal:
+            check(journal)
         if journal and not journals.is_ours(journal, self._params["run"]) and not self._check_mode:
             self.save()
         return journal

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 
@@ -674,6 +675,20 @@ def test_journal_of_an_endpoint_that_exists_with_another_role_is_used(lab, deplo
     lab.replacement().stop_tasks("recreated")
     told = deploy(**CSV)
     assert "The journal of dev-crm is not used" not in told["msg"]
+
+
+def test_journal_that_changes_after_its_check_is_not_used(lab, task, deploy, monkeypatch):
+    interrupt(lab, deploy, run={**current_run(), "id": "dead", "started": "1"})
+    check = deployment.check_journal
+
+    def checked_then_forged(*arguments):
+        check(*arguments)
+        forge(lab, OTHER)
+
+    monkeypatch.setattr(deployment, "check_journal", checked_then_forged)
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], "CreateEndpoint" in lab.calls()) == (True, False)
 
 
 def test_journal_that_agrees_with_nothing_is_used_with_a_consent(lab, task, deploy):
