@@ -100,7 +100,7 @@ def _read(context: _Context) -> Roles:
     return read(context.account.client("iam"), context.desired)
 
 
-def _plan(context: _Context, before: Roles | None) -> RolesPlan:
+def _plan(context: _Context, before: Roles | None, _tags: dict[str, str]) -> RolesPlan:
     return _plan_removal(before or {}) if context.absent else _plan_completion(context, before or {})
 
 

@@ -144,10 +144,6 @@ def _has_no_users(_context: Context[Any], _current: Any, plan: Any) -> Any:
     return plan
 
 
-def _changes_all(_context: Context[Any], _current: Any, plan: Any, _tags: TagDict) -> Any:
-    return plan
-
-
 def _is_complete(_context: Context[Any], current: Any, _plan: Any) -> Any:
     return current
 
@@ -160,8 +156,7 @@ class Kind(Generic[DesiredT, ResourceT, PlanT]):
     check: the desired state from the parameters; raises an error for invalid parameters, without a call.
     read: the present resource; None if it does not exist.
     refuse: raises an error if the parameters are invalid for the present resource; called before its owner is checked.
-    plan: the plan; may read more, writes nothing.
-    reconsidered: the plan of an existing resource without differences that its tags record as those of AWS.
+    plan: the plan, from the present resource and its tags; may read more, writes nothing.
     users: the plan with the affected users, or reduced so that none is affected; raises an error if they block it.
         Called only if an existing resource is modified, recreated or deleted.
     settled: the current resource, once it has everything that a result needs, such as values that AWS assigns some time after the creation.
@@ -175,14 +170,13 @@ class Kind(Generic[DesiredT, ResourceT, PlanT]):
     noun: Callable[[Context[DesiredT]], str]
     check: Callable[[Params], DesiredT]
     read: Callable[[Context[DesiredT]], ResourceT | None]
-    plan: Callable[[Context[DesiredT], ResourceT | None], PlanT]
+    plan: Callable[[Context[DesiredT], ResourceT | None, TagDict], PlanT]
     apply: Mapping[str, Callable[[Change[DesiredT, ResourceT, PlanT]], Applied[ResourceT]]]
     predicted: Callable[[Change[DesiredT, ResourceT, PlanT]], ResourceT | None]
     view: Callable[[Context[DesiredT], ResourceT | None, TagDict, dict[str, Any]], Any]
     result: Callable[[Outcome[DesiredT, ResourceT, PlanT]], dict[str, Any]]
     tags: Tags[DesiredT, ResourceT] | None = None
     refuse: Callable[[Context[DesiredT], ResourceT | None], None] = _refuses_nothing
-    reconsidered: Callable[[Context[DesiredT], ResourceT, PlanT, TagDict], PlanT] = _changes_all
     users: Callable[[Context[DesiredT], ResourceT, PlanT], PlanT] = _has_no_users
     settled: Callable[[Context[DesiredT], ResourceT | None, PlanT], ResourceT | None] = _is_complete
 
@@ -205,9 +199,7 @@ def ensure(
     current = None if known_absent else kind.read(context)
     kind.refuse(context, current)
     tags = _owned_tags(kind, context, current)
-    plan = kind.plan(context, current)
-    if current is not None:
-        plan = kind.reconsidered(context, current, plan, tags)
+    plan = kind.plan(context, current, tags)
     if current is not None and plan.action in _AFFECTS_USERS:
         plan = kind.users(context, current, plan)
     current = kind.settled(context, current, plan)

@@ -13,7 +13,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while, unless_done
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE, filters
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters, pages_of
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 from ansible_collections.datalake.dms.plugins.module_utils._dms.waiters import wait_for
 
@@ -39,8 +39,8 @@ def wait_for_tasks(client: Any, waiter: str, identifiers: list[str], params: dic
 
 def _filters_of(identifiers: list[str]) -> Iterator[list[dict[str, Any]]]:
     """The filters of requests that name all of these tasks, as many in each as a page has. A waiter sees one page."""
-    for start in range(0, len(identifiers), PAGE_SIZE):
-        yield filters(replication_task_id=identifiers[start : start + PAGE_SIZE])
+    for page in pages_of(identifiers):
+        yield filters(replication_task_id=page)
 
 
 def create_task(client: Any, request: dict[str, Any], params: dict[str, Any]) -> None:

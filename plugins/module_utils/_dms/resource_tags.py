@@ -13,14 +13,13 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DmsErrorHandler
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import pages_of
 
 
 def list_tags_of(client: Any, arns: list[str]) -> dict[str, dict[str, str]]:
     """ARN -> tags of many resources, one call per page. A resource that no longer exists has none."""
     tags: dict[str, dict[str, str]] = {}
-    for start in range(0, len(arns), PAGE_SIZE):
-        page = arns[start : start + PAGE_SIZE]
+    for page in pages_of(arns):
         together = _list_tags_together(client, page)
         # If one of them no longer exists, AWS refuses the complete page.
         tags |= {arn: list_tags(client, arn) for arn in page} if together is None else together

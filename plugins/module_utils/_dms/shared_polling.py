@@ -22,7 +22,7 @@ try:
     from botocore.exceptions import ClientError
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE, pages_of
 
 # Reads that are sent at once, before others wait for the next. With one at a time, each would wait for the one before it even where calls are slow
 # and there is no hurry to spare any.
@@ -90,12 +90,9 @@ def merged(group: list[Wanted]) -> list[Request]:
         {
             "MaxRecords": PAGE_SIZE,
             **rest,
-            "Filters": [
-                {**one, "Values": values[start : start + PAGE_SIZE]} if one["Name"] == name else one
-                for one in rest["Filters"]
-            ],
+            "Filters": [{**one, "Values": page} if one["Name"] == name else one for one in rest["Filters"]],
         }
-        for start in range(0, len(values), PAGE_SIZE)
+        for page in pages_of(values)
     ]
 
 

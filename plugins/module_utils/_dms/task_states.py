@@ -9,6 +9,8 @@ from __future__ import annotations
 # Values of ReplicationTask.Status.
 RUNNING = "running"
 READY = "ready"
+# A task that runs, or is about to run.
+STARTED = (RUNNING, "starting")
 FAILED = ("failed", "failed-move")
 
 

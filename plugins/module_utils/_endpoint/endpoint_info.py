@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
-from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import PAGE_SIZE
+from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import pages_of
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import endpoint_view, is_s3_target
 
@@ -72,5 +72,4 @@ def _found(client: Any, identifiers: list[str] | None) -> list[dict[str, Any]]:
     if identifiers is None:
         return list_endpoints(client, **kind)
     wanted = sorted({identifier.lower() for identifier in identifiers})
-    pages = [wanted[start : start + PAGE_SIZE] for start in range(0, len(wanted), PAGE_SIZE)]
-    return [endpoint for page in pages for endpoint in list_endpoints(client, **kind, endpoint_id=page)]
+    return [endpoint for page in pages_of(wanted) for endpoint in list_endpoints(client, **kind, endpoint_id=page)]

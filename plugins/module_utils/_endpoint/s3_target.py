@@ -165,16 +165,12 @@ def _dms_account_id(context: _Context, current: Endpoint | None) -> str:
     return (account_of(current["EndpointArn"]) if current else None) or context.account.identity.account_id
 
 
-def _plan(context: _Context, current: Endpoint | None) -> Plan:
+def _plan(context: _Context, current: Endpoint | None, tags: dict[str, str]) -> Plan:
     if context.absent:
         return plan_absence(current)
     account_id, params = _dms_account_id(context, current), context.params
-    return endpoint_plan.plan_endpoint(current, context.desired, account_id, params["recreate"], params["exact"])
-
-
-def _reconsidered(context: _Context, _current: Endpoint, plan: Plan, tags: dict[str, str]) -> Plan:
-    """The plan without what AWS returns otherwise than it was sent."""
-    return plan if context.absent or context.params["recreate"] else endpoint_plan.without_returned(plan, tags)
+    plan = endpoint_plan.plan_endpoint(current, context.desired, account_id, params["recreate"], params["exact"])
+    return plan if params["recreate"] else endpoint_plan.without_returned(plan, tags)
 
 
 def _users(context: _Context, current: Endpoint, plan: Plan) -> Plan:
@@ -333,7 +329,6 @@ KIND = Kind(
     refuse=_refuse,
     tags=Tags(read=_read_tags, write=_write_tags, inherited=_inherited_tags),
     plan=_plan,
-    reconsidered=_reconsidered,
     users=_users,
     settled=_settled,
     apply={CREATED: _apply_create, MODIFIED: _apply_modify, RECREATED: _apply_recreate, DELETED: _apply_delete},

@@ -19,21 +19,21 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attr
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan
-from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import snake_settings
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import TABLE, snake_settings
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import role_options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import UNPROVEN_JOURNAL
 
-# The settings that say where an endpoint writes, and their names in ExtraConnectionAttributes, in lower case.
-_DESTINATION = {
-    "bucket_name": "bucketname",
-    "bucket_folder": "bucketfolder",
-    "service_access_role_arn": "serviceaccessrolearn",
-    "expected_bucket_owner": "expectedbucketowner",
-    "server_side_encryption_kms_key_id": "serversideencryptionkmskeyid",
-}
+# The settings that say where an endpoint writes.
+_DESTINATION = (
+    "bucket_name",
+    "bucket_folder",
+    "service_access_role_arn",
+    "expected_bucket_owner",
+    "server_side_encryption_kms_key_id",
+)
 
 
 def check_journal(host: Host, reads: SharedReads, journal: Journal) -> None:
@@ -80,10 +80,10 @@ def two_values(defined: Options) -> str | None:
     """
     parts, described = destination(defined), snake_settings(defined.get("described_settings") or {})
     sent = {**read_attributes(defined.get("extra_connection_attributes")), **(defined.get("sent_attributes") or {})}
-    attributes = {key.lower(): value for key, value in sent.items()}
-    for name, attribute in _DESTINATION.items():
+    attributes = {TABLE.option_of_attribute.get(key.lower()): value for key, value in sent.items()}
+    for name in _DESTINATION:
         others = [described.get(name)] if described else []
-        others += [attributes[attribute]] if attribute in attributes else []
+        others += [attributes[name]] if name in attributes else []
         if any((other or None) != (parts[name] or None) for other in others):
             return f"has two values for {name}"
     return None

@@ -40,7 +40,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_task
     wait_for_tasks,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags, list_tags_of
-from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import RUNNING
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import STARTED
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED, Plan
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals, task_entries, tasks_down
@@ -218,7 +218,7 @@ class Replacement:
         down = [entry for entry in journal.tasks if entry.running]
         with contextlib.suppress(*CALL_ERRORS):
             found = describe_tasks(self._client, [entry.identifier for entry in down])
-            up = {task["ReplicationTaskIdentifier"] for task in found if task["Status"] in (RUNNING, "starting")}
+            up = {task["ReplicationTaskIdentifier"] for task in found if task["Status"] in STARTED}
             down = [entry for entry in down if entry.identifier not in up]
         sources = {}
         with contextlib.suppress(*CALL_ERRORS):
@@ -330,7 +330,7 @@ class Replacement:
         """
         existing = describe_tasks(self._client, names)
         for task in existing:
-            if task["Status"] in (RUNNING, "starting"):
+            if task["Status"] in STARTED:
                 stop_task(self._client, task["ReplicationTaskArn"])
         wait_for_tasks(self._client, "tasks_idle", names, self._params)
         tags = list_tags_of(self._client, [task["ReplicationTaskArn"] for task in existing])

@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import is_secret, read_attributes
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RESERVED_PREFIX
-from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES, READY, RUNNING
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES, READY, RUNNING, STARTED
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import (
     MODIFIED,
     RECREATED,
@@ -122,7 +122,7 @@ def entry_of(task: dict[str, Any], tags: dict[str, str]) -> TaskEntry:
         request=request,
         tags={key: value for key, value in tags.items() if not key.startswith("aws:")},
         declared_type=tags.get(DECLARED_TAG, kind),
-        running=task["Status"] in (RUNNING, "starting"),
+        running=task["Status"] in STARTED,
         has_run=bool(not never_started or checkpoint or task.get("ReplicationTaskStartDate")),
         loaded=_is_loaded(kind, stats),
         checkpoint=checkpoint if kind != "full-load" else None,

@@ -25,19 +25,22 @@ def sentences(
     :param entries: the tasks that ran and are down. :param sources: ARN -> source endpoint, an item of DescribeEndpoints.
     :param began: when the replacement began. No task was stopped before. :param retention: how many seconds the sources keep their logs; 0: unknown.
     """
-    return [_sentence(entry, sources.get(entry.request["SourceEndpointArn"]), began, retention) for entry in entries]
+    return [
+        f"Task {entry.identifier} is down; {_waits(entry, sources.get(entry.request['SourceEndpointArn']), began, retention)}."
+        for entry in entries
+    ]
 
 
-def _sentence(entry: TaskEntry, source: dict[str, Any] | None, began: datetime, retention: float) -> str:
-    slot = slot_name(source)
+def _waits(entry: TaskEntry, source: dict[str, Any] | None, began: datetime, retention: float) -> str:
     if entry.migration_type == "full-load":
-        return f"Task {entry.identifier} is down; it only loads, so its source need not keep logs for it."
-    if source is not None and slot:
-        return f"Task {entry.identifier} is down; {_of_slot(slot, str(source['EndpointIdentifier']))}."
+        return "it only loads, so its source need not keep logs for it"
+    slot = slot_name(source)
+    if source and slot:
+        return _of_slot(slot, source["EndpointIdentifier"])
     if retention:
         until = (began + timedelta(seconds=retention)).strftime("%Y-%m-%d %H:%M UTC")
-        return f"Task {entry.identifier} is down; its source keeps the logs that it needs until {until}."
-    return f"Task {entry.identifier} is down; how long its source keeps the logs that it needs is unknown, because source_log_retention is not set."
+        return f"its source keeps the logs that it needs until {until}"
+    return "how long its source keeps the logs that it needs is unknown, because source_log_retention is not set"
 
 
 def _of_slot(slot: str, source: str) -> str:

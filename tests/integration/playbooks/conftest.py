@@ -83,3 +83,22 @@ def play(aws):
         return ended.returncode, said, int(changed[1]) if changed else None
 
     return run
+
+
+@pytest.fixture
+def own_play(tmp_path):
+    """Writes a play of one's own that imports an entry point of the role; gives its path as `play` takes it."""
+
+    def write(tasks_from):
+        path = tmp_path / "own.yml"
+        path.write_text(
+            f"""
+- hosts: s3_endpoints
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {{name: datalake.dms.s3_endpoint, tasks_from: {tasks_from}}}
+"""
+        )
+        return path.with_suffix("")
+
+    return write

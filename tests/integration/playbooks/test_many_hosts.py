@@ -62,23 +62,14 @@ def test_nothing_to_do_is_told_of_all_hosts_and_takes_no_task_of_theirs(aws, pla
     assert said.count("no drift, connection successful") == 3
 
 
-def test_strategy_that_knows_no_run_once(aws, play, deployed, monkeypatch, tmp_path):
+def test_strategy_that_knows_no_run_once(aws, play, own_play, deployed, monkeypatch):
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
     # A verification has no task of a host without drift, but for the one that compares all.
     expected = {"deploy": [(0, 0)] * 3, "verify": [(0, 0), None, None]}
     for playbook, recap in expected.items():
         status, said, _changed = play("dev", playbook, *THREE)
         assert (status, [outcome(said, host) for host in ("crm", "erp", "hr")]) == (0, recap), said
-    own = tmp_path / "own.yml"
-    own.write_text(
-        """
-- hosts: s3_endpoints
-  gather_facts: false
-  tasks:
-    - ansible.builtin.import_role: {name: datalake.dms.s3_endpoint, tasks_from: survey}
-"""
-    )
-    status, said, _changed = play("dev", own.with_suffix(""), *THREE)
+    status, said, _changed = play("dev", own_play("survey"), *THREE)
     assert status != 0
     assert "with run_once, which strategy free ignores; set `strategy: linear` for the play" in said
 

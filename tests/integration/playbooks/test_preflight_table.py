@@ -43,17 +43,8 @@ def test_all_accounts_are_looked_at_once_and_aws_support_gets_a_text(aws, play, 
     assert "\n\nPlease allow account 111122223333" in text.read_text()
 
 
-def test_role_checks_the_accounts_in_a_play_of_ones_own(aws, play, tmp_path):
-    own = tmp_path / "own.yml"
-    own.write_text(
-        """
-- hosts: s3_endpoints
-  gather_facts: false
-  tasks:
-    - ansible.builtin.import_role: {name: datalake.dms.s3_endpoint, tasks_from: preflight}
-"""
-    )
-    for playbook in ("preflight", own.with_suffix("")):
+def test_role_checks_the_accounts_in_a_play_of_ones_own(aws, play, own_play):
+    for playbook in ("preflight", own_play("preflight")):
         status, said, _changed = play("dev", playbook, "--limit", "crm,erp", "-e", json.dumps(ONE_IS_WRONG))
         assert status == 2
         assert re.search(r"failed  lake  444455556666  eu-central-1  bucket +Bucket nobodys-lake does not exist", said)

@@ -63,7 +63,7 @@ def refuse(_context, current):
         raise DatalakeError(message="It is glued.")
 
 
-def plan(context, current):
+def plan(context, current, _tags):
     if context.absent:
         return plan_absence(current)
     if current is None:
