@@ -18,7 +18,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
     host_declaration,

@@ -30,6 +30,7 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.datalake.dms.plugins.module_utils._core import call_guard, unanswered
 from ansible_collections.datalake.dms.plugins.module_utils._core.answers import Answers
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of, is_arn, partition_of
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
@@ -52,8 +53,10 @@ _RETRIES = {"mode": "standard", "total_max_attempts": 30}
 _DMS_RETRIES = {**_RETRIES, "mode": "adaptive"}
 # STS is called first, so a network without access to AWS is reported soon.
 _STS_RETRIES = {"mode": "standard", "total_max_attempts": 4}
-# In seconds. botocore's 60 seconds would add up to half an hour if a service can't be reached.
+# In seconds. An answer that takes longer is lost: the answers of these services take less than a second, and botocore would wait for 60 seconds. An
+# attempt takes less than the margin of a lock, see locked_journal.py.
 _CONNECT_TIMEOUT = 10
+_READ_TIMEOUT = 15
 # Threads that share a client reuse connections. Ansible's forks are rarely more.
 _CONNECTIONS = 50
 
@@ -164,6 +167,7 @@ class Account:
             user_agent_extra="datalake.dms",
             retries=retries,
             connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
             max_pool_connections=_CONNECTIONS,
         )
         return config.merge(self._user_config) if self._user_config else config
@@ -171,7 +175,10 @@ class Account:
     @AWSErrorHandler.common_error_handler("set up an AWS client")
     def _create_client(self, service: str, **overrides: Any) -> Any:
         settings = {"endpoint_url": self._endpoint_url, "config": self._config(service), **overrides}
-        return self._session.create_client(service, region_name=self.region, verify=self._verify, **settings)
+        client = self._session.create_client(service, region_name=self.region, verify=self._verify, **settings)
+        call_guard.watch(client)
+        unanswered.watch(client)
+        return client
 
     @staticmethod
     @AWSErrorHandler.common_error_handler("set up an AWS session")

@@ -28,9 +28,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     explain,
 )
 
-# Name of the logger for what takes long. A caller may show its messages, as the action plugins do.
-LOGGER = "datalake.dms"
-
 Ensure = Callable[[Account, dict[str, Any], bool], dict[str, Any]]
 
 

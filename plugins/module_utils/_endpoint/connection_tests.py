@@ -26,7 +26,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     DatalakeError,
     DmsErrorHandler,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import (
     WAIT_SPEC,
     NotYet,
@@ -36,6 +35,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.retries import 
     tries_within,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RESERVED_PREFIX
+from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
 from ansible_collections.datalake.dms.plugins.module_utils._dms.requests import filters
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags

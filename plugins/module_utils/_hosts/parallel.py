@@ -12,8 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._core.slots import Slots
+from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Result
 

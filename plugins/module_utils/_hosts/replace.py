@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.datalake.dms.plugins.module_utils._core.call_guard import guarded
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import check_session
@@ -23,7 +24,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint
     TaskConflict,
     TaskPlan,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.fence import Fence
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockLost, LockTaken
 
 # AWS does not document it.
 _ARNS = " The ARNs stay the same if AWS allows to reuse their last part at once; else endpoint and tasks get new ARNs."
@@ -49,23 +52,49 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
             check_session(host, deployment.reads)
     dry_run(deployment)
     deployment.keep_on_failure = False
+    fence = Fence(replacement.journal)
     try:
-        ended = _apply_under_tasks(deployment, replacement if journaled else None)
-    except TaskConflict as error:
-        raise DatalakeError(message=f"{explain(error)}{_release(replacement)}{_tasks_down(replacement)}") from error
-    except Exception as error:
-        if deployment.check_mode:
-            raise
-        before = interrupted.endpoint if interrupted else planned["definition"]
-        text = roll_back(deployment, before, replacement if journaled else None, explain(error))
-        raise DatalakeError(message=text) from error
-    replacement.end()
+        with guarded(fence):
+            ended = _replaced(deployment, replacement if journaled else None, interrupted)
+        replacement.end()
+    except LockLost as error:
+        raise DatalakeError(
+            message=f"{explain(error)} {_until_then(fence, host.identifier)}{_tasks_down(replacement)}"
+        ) from error
     if ended and "tasks" not in deployment.record.diffs and interrupted:
         names = [entry.identifier for entry in interrupted.tasks]
         deployment.record.change("tasks", {"before": {}, "after": {"put_back": names}})
     if refusals:
         raise DatalakeError(message=" ".join(refusals))
     return ended
+
+
+def _replaced(
+    deployment: EndpointDeployment, replacement: Replacement | None, interrupted: Journal | None
+) -> str | None:
+    """Replace the endpoint, and roll back on failure. For the parameters and the result see `replace`.
+
+    :raises LockLost: nothing was changed since. LockTaken: nothing was changed. DatalakeError: it failed, and was rolled back unless the message says
+        otherwise.
+    """
+    try:
+        return _apply_under_tasks(deployment, replacement)
+    except (LockLost, LockTaken):
+        raise
+    except TaskConflict as error:
+        raise DatalakeError(message=f"{explain(error)}{_release(replacement)}{_tasks_down(replacement)}") from error
+    except Exception as error:
+        if deployment.check_mode:
+            raise
+        before = interrupted.endpoint if interrupted else deployment.planned["definition"]
+        raise DatalakeError(message=roll_back(deployment, before, replacement, explain(error))) from error
+
+
+def _until_then(fence: Fence, identifier: str) -> str:
+    """What a run did before it lost the lock, and what to do, as sentences."""
+    done = fence.done()
+    until = f"Until then it had called {done}; it" if done else "It"
+    return f"{until} changes nothing more and rolls nothing back; run again once no other run replaces {identifier}."
 
 
 def _apply_under_tasks(deployment: EndpointDeployment, replacement: Replacement | None) -> str | None:
@@ -96,12 +125,12 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
 
     :param before: the endpoint's former definition, see endpoint_plan.definition. :param replacement: None without a journal.
     :param reason: why it is rolled back, as a sentence. :returns: how it ended, as readable text.
+    :raises LockLost: another run has taken over; nothing was changed since.
     """
     identifier = deployment.host.identifier
     kept = ""
     try:
         if replacement:
-            # Fails if another run has taken over.
             replacement.journal.take_over()
         old = EndpointDeployment(
             deployment.host.rolled_back_to(before),
@@ -121,6 +150,8 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
             kept = _remove_new_access(deployment, old)
         if replacement:
             replacement.end()
+    except LockLost:
+        raise
     except Exception as error:
         released = _release(replacement)
         keeps = (
@@ -143,6 +174,8 @@ def _remove_new_access(deployment: EndpointDeployment, old: EndpointDeployment) 
     moved_to = {"s3_settings": deployment.host.endpoint["s3_settings"]}
     try:
         remove_new_access(old.host, old.reads, moved_to, old.record)
+    except LockLost:
+        raise
     except CALL_ERRORS as error:
         return (
             f" The access role {deployment.host.role_name} that it was to use could not be removed: {explain(error)} Remove it by hand, or correct "

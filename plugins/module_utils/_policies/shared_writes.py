@@ -15,7 +15,7 @@ import dataclasses
 import threading
 from dataclasses import dataclass, field
 
-from ansible_collections.datalake.dms.plugins.module_utils._core import slots
+from ansible_collections.datalake.dms.plugins.module_utils._core import call_guard, slots
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     MALFORMED_CODES,
     DatalakeError,
@@ -84,6 +84,7 @@ class SharedWrites:
 
         :raises DatalakeError, AnsibleAWSError: as write_until_settled does.
         """
+        call_guard.check_now()
         key = tuple(store.what for store, _merge in merges), patience
         member = _Member([merge for _store, merge in merges])
         with self._lock:

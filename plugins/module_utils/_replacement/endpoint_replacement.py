@@ -424,10 +424,16 @@ def check_options(params: dict[str, Any]) -> None:
     """
     endpoint_plan.check_identifiers(params["endpoint_identifier"], None)
     check_waiting(params)
-    if params["lock_timeout"] < 1 or params["source_log_retention"] < 0:
+    if params["source_log_retention"] < 0:
         raise DatalakeError(
-            message=f"lock_timeout={params['lock_timeout']} must be at least 1, and source_log_retention={params['source_log_retention']} "
-            "not negative; give seconds."
+            message=f"source_log_retention={params['source_log_retention']} must not be negative; give seconds."
+        )
+    # The lock is renewed between two waits.
+    longest = max(1, params["wait_timeout"], params["iam_propagation_timeout"])
+    if params["lock_timeout"] < longest:
+        raise DatalakeError(
+            message=f"lock_timeout={params['lock_timeout']} must be at least {longest}, the longest wait of this run (wait_timeout, "
+            "iam_propagation_timeout); give seconds."
         )
     if params["journal_bucket"] and params["journal_path"]:
         raise DatalakeError(message="journal_bucket and journal_path are both set; set only one of them.")

@@ -54,6 +54,9 @@ class JournalStore(Protocol):
     def read(self) -> tuple[str, str] | None:
         """The text and its version tag; None without a journal."""
 
+    def tag(self) -> str | None:
+        """The version tag; None without a journal."""
+
     def create(self, text: str) -> str:
         """Create the journal, and return its version tag. :raises JournalConflict: there is one."""
 
@@ -146,6 +149,13 @@ class S3Store:
             ) from error
         return _text(answer["Body"].read()), answer["ETag"]
 
+    @AWSErrorHandler.common_error_handler("read the journal")
+    def tag(self) -> str | None:
+        try:
+            return str(self._client.head_object(**self._place)["ETag"])
+        except is_boto3_error_code(_MISSING):
+            return None
+
     def create(self, text: str) -> str:
         return self._put(text, {"IfNoneMatch": "*"})
 
@@ -210,6 +220,10 @@ class FileStore:
         except FileNotFoundError:
             return None
         return text, _digest(text)
+
+    def tag(self) -> str | None:
+        found = self.read()
+        return found[1] if found else None
 
     def create(self, text: str) -> str:
         with self._errors_explained():

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,18 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import worker_of
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
+# How long before its end a lock is renewed, in seconds; half of the lock, if that is less. More than one attempt of a call can take: see the timeouts
+# in account.py. So much may the clocks of two runs differ, less that attempt.
+_MARGIN = 30
+
+
+class LockTaken(DatalakeError):
+    """Another run has the lock, and this run never had it."""
+
+
+class LockLost(DatalakeError):
+    """This run had the lock, and has it no longer. It must not change anything any more, and roll nothing back."""
+
 
 def _is_right(_journal: Journal) -> None:
     return None
@@ -33,6 +46,7 @@ class LockedJournal:
     """The journal of one endpoint.
 
     :ivar scope: of the journal. :ivar current: the journal as it was last read or written; None without one.
+    :ivar is_held: whether this run has written it or taken it over, and not removed it.
     """
 
     def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
@@ -51,7 +65,10 @@ class LockedJournal:
             endpoint_identifier=params["endpoint_identifier"].lower(),
         )
         self.current: Journal | None = None
+        self.is_held = False
         self._tag = ""
+        # When the lock ends, by a clock that continues while the machine sleeps (clock_gettime(2)).
+        self._ends = 0.0
 
     @property
     def has_store(self) -> bool:
@@ -68,9 +85,11 @@ class LockedJournal:
     def read(self, respect_lock: bool = True) -> Journal | None:
         """The journal. It must be of this endpoint, and no other run may have the lock.
 
-        :raises DatalakeError: see journals.read_journal and journals.check_lock.
+        :raises DatalakeError: see journals.read_journal and journals.check_lock. LockLost: this run had the lock, and the journal is another one.
         """
         found = self._store.read() if self._store else None
+        if self.is_held and (found is None or found[1] != self._tag):
+            raise self._lost(found)
         if found:
             text, self._tag = found
             self.current = self._believed(text)
@@ -87,9 +106,30 @@ class LockedJournal:
         journal = self.read()
         if journal:
             check(journal)
-        if journal and not journals.is_ours(journal, self._params["run"]) and not self._check_mode:
-            self.save()
+        if journal and not self._check_mode:
+            if journals.is_ours(journal, self._params["run"]):
+                self.is_held = True
+            else:
+                self.save()
         return journal
+
+    def prove(self) -> None:
+        """Check that this run still has the lock, if it took it; renew a lock that ends soon. Any change of the journal means that it is another's.
+
+        :raises LockLost: this run has it no longer. AnsibleAWSError: the journal can't be read or written.
+        """
+        if not self.is_held or self._store is None:
+            return
+        is_same = False
+        # The process may stand still at any moment, also in here.
+        while not is_same or self._ends_soon():
+            if self._ends_soon():
+                self.save()
+                is_same = True
+            elif self._store.tag() == self._tag:
+                is_same = True
+            else:
+                raise self._lost(self._store.read())
 
     def create(
         self,
@@ -101,7 +141,7 @@ class LockedJournal:
     ) -> None:
         """Write the first journal, which takes the endpoint's lock. For the parameters see journals.Journal.
 
-        :raises DatalakeError: another run wrote one first.
+        :raises LockTaken: another run wrote one first.
         """
         mode, lock, now = self._params["access_mode"], self._new_lock(), _now()
         journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, mode, lock, now)
@@ -120,14 +160,14 @@ class LockedJournal:
     def remove(self) -> None:
         """Remove the journal, which releases the lock.
 
-        :raises DatalakeError: it was changed since it was read.
+        :raises LockLost: it was changed since it was read.
         """
         try:
             if self._store:
                 self._store.delete(self._tag)
         except JournalConflict as error:
             raise self._overtaken() from error
-        self.current = None
+        self.current, self.is_held = None, False
 
     def release(self) -> bool:
         """Release this run's own lock, so that the next run need not wait; whether there was one."""
@@ -144,7 +184,11 @@ class LockedJournal:
             return False
         if not self._check_mode:
             self.save(lock={**journal.lock, "expires": journals.new_lock({}, _now(), 0)["expires"]})
+            self.is_held = False
         return True
+
+    def _ends_soon(self) -> bool:
+        return self._ends - _clock() < min(_MARGIN, self._params["lock_timeout"] / 2)
 
     def _new_lock(self) -> dict[str, Any]:
         run = self._params["run"]
@@ -156,20 +200,40 @@ class LockedJournal:
     def _write(self, how: Callable[[JournalStore, str], str], journal: Journal) -> None:
         if self._store is None:
             raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
+        ends = _clock() + self._params["lock_timeout"]
         try:
             self._tag = how(self._store, journal.text())
         except JournalConflict as error:
             raise self._overtaken() from error
-        self.current = journal
+        self.current, self.is_held, self._ends = journal, True, ends
 
     def _overtaken(self) -> DatalakeError:
+        """The error of a write that failed because the journal is another one."""
         found, identifier = self._store.read() if self._store else None, self.scope.endpoint_identifier
-        if found:
-            other = self._believed(found[0]).lock["owner"]
-            text = f"{other} has just begun to replace the endpoint {identifier}; wait until that has ended, and run again."
+        if self.is_held or found is None:
+            return self._lost(found)
+        other = self._believed(found[0]).lock["owner"]
+        return LockTaken(
+            message=f"{other} has just begun to replace the endpoint {identifier}; wait until that has ended, and run again."
+        )
+
+    def _lost(self, found: tuple[str, str] | None) -> LockLost:
+        """
+        :param found: text and version tag of the journal that is there now.
+        """
+        if found is None:
+            why = (
+                "its journal was removed, so another run has ended the replacement, or somebody removed it by hand, and journal_bucket has its "
+                "former versions"
+            )
         else:
-            text = f"The journal of {identifier} was removed while this ran; check that its tasks all exist, and run again."
-        return DatalakeError(message=text)
+            lock = self._believed(found[0]).lock
+            why = (
+                "its lock was released"
+                if lock["id"] == self._params["run"]["id"]
+                else f"{lock['owner']} (run {lock['id']}) has taken over"
+            )
+        return LockLost(message=f"This run no longer has the lock of {self.scope.endpoint_identifier}: {why}.")
 
 
 def no_journal(identifier: str) -> str:
@@ -182,3 +246,8 @@ def no_journal(identifier: str) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _clock() -> float:
+    """A time in seconds that continues while the machine sleeps, where the system has such a clock (Linux)."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

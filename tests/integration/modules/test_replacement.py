@@ -528,7 +528,9 @@ def test_rolled_back_is_told(lab, task):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"lock_timeout": 0}, "lock_timeout=0 must be at least 1"),
+        ({"lock_timeout": 0, "wait_timeout": 0, "iam_propagation_timeout": 0}, "lock_timeout=0 must be at least 1"),
+        ({"lock_timeout": 60, "wait_timeout": 61}, "lock_timeout=60 must be at least 61, the longest wait of this run"),
+        ({"lock_timeout": 60, "iam_propagation_timeout": 90}, "lock_timeout=60 must be at least 90"),
         ({"source_log_retention": -1}, "source_log_retention=-1"),
         ({"journal_path": "/tmp/x"}, "journal_bucket and journal_path are both set"),
         ({"endpoint_identifier": "-x"}, "endpoint_identifier=-x"),
@@ -547,9 +549,7 @@ def test_run_that_was_overtaken_names_the_other(lab, task):
     lab.replacement(run=BOB).journal.take_over()
     with pytest.raises(DatalakeError) as error:
         overtaken.save()
-    assert error.value.message == (
-        "bob@desk has just begun to replace the endpoint dev-crm; wait until that has ended, and run again."
-    )
+    assert error.value.message == ("This run no longer has the lock of dev-crm: bob@desk (run b1) has taken over.")
 
 
 def test_run_whose_journal_was_removed_says_so(lab, task):
@@ -561,5 +561,6 @@ def test_run_whose_journal_was_removed_says_so(lab, task):
     with pytest.raises(DatalakeError) as error:
         robbed.save()
     assert error.value.message == (
-        "The journal of dev-crm was removed while this ran; check that its tasks all exist, and run again."
+        "This run no longer has the lock of dev-crm: its journal was removed, so another run has ended the replacement, or somebody removed it by "
+        "hand, and journal_bucket has its former versions."
     )

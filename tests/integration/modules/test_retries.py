@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.datalake.dms.plugins.module_utils._core import unanswered
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 
 pytestmark = pytest.mark.once
@@ -160,3 +163,24 @@ def test_fault_that_stays_is_not_tried_again(lab, operation, code, message, told
     assert told in sentence
     lab.control.clear_faults()
     assert run()["changed"] is True
+
+
+def test_call_without_an_answer_ends_and_each_repetition_is_logged(lab, monkeypatch, caplog):
+    monkeypatch.setattr(unanswered, "PATIENCE", 0.5)
+    caplog.set_level(logging.INFO, logger=unanswered.LOGGER)
+    lab.fault("dms", "CreateEndpoint", "delay", "dms", seconds=0.4, count=None)
+    with pytest.raises(AnsibleAWSError) as error:
+        lab.endpoint(aws_config={"read_timeout": 0.1})
+    assert "AWS could not be reached" in explain(error.value)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == "CreateEndpoint: no answer of AWS to attempt 1 (ReadTimeoutError)"
+    assert 1 < len(lines) < 30
+
+
+def test_answer_that_comes_late_once_is_waited_for(lab, caplog):
+    caplog.set_level(logging.INFO, logger=unanswered.LOGGER)
+    lab.fault("dms", "DescribeEndpoints", "delay", "dms", seconds=0.4)
+    assert lab.endpoint(aws_config={"read_timeout": 0.1})["changed"] is True
+    assert [record.getMessage() for record in caplog.records] == [
+        "DescribeEndpoints: no answer of AWS to attempt 1 (ReadTimeoutError)"
+    ]
