@@ -89,8 +89,8 @@ to_deploy:
   returned: success
   type: list
   elements: str
-failed_tasks:
-  description: The tasks of the compared endpoints that have failed, as sentences.
+stopped_tasks:
+  description: The tasks of the compared endpoints that ran and do not run any more, because they failed or were stopped, as sentences.
   returned: success
   type: list
   elements: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 # Values of ReplicationTask.Status.
 RUNNING = "running"
 READY = "ready"
+STOPPED = "stopped"
 # A task that runs, or is about to run.
 STARTED = (RUNNING, "starting")
 FAILED = ("failed", "failed-move")
 
 
 # States of a task in which ModifyEndpoint is allowed: it does not read its endpoints (ReplicationTask.Status in the API reference).
-IDLE_STATES = ("stopped", "ready", "failed", "created", "failed-move")
+IDLE_STATES = (STOPPED, READY, "failed", "created", "failed-move")

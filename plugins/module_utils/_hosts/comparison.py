@@ -25,6 +25,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.stopped_tasks import StoppedTask
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 
 
@@ -92,9 +93,9 @@ class Comparison:
         return connection_tests.ensure(self._dms, options, True)
 
     @functools.cached_property
-    def failed_tasks(self) -> list[str]:
-        """The tasks of the endpoint that have failed, as sentences without a period."""
-        return self._reads.failed_tasks(self.host).of((self.plan["definition"] or {}).get("endpoint_arn"))
+    def stopped_tasks(self) -> list[StoppedTask]:
+        """The tasks of the endpoint that ran and do not run any more."""
+        return self._reads.stopped_tasks(self.host).of(self.plan["diff"]["before"])
 
     @functools.cached_property
     def role_before(self) -> str:

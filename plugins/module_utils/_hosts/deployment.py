@@ -23,7 +23,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deplo
     EndpointDeployment,
     is_replaced,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
     read_ahead,
     remove_former_access,
@@ -36,7 +35,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel impor
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import ROLLED_BACK
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.stopped_tasks import StoppedTask
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import (
+    ROLLED_BACK,
+    Replacement,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 
 # The module's own options.
@@ -79,7 +82,7 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     _note_interrupted(deployment.record, host, interrupted)
     read_ahead(host, run.reads)
     planned = deployment.plan(interrupted.endpoint if interrupted else None)
-    _note_failed_tasks(deployment)
+    stopped = _stopped_tasks(deployment)
     ended = None
     if is_replaced(planned) or interrupted:
         if run.postpone and host.protected and not interrupted and not run.check_mode:
@@ -89,6 +92,7 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
             ended = replace(deployment, replacement, interrupted)
     else:
         deployment.apply()
+        _start_again(deployment, replacement, stopped)
     if deployment.is_tested or (run.check_mode and host.is_tested):
         before = interrupted.endpoint if interrupted else planned["definition"]
         remove_former_access(host, run.reads, before, deployment.record, run.check_mode)
@@ -105,13 +109,27 @@ def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -
         )
 
 
-def _note_failed_tasks(deployment: EndpointDeployment) -> None:
-    """Name the tasks of the endpoint that had failed before this run."""
-    host, record, before = deployment.host, deployment.record, deployment.planned["definition"]
-    if before:
-        failed = deployment.reads.failed_tasks(host)
-        record.warn([*failed.warnings])
-        record.notes += [f"{host.identifier}: {task}. {REMEDY}" for task in failed.of(before["endpoint_arn"])]
+def _stopped_tasks(deployment: EndpointDeployment) -> list[StoppedTask]:
+    """The tasks of the endpoint that did not run any more before this run; each is named."""
+    host, record, before = deployment.host, deployment.record, deployment.planned["diff"]["before"]
+    if not before:
+        return []
+    stopped = deployment.reads.stopped_tasks(host)
+    record.warn([*stopped.warnings])
+    tasks = stopped.of(before)
+    record.notes += [f"{host.identifier}: {task.sentences()}" for task in tasks]
+    return tasks
+
+
+def _start_again(deployment: EndpointDeployment, replacement: Replacement, stopped: list[StoppedTask]) -> None:
+    """Start the tasks that a late request of another run has stopped. Nobody else wanted them to stop."""
+    requests = {task.identifier: task.start for task in stopped if task.start}
+    if requests:
+        replacement.start_again(requests)
+        states = {
+            side: {"tasks": {name: {"running": side == "after"} for name in requests}} for side in ("before", "after")
+        }
+        deployment.record.change("tasks", states)
 
 
 def _ending(interrupted: Journal | None, ended: str | None) -> str:
@@ -176,5 +194,6 @@ def _done(deployment: EndpointDeployment) -> list[str]:
         "bucket_access": "update the policies of bucket and key",
         "former role": "remove the role of the former access mode",
         "connection": "test the connection",
+        "tasks": "start tasks",
     }
     return [*endpoint, *(text for step, text in more.items() if step in steps)]

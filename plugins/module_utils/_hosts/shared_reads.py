@@ -21,7 +21,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.connections impo
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import is_s3_target
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import FailedTasks, read_failed_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_account import SharedAccount
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import (
@@ -34,6 +33,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots impo
     held_roles,
     held_tags,
 )
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.stopped_tasks import StoppedTasks, read_stopped_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._policies.shared_policies import (
     Policy,
     PolicyStore,
@@ -78,10 +78,11 @@ class SharedReads:
         )
         return keys
 
-    def failed_tasks(self, host: Host) -> FailedTasks:
-        """The failed replication tasks of the DMS account in the host's region."""
+    def stopped_tasks(self, host: Host) -> StoppedTasks:
+        """The replication tasks of the DMS account in the host's region that ran and do not run any more."""
         client = self.account(host.dms).client("dms")
-        tasks: FailedTasks = self.answers.once(["failed tasks", asdict(host.dms)], lambda: read_failed_tasks(client))
+        key = ["stopped tasks", asdict(host.dms)]
+        tasks: StoppedTasks = self.answers.once(key, lambda: read_stopped_tasks(client))
         return tasks
 
     def policy(self, store: PolicyStore) -> Policy | None:
@@ -109,7 +110,7 @@ class SharedReads:
 
     def _snapshots_of(self, host: Host) -> list[Callable[[Host], Any]]:
         """The reads that a host will ask for."""
-        wanted: list[Callable[[Host], Any]] = [self._endpoints, self.failed_tasks, self.iam_snapshot]
+        wanted: list[Callable[[Host], Any]] = [self._endpoints, self.stopped_tasks, self.iam_snapshot]
         if host.is_tested:
             wanted.append(self._connections)
         if host.is_tested and host.lists_former_roles:

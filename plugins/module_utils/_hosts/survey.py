@@ -19,12 +19,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
-from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
@@ -44,8 +42,8 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
 
     :param params: the options of dms_survey.
     :returns: the module's result: changed (never), asked (names), accounts, table, support_cases, hosts (names), blocked (name -> why), to_stop
-        (names), unchanged (names), to_deploy (names), declared (name -> declaration), reasons (name -> why it is deployed), failed_tasks (sentences),
-        warnings.
+        (names), unchanged (names), to_deploy (names), declared (name -> declaration), reasons (name -> why it is deployed), stopped_tasks
+        (sentences), warnings.
     """
     run, hosts = Run(check_mode=True), hosts_in(params)
     checks = check_accounts(hosts, run.reads, params["account_checks"])
@@ -75,7 +73,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
             if not secrets_in(host.endpoint)
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
-        "failed_tasks": _failed_tasks(compared, run),
+        "stopped_tasks": _stopped_tasks(compared, run),
         "warnings": _warnings(compared, blocked, run),
     }
 
@@ -145,17 +143,19 @@ def _difference(host: Host, run: Run) -> Difference | None:
         return Difference("the policy of bucket or key differs")
     if host.test["test"] == "always" or compared.test["test_needed"]:
         return Difference("the connection is to be tested")
+    if any(task.start for task in compared.stopped_tasks):
+        return Difference("a task is to be started")
     return None
 
 
-def _failed_tasks(hosts: list[Host], run: Run) -> list[str]:
-    """The tasks that have failed, as sentences. Of an endpoint that can't be compared, the deployment of its host names them."""
+def _stopped_tasks(hosts: list[Host], run: Run) -> list[str]:
+    """The tasks that ran and do not run any more, as sentences. Of an endpoint that can't be compared, the deployment of its host names them."""
     found = []
     for host in hosts:
         with suppress(Exception):
-            endpoint = describe_endpoint(run.reads.dms_snapshot(host).client("dms"), host.identifier.lower())
-            tasks = run.reads.failed_tasks(host).of((endpoint or {}).get("EndpointArn"))
-            found += [f"{host.identifier}: {task}. {REMEDY}" for task in tasks]
+            account = run.reads.dms_snapshot(host)
+            tasks = Comparison(host, run, account, account).stopped_tasks
+            found += [f"{host.identifier}: {task.sentences()}" for task in tasks]
     return found
 
 
@@ -163,7 +163,7 @@ def _warnings(compared: list[Host], blocked: dict[str, str], run: Run) -> list[s
     """What could not be read of the hosts that were compared, as sentences. `blocked` has what blocks a host."""
     failures = run.reads.answers.failures() if compared else []
     return [
-        *dict.fromkeys(text for host in compared for text in run.reads.failed_tasks(host).warnings),
+        *dict.fromkeys(text for host in compared for text in run.reads.stopped_tasks(host).warnings),
         *(
             f"The survey failed, so each host is read on its own: {failure}"
             for failure in failures

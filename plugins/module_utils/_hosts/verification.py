@@ -18,7 +18,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import pruning
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.failed_tasks import REMEDY
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import (
@@ -106,7 +105,7 @@ def verify(host: Host, run: Run, policy_tags: bool = True) -> EndpointResult:
     compared = policy_tags or not isinstance(home, SnapshotAccount)
     left_out = "" if compared else " The tags of its policy were not compared."
     return dataclasses.replace(
-        result, msg=f"{result.msg}{left_out}", warnings=(*warnings, *reads.failed_tasks(host).warnings)
+        result, msg=f"{result.msg}{left_out}", warnings=(*warnings, *reads.stopped_tasks(host).warnings)
     )
 
 
@@ -128,11 +127,11 @@ def _verified(compared: Comparison) -> EndpointResult:
         if drift
         else f"no drift, connection {host.connection_text(status)}."
     )
-    if compared.failed_tasks:
-        text += f" But {'; '.join(compared.failed_tasks)}. {REMEDY}"
+    text += "".join(f" But {task.sentences()}" for task in compared.stopped_tasks)
     if compared.plan["returned_otherwise"]:
         text += f" But {'; '.join(compared.plan['returned_otherwise'])}; deploy.yml leaves the endpoint alone."
-    found = [*drift, *compared.failed_tasks, *compared.plan["returned_otherwise"]]
+    stopped = [task.text for task in compared.stopped_tasks if task.is_finding]
+    found = [*drift, *stopped, *compared.plan["returned_otherwise"]]
     by_others = f" {host.role_name}: {'; '.join(others)}." if others else ""
     # Of an endpoint that does not exist: that AWS will assign one, or that there will be none.
     external_id = compared.plan["current_external_id"] or compared.plan["external_id"]

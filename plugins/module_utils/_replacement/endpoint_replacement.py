@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
@@ -39,11 +40,16 @@ from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_task
     stop_task,
     wait_for_tasks,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import list_tags, list_tags_of
+from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags, list_tags_of
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import STARTED
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests, endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import MODIFIED, RECREATED, Plan
-from ansible_collections.datalake.dms.plugins.module_utils._replacement import journals, task_entries, tasks_down
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import (
+    journals,
+    late_stops,
+    task_entries,
+    tasks_down,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockedJournal, no_journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
@@ -199,8 +205,19 @@ class Replacement:
         self.journal.save()
         self._create_tasks(journal.tasks, endpoint["EndpointArn"])
         self._restore_subscriptions(journal)
-        self._start([entry for entry in journal.tasks if entry.running], endpoint["EndpointArn"])
+        running = [entry for entry in journal.tasks if entry.running]
+        self._start(running, endpoint["EndpointArn"])
+        if running:
+            add_tags(self._client, endpoint["EndpointArn"], late_stops.started_tag(datetime.now(UTC)))
         return _outcome(journal.endpoint, endpoint)
+
+    def start_again(self, requests: dict[str, dict[str, Any]]) -> None:
+        """Start tasks that do not run. :param requests: task identifier -> parameters of StartReplicationTask."""
+        if self._check_mode:
+            return
+        for request in requests.values():
+            start_task(self._client, request)
+        self._wait_until_started([*requests])
 
     def end(self) -> None:
         """Remove the journal, which is no longer needed once the tasks are restored.
@@ -237,11 +254,12 @@ class Replacement:
         endpoint = describe_endpoint(self._client, self.identifier)
         if endpoint is None:
             raise DatalakeError(message=f"The endpoint {self.identifier} was deleted while this ran; run again.")
-        existing, risks = self._tasks_now(endpoint, action)
+        tags = list_tags(self._client, endpoint["EndpointArn"])
+        existing, risks = self._tasks_now(endpoint["EndpointArn"], tags, action)
         journaled = self.journal.current
         entries = _with_journaled(existing, journaled.tasks if journaled else [])
         prospect = _Prospect(
-            definition=endpoint_plan.definition(endpoint, list_tags(self._client, endpoint["EndpointArn"])),
+            definition=endpoint_plan.definition(endpoint, tags),
             entries=entries,
             found=[entry.identifier for entry in existing],
             subscriptions=self._subscriptions_of({entry.identifier for entry in entries}),
@@ -251,10 +269,10 @@ class Replacement:
         return dataclasses.replace(prospect, task_plan=dataclasses.replace(prospect.task_plan, refusals=refusals))
 
     def _tasks_now(
-        self, endpoint: dict[str, Any], action: str
+        self, endpoint_arn: str, endpoint_tags: dict[str, str], action: str
     ) -> tuple[list[TaskEntry], dict[str, list[task_entries.Risk]]]:
         """The entries of the tasks that use the endpoint, and task identifier -> risks of stopping or recreating it."""
-        tasks = list_tasks(self._client, endpoint["EndpointArn"], settings=True)
+        tasks = list_tasks(self._client, endpoint_arn, settings=True)
         tags = list_tags_of(self._client, [task["ReplicationTaskArn"] for task in tasks])
         arns = sorted({task["SourceEndpointArn"] for task in tasks})
         sources = list_endpoints(self._client, endpoint_arn=arns) if arns else []
@@ -264,6 +282,8 @@ class Replacement:
         for task in tasks:
             own_tags, source = tags[task["ReplicationTaskArn"]], source_of.get(task["SourceEndpointArn"])
             entry = task_entries.entry_of(task, own_tags)
+            if late_stops.is_stopped_late(task, endpoint_tags):
+                entry = dataclasses.replace(entry, running=True)
             entries.append(entry)
             risks[entry.identifier] = task_entries.risks(entry, task, own_tags, source, action, pause, retention)
         return entries, risks
@@ -413,6 +433,9 @@ class Replacement:
             request = task_entries.start_request(task)
             if request:
                 start_task(self._client, request)
+        self._wait_until_started(names)
+
+    def _wait_until_started(self, names: list[str]) -> None:
         for name in names:
             wait_for_tasks(self._client, "task_started", [name], self._params)
 

@@ -216,7 +216,7 @@ def risks(
     if task["Status"] not in (RUNNING, *IDLE_STATES):
         found.append(Risk(f"it is {task['Status']}; wait until it has settled"))
     if not entry.has_run:
-        return found
+        return [*found, *_start_risks(entry, source, action)]
     if not entry.loaded:
         found.append(Risk(_full_load_risk(task, action), FULL_LOAD))
     elif action == RECREATED and entry.migration_type != "full-load":
@@ -345,6 +345,23 @@ def _position_risks(entry: TaskEntry, source: dict[str, Any] | None) -> list[Ris
             )
         )
     return found
+
+
+def _start_risks(entry: TaskEntry, source: dict[str, Any] | None, action: str) -> list[Risk]:
+    """Why a task that was never started could begin elsewhere. CreateReplicationTask takes CdcStartTime, and the API has no member that returns it.
+
+    PostgreSQL has no start time (DMS user guide, "Performing replication starting from a CDC start point").
+    """
+    postgresql = source is not None and source.get("EngineName") in _POSTGRESQL
+    if action != RECREATED or entry.migration_type != "cdc" or entry.request.get("CdcStartPosition") or postgresql:
+        return []
+    return [
+        Risk(
+            "it was never started, and AWS returns no CdcStartPosition for it, so a CdcStartTime that it was created with would be lost; start it "
+            "first",
+            NO_CHECKPOINT,
+        )
+    ]
 
 
 def _log_risks(source: dict[str, Any] | None, pause: float, retention: float) -> list[Risk]:

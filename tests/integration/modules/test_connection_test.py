@@ -10,7 +10,7 @@ import time
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
-from ansible_collections.datalake.dms.plugins.module_utils._core.module import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 
 pytestmark = pytest.mark.once

@@ -154,7 +154,7 @@ def test_task_goes_on_where_it_was_stopped(lab, task, deploy):
     # Everything is in the journal before a task is touched.
     order = [one for one in lab.writes() if one not in ("CreatePolicyVersion", "UpdateAssumeRolePolicy")]
     assert order[:5] == ["PutObject", "StopReplicationTask", "PutObject", "DeleteReplicationTask", "DeleteEndpoint"]
-    assert order[-3:] == ["CreateReplicationTask", "StartReplicationTask", "DeleteObject"]
+    assert order[-4:] == ["CreateReplicationTask", "StartReplicationTask", "AddTagsToResource", "DeleteObject"]
     lab.forget_calls()
     assert deploy(**CSV)["changed"] is False
     assert lab.writes() == []
@@ -671,7 +671,7 @@ def test_journal_of_an_endpoint_that_exists_with_another_role_is_used(lab, deplo
     lab.endpoint(service_access_role_arn=role, deployment="dev")
     (arn,) = [one["EndpointArn"] for one in lab.endpoints() if one["EndpointType"] == "TARGET"]
     assert dms.describe_endpoints(Filters=[{"Name": "endpoint-arn", "Values": [arn]}])
-    lab.task(arn)
+    lab.task(arn, MigrationType="full-load")
     lab.replacement().stop_tasks("recreated")
     told = deploy(**CSV)
     assert "The journal of dev-crm is not used" not in told["msg"]

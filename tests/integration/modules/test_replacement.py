@@ -132,7 +132,7 @@ def test_arns_that_are_not_free_again_change(lab, task):
 @pytest.mark.parametrize("way", ["kept", "dropped"])
 def test_event_subscriptions_name_the_task_again(lab, endpoint_arn, task, way):
     lab.switch(event_sources_on_task_delete=way)
-    lab.task(endpoint_arn, "other")
+    lab.task(endpoint_arn, "other", CdcStartPosition="mysql-bin-changelog.000001:1")
     topic = f"arn:aws:sns:{lab.region}:{lab.dms_account}:alarms"
     lab.client("dms", "dms").create_event_subscription(
         SubscriptionName="alarms",
@@ -425,7 +425,7 @@ def test_loopback(host, expected):
 
 def test_journal_holds_no_secret(lab):
     made = lab.endpoint(extra_connection_attributes="apiToken=very-secret-text;someFlag=true")
-    lab.task(made["endpoint"]["endpoint_arn"])
+    lab.task(made["endpoint"]["endpoint_arn"], MigrationType="full-load")
     begin(lab)
     (key,) = journals_left(lab)
     text = lab.client("dms", "s3").get_object(Bucket=lab.journals, Key=key)["Body"].read().decode()

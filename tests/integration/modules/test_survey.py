@@ -57,14 +57,14 @@ def test_failed_task_is_named_though_nothing_differs(lab, deployed):
     lab.failed_task(deployed)
     result = lab.survey([lab.host()])
     assert (result["unchanged"], result["warnings"]) == (["crm"], [])
-    assert result["failed_tasks"][0].startswith("dev-crm: its task copy is failed (Stop Reason FATAL_ERROR")
+    assert result["stopped_tasks"][0].startswith("dev-crm: its task copy is failed (Stop Reason FATAL_ERROR")
 
 
 def test_tasks_that_can_not_be_read_are_a_warning(lab, deployed):
     lab.fault("dms", "DescribeReplicationTasks", "error", "dms", code="AccessDeniedException", message="not authorized")
     result = lab.survey([lab.host()])
-    assert (result["unchanged"], result["failed_tasks"], len(result["warnings"])) == (["crm"], [], 1)
-    assert result["warnings"][0].startswith("Tasks that have failed are not named, because they can't be read: ")
+    assert (result["unchanged"], result["stopped_tasks"], len(result["warnings"])) == (["crm"], [], 1)
+    assert result["warnings"][0].startswith("Tasks that do not run are not named, because they can't be read: ")
 
 
 def test_tasks_of_an_endpoint_in_an_unknown_state_are_left_to_its_deployment(lab, deployed):
@@ -73,7 +73,7 @@ def test_tasks_of_an_endpoint_in_an_unknown_state_are_left_to_its_deployment(lab
     lab.client("dms", "dms").delete_replication_task(ReplicationTaskArn=lab.tasks()["copy"]["ReplicationTaskArn"])
     lab.client("dms", "dms").delete_endpoint(EndpointArn=deployed)
     result = lab.survey([lab.host()])
-    assert (list(result["reasons"]), result["failed_tasks"]) == (["crm"], [])
+    assert (list(result["reasons"]), result["stopped_tasks"]) == (["crm"], [])
 
 
 def test_host_that_is_as_declared(lab, deployed, reason):

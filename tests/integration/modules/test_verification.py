@@ -521,7 +521,7 @@ def test_tasks_that_can_not_be_read_are_a_warning(lab, deployed):
     lab.fault("dms", "DescribeReplicationTasks", "error", "dms", code="AccessDeniedException", message="not authorized")
     result = lab.verification([lab.host()])
     assert result["hosts"]["crm"]["failed"] is False
-    assert result["warnings"][0].startswith("Tasks that have failed are not named, because they can't be read: ")
+    assert result["warnings"][0].startswith("Tasks that do not run are not named, because they can't be read: ")
 
 
 @pytest.mark.parametrize("more", [{}, {"settings": {"colour": "blue"}}], ids=str)

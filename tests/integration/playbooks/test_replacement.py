@@ -111,6 +111,7 @@ def test_preview_tells_what_the_run_then_does(aws, play, client, inventories):
         "AddTagsToResource",
         "CreateReplicationTask",
         "StartReplicationTask",
+        "AddTagsToResource",
     ]
     (task,) = aws.control.state(account)["tasks"]
     assert task["Status"] == "running"
