@@ -294,6 +294,12 @@ options:
         long a change of IAM takes to be effective everywhere.
     type: int
     default: 300
+  arn_reuse_timeout:
+    description:
+      - How long to repeat C(CreateEndpoint) while the name or the ARN of a deleted endpoint is still in use, in seconds. AWS does not document how
+        long that is. Then the endpoint is created without O(resource_identifier), and AWS assigns another ARN.
+    type: int
+    default: 30
 notes:
   - AWS does not document how C(CreateEndpoint) behaves for a role in another account. The module handles each known behaviour. For example, AWS may
     return an C(ExternalId) and keep no endpoint (see RV(persisted)). The module was tested against an emulation, not against AWS.

@@ -34,14 +34,17 @@ _QUIET = 10.0
 
 
 class ProgressShown(logging.Handler):
-    """Shows the log messages of a task's hosts while it runs, because its result comes only at the end. The first seconds are left out."""
+    """Shows the log messages of a task's hosts while it runs, because its result comes only at the end.
+
+    Progress of the first seconds is left out, warnings are not.
+    """
 
     def __init__(self, show: Callable[[str], object], quiet: float = _QUIET) -> None:
         super().__init__()
         self._show, self._begin = show, time.monotonic() + quiet
 
     def emit(self, record: logging.LogRecord) -> None:
-        if time.monotonic() >= self._begin:
+        if record.levelno >= logging.WARNING or time.monotonic() >= self._begin:
             self._show(record.getMessage())
 
     def __enter__(self) -> None:

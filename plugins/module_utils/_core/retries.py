@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import CloudRetry
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     INVALID_PRINCIPAL,
     PROPAGATION,
@@ -35,8 +36,8 @@ def check_waiting(params: dict[str, Any]) -> None:
     """
     if params["poll_interval"] <= 0:
         raise DatalakeError(message=f"poll_interval={params['poll_interval']} must be more than 0; give seconds.")
-    for option in ("wait_timeout", "iam_propagation_timeout"):
-        if params[option] < 0:
+    for option in ("wait_timeout", "iam_propagation_timeout", "arn_reuse_timeout"):
+        if params.get(option, 0) < 0:
             raise DatalakeError(message=f"{option}={params[option]} must not be negative; give seconds.")
 
 
@@ -58,7 +59,7 @@ class _PropagationRetry(AWSRetry):
 
     @staticmethod
     def found(response_code: str, catch_extra_error_codes: Any = None) -> bool:
-        return response_code in (catch_extra_error_codes or ())
+        return response_code in (catch_extra_error_codes or ()) and not deadline.is_over()
 
 
 class NotYet(Exception):
@@ -88,9 +89,9 @@ def retry_while(
     codes: list[str], timeout: float, first_pause: float
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that repeats a call while AWS answers one of `codes` (PROPAGATION and INVALID_PRINCIPAL count as codes), with pauses
-    that double from `first_pause`, and add up to at most `timeout` (both in seconds)."""
+    that double from `first_pause`, and add up to at most `timeout` (both in seconds); see also deadline.py."""
     return _PropagationRetry.exponential_backoff(
-        retries=tries_within(timeout, first_pause),
+        retries=tries_within(deadline.cut(timeout), first_pause),
         delay=first_pause,
         backoff=2,
         max_delay=MAX_PAUSE,

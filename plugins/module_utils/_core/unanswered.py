@@ -18,6 +18,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
+
 # Name of the logger for what takes long. A caller may show its messages, as the action plugins do.
 LOGGER = "datalake.dms"
 # How long a call is repeated while no answer comes, in seconds. The last attempt may begin at the end of that.
@@ -37,6 +39,8 @@ def _attempt_ended(
     event_name: str, attempts: int, caught_exception: Exception | None, request_dict: dict[str, Any], **_details: Any
 ) -> bool | None:
     """False ends the call with the error of this attempt (botocore.endpoint.Endpoint); with None, botocore decides whether to try again."""
+    if deadline.is_over():
+        return False
     context = request_dict["context"]
     if not isinstance(caught_exception, HTTPClientError):
         context.pop(_SINCE, None)

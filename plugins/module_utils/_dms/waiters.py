@@ -14,7 +14,7 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore before anything here is used.
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import BaseWaiterFactory
-from ansible_collections.datalake.dms.plugins.module_utils._core import slots
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline, slots
 from ansible_collections.datalake.dms.plugins.module_utils._dms.shared_polling import SharedPolling
 from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import IDLE_STATES
 
@@ -116,11 +116,18 @@ class _WaiterFactory(BaseWaiterFactory):
 _WAITERS = _WaiterFactory()
 
 
-class _Watched:
-    """A client that keeps the last answer of its operations; empty if that was an error."""
+# How botocore's reason begins.
+_OVER = "Max attempts exceeded"
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+
+class _Watched:
+    """A client that keeps the last answer of its operations; empty if that was an error.
+
+    botocore counts polls only. Where calls take long, a deadline ends the wait as the last poll would.
+    """
+
+    def __init__(self, client: Any, waiter: str) -> None:
+        self._client, self._waiter, self._polls = client, waiter, 0
         self.answer: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -129,6 +136,9 @@ class _Watched:
             return found
 
         def call(**request: Any) -> dict[str, Any]:
+            if self._polls and deadline.is_over():
+                raise WaiterError(self._waiter, f"{_OVER}: the time is over", self.answer)
+            self._polls += 1
             self.answer = {}
             self.answer = found(**request)
             return self.answer
@@ -139,13 +149,13 @@ class _Watched:
 def wait_for(client: Any, waiter: str, timeout: float, poll_interval: float, **request: Any) -> dict[str, Any]:
     """Wait with one of the waiters above. Another thread has this one's slot meanwhile, see slots.py.
 
-    :param timeout: the longest wait, in seconds; the resource is polled at least once.
+    :param timeout: the longest wait, in seconds, see also deadline.py; the resource is polled at least once.
     :param poll_interval: seconds between two polls. Threads that share the client poll together.
     :returns: the answer that ended the wait; empty if it was ResourceNotFoundFault.
     :raises botocore.exceptions.WaiterError: the timeout is over, or the state can't be reached any more.
     """
-    is_shared = isinstance(client, SharedPolling)
-    watched = _Watched(client.polling(poll_interval) if is_shared else client)
+    is_shared, timeout = isinstance(client, SharedPolling), deadline.cut(timeout)
+    watched = _Watched(client.polling(poll_interval) if is_shared else client, waiter)
     attempts = 1 + int(timeout / poll_interval)
     # A shared client answers no sooner than after the interval.
     config = {"Delay": 0 if is_shared else poll_interval, "MaxAttempts": attempts}
@@ -176,4 +186,4 @@ def waited_for(client: Any, waiter: str, timeout: float, poll_interval: float, *
 
 
 def _is_over(error: WaiterError) -> bool:
-    return bool(error.kwargs["reason"].startswith("Max attempts exceeded"))
+    return bool(error.kwargs["reason"].startswith(_OVER))

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
@@ -201,9 +202,10 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
     :returns: the connection.
     """
     pause = min(1.0, params["poll_interval"])
-    tries = tries_within(params["iam_propagation_timeout"], pause)
+    patience = deadline.cut(params["iam_propagation_timeout"])
+    tries = tries_within(patience, pause)
     begin = time.monotonic()
-    deadline, quiet_until = begin + params["iam_propagation_timeout"], begin + _QUIET
+    end, quiet_until = begin + patience, begin + _QUIET
     start_attempts = _START_ATTEMPTS_OF_NEW if is_new else _START_ATTEMPTS
 
     @retry_until(tries, pause)
@@ -213,11 +215,11 @@ def test_until_seen(client: Any, params: dict[str, Any], is_new: bool, just_chan
         start_attempts = _START_ATTEMPTS
         may_pass = just_changed or is_denied(connection.get("LastFailureMessage"))
         now = time.monotonic()
-        if connection["Status"] == FAILED and may_pass and now < deadline:
+        if connection["Status"] == FAILED and may_pass and now < end:
             if now >= quiet_until:
-                _log_repeated(connection, deadline - now)
+                _log_repeated(connection, end - now)
                 # Once is enough.
-                quiet_until = deadline
+                quiet_until = end
             raise NotYet(connection)
         return connection
 

@@ -72,6 +72,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "iam_propagation_timeout": {"type": "int", "default": 300},
+    "arn_reuse_timeout": {"type": "int", "default": 30},
     **TAGS_SPEC,
     **DEPLOYMENT_SPEC,
     **WAIT_SPEC,

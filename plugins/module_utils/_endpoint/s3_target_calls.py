@@ -101,14 +101,15 @@ def create(target: Target, request: dict[str, Any], retry_refused_role: bool = T
 
 
 def _create_when_role_is_ready(target: Target, request: dict[str, Any], retry_refused_role: bool) -> dict[str, Any]:
-    """CreateEndpoint, repeated while DMS can't use the role yet, or the name of a deleted endpoint is still in use.
+    """CreateEndpoint, repeated while DMS can't use the role yet, and while name or ARN of a deleted endpoint are still in use.
 
-    If the last part of the deleted endpoint's ARN stays in use, AWS generates another one.
+    If the last part of the deleted endpoint's ARN stays in use for arn_reuse_timeout, AWS generates another one: tasks are down meanwhile.
     """
-    retried = ["ResourceAlreadyExistsFault", *([PROPAGATION] if retry_refused_role else [])]
+    params, pause = target.params, min(1.0, target.params["poll_interval"])
 
     @DmsErrorHandler.common_error_handler(f"create the endpoint {target.identifier}")
-    @retry_while(retried, target.params["iam_propagation_timeout"], min(1.0, target.params["poll_interval"]))
+    @retry_while([PROPAGATION] if retry_refused_role else [], params["iam_propagation_timeout"], pause)
+    @retry_while(["ResourceAlreadyExistsFault"], params["arn_reuse_timeout"], pause)
     def send(**arguments: Any) -> dict[str, Any]:
         try:
             return dict(target.client.create_endpoint(**arguments)["Endpoint"])

@@ -14,6 +14,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.modes import 
     CROSSACCOUNT_ROLE,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import change_window
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
 
 PREFIX = "s3_endpoint_"
@@ -30,8 +31,10 @@ def declaration(name: str, variables: Options, job: str) -> Host:
 
     :param name: of the host. :param variables: of the role, with their prefix, validated, without those that are not set.
     :param job: the caller, as CloudTrail shows it in the session name: an AWX job, or a user.
+    :raises DatalakeError: s3_endpoint_change_window has another form.
     """
     options = {key.removeprefix(PREFIX): value for key, value in variables.items()}
+    change_window.check(options["change_window"])
     same_account = options["lake_account_id"] == options["dms_account_id"]
     access_mode = CROSSACCOUNT_ROLE if same_account else options["access"]
     partition = likely_partition(options["lake_assume_role_arn"])
@@ -60,6 +63,7 @@ def declaration(name: str, variables: Options, job: str) -> Host:
             **patience,
             **tagging,
             **_some(options, "resource_identifier", "extra_connection_attributes", "settings_conflicts", "exact"),
+            **_some(options, "arn_reuse_timeout"),
             "endpoint_identifier": options["identifier"],
             "s3_settings": s3_settings(options, role_arn),
         },
@@ -79,7 +83,7 @@ def declaration(name: str, variables: Options, job: str) -> Host:
         replacement={
             **waiting,
             **patience,
-            **_some(options, "replace_tasks", "accept", "source_log_retention", "lock_timeout"),
+            **_some(options, "replace_tasks", "accept", "source_log_retention", "lock_timeout", "arn_reuse_timeout"),
             **_some(options, "journal_bucket", "journal_prefix"),
             "journal_path": options["journal_path"] or None,
             "endpoint_identifier": options["identifier"],
@@ -87,6 +91,7 @@ def declaration(name: str, variables: Options, job: str) -> Host:
             "trusted_account_ids": [options["lake_account_id"]],
         },
         source_account_fallback=options["bootstrap_trust"] == _AUTO,
+        change_window=options["change_window"],
     )
 
 

@@ -32,7 +32,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import EN
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_proof import check_journal
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import replace
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import outage, replace
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import EndpointResult, Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import RUN_SPEC, Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.stopped_tasks import StoppedTask
@@ -98,7 +98,10 @@ def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
         remove_former_access(host, run.reads, before, deployment.record, run.check_mode)
     if interrupted and ended == ROLLED_BACK and interrupted.access_mode not in ("", host.access_mode):
         remove_policy_without_role(host, run.reads, deployment.record, run.check_mode)
-    return _result(deployment, f"{_noted(deployment.record)}{_sentence(deployment)}{_ending(interrupted, ended)}")
+    return _result(
+        deployment,
+        f"{_noted(deployment.record)}{_sentence(deployment)}{outage(replacement)}{_ending(interrupted, ended)}",
+    )
 
 
 def _note_interrupted(record: Record, host: Host, interrupted: Journal | None) -> None:

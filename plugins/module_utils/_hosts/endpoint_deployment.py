@@ -17,6 +17,7 @@ from functools import partial
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import PROPAGATION, DatalakeError, denial
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -164,7 +165,8 @@ class EndpointDeployment:
 
         :raises DatalakeError: AWS kept no endpoint again.
         """
-        pause, patience = (self.host.endpoint[name] for name in ("poll_interval", "iam_propagation_timeout"))
+        pause = self.host.endpoint["poll_interval"]
+        patience = deadline.cut(self.host.endpoint["iam_propagation_timeout"])
 
         # Each attempt reads the endpoint several times.
         @retry_until(1 + math.ceil(patience / (VISIBILITY_ATTEMPTS * pause)), pause, backoff=1)

@@ -53,6 +53,7 @@ class Host:
     :ivar former: definition of the endpoint that a replacement is rolled back to, see endpoint_plan.definition; None in a deployment.
     :ivar source_account_fallback: whether a CreateEndpoint that is refused for the role is repeated with a trust that requires aws:SourceAccount
         in place of a placeholder.
+    :ivar change_window: when a replacement may begin in a protected environment, see change_window.py; empty for any time.
     :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
         create one that exists by then.
     """
@@ -76,6 +77,7 @@ class Host:
     test: Options
     replacement: Options
     source_account_fallback: bool = False
+    change_window: list[str] = field(default_factory=list)
     known_absent: list[str] = field(default_factory=list)
     former: Options | None = None
 

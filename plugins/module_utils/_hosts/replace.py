@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.call_guard import guarded
+from ansible_collections.datalake.dms.plugins.module_utils._core.durations import duration
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import RECREATED
+from ansible_collections.datalake.dms.plugins.module_utils._hosts import change_window
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import check_session
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.endpoint_deployment import (
     EndpointDeployment,
@@ -43,8 +47,14 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     begins = is_replaced(planned)
     journaled = host.has_journal or bool(planned["in_use_by"])
     task_plan = replacement.plan_tasks(planned["action"]) if begins and journaled else TaskPlan()
-    _note_steps(deployment, task_plan)
-    refusals = [*task_plan.refusals, *_own_refusals(deployment, task_plan, journaled)]
+    longest = replacement.longest_outage if task_plan.stops else 0.0
+    _note_steps(deployment, task_plan, longest)
+    outside = _outside_window(deployment, longest) if begins and not interrupted else None
+    if outside and deployment.check_mode:
+        # A preview is not made at the time of the change.
+        deployment.record.notes.append(outside)
+        outside = None
+    refusals = [*task_plan.refusals, *_own_refusals(deployment, task_plan, journaled, outside)]
     if not deployment.check_mode:
         if refusals:
             raise DatalakeError(message=" ".join(refusals))
@@ -54,7 +64,10 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
     deployment.keep_on_failure = False
     fence = Fence(replacement.journal)
     try:
-        with guarded(fence):
+        with guarded(fence), deadline.scope():
+            if interrupted:
+                replacement.count_from(interrupted)
+                replacement.limit_time()
             ended = _replaced(deployment, replacement if journaled else None, interrupted)
         replacement.end()
     except LockLost as error:
@@ -131,6 +144,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
     kept = ""
     try:
         if replacement:
+            replacement.limit_time()
             replacement.journal.take_over()
         old = EndpointDeployment(
             deployment.host.rolled_back_to(before),
@@ -163,7 +177,7 @@ def roll_back(deployment: EndpointDeployment, before: dict, replacement: Replace
             f"{identifier} could not be replaced: {reason} The rollback failed as well: {explain(error)} Correct that and run deploy.yml "
             f"again: {keeps}.{released}{_tasks_down(replacement)}"
         )
-    return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}{kept}"
+    return f"{identifier} could not be replaced, and endpoint and tasks are as they were before: {reason}{kept}{outage(replacement)}"
 
 
 def _remove_new_access(deployment: EndpointDeployment, old: EndpointDeployment) -> str:
@@ -202,19 +216,36 @@ def _tasks_down(replacement: Replacement | None) -> str:
         return f" Which tasks are down can't be read: {explain(error)}"
 
 
-def _note_steps(deployment: EndpointDeployment, task_plan: TaskPlan) -> None:
+def outage(replacement: Replacement | None) -> str:
+    """How long tasks were down, as a sentence; empty if none was."""
+    seconds = replacement.outage if replacement else None
+    return f" Its tasks were down for {duration(seconds)}." if seconds is not None else ""
+
+
+def _note_steps(deployment: EndpointDeployment, task_plan: TaskPlan, longest: float) -> None:
+    """:param longest: how many seconds tasks may be down."""
     if task_plan.steps:
         planned = deployment.planned
         arns = _ARNS if planned["action"] == RECREATED else ""
+        down = f" Its tasks may be down for {duration(longest)}." if task_plan.stops else ""
         deployment.record.notes.append(
-            f"{deployment.host.identifier}: endpoint {planned['action']} ({'; '.join(planned['reasons'])}); {'; '.join(task_plan.steps)}.{arns}"
+            f"{deployment.host.identifier}: endpoint {planned['action']} ({'; '.join(planned['reasons'])}); {'; '.join(task_plan.steps)}.{down}{arns}"
         )
 
 
-def _own_refusals(deployment: EndpointDeployment, task_plan: TaskPlan, journaled: bool) -> list[str]:
-    """Why the endpoint must not be replaced, apart from the risks to its tasks."""
+def _outside_window(deployment: EndpointDeployment, seconds: float) -> str | None:
+    """Why the replacement must not begin now, as a sentence; None if it may. :param seconds: how long tasks may be down."""
+    host = deployment.host
+    closed = change_window.refusal(host.change_window, datetime.now(UTC), seconds) if host.protected else None
+    return f"{host.identifier} is not replaced now, because {closed}; run again then." if closed else None
+
+
+def _own_refusals(
+    deployment: EndpointDeployment, task_plan: TaskPlan, journaled: bool, outside: str | None
+) -> list[str]:
+    """Why the endpoint must not be replaced, apart from the risks to its tasks. :param outside: see _outside_window."""
     host, planned = deployment.host, deployment.planned
-    refusals = []
+    refusals = [outside] if outside else []
     if task_plan.steps and not host.confirmed:
         refusals.append(confirmation([host.environment], f"stop or recreate the tasks of {host.identifier}"))
     if not journaled and planned["undeclared"]:

@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
+from ansible_collections.datalake.dms.plugins.module_utils._core.durations import duration
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
     CALL_ERRORS,
     KNOWN_AFTER_CREATION,
     DatalakeError,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import WAIT_SPEC, check_waiting
+from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
 from ansible_collections.datalake.dms.plugins.module_utils._dms.connections import describe_connection
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint, list_endpoints
 from ansible_collections.datalake.dms.plugins.module_utils._dms.event_subscriptions import (
@@ -54,9 +59,12 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockedJournal, no_journal
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
-# The most waits of a replacement, one after the other. Waits for DMS: stop, checkpoint, deletion of the tasks, deletion of the endpoint, its
-# creation, its test, creation of the tasks. Waits for IAM: creation of the endpoint, its test.
-_WAITS, _IAM_WAITS = 7, 2
+# How long a replacement may take from the first stop on, as a number of waits. For DMS: stop, deletion of the tasks, deletion of the endpoint, its
+# creation, its test, creation of the tasks, their start. For IAM: creation of the endpoint, its test. For the last part of an ARN: creation with it,
+# and without it.
+_WAITS, _IAM_WAITS, _ARN_WAITS = 7, 2, 2
+
+_LOG = logging.getLogger(LOGGER)
 
 # How a replacement ends: the endpoint has its former settings, or new ones.
 ROLLED_BACK, FINISHED = "rolled_back", "finished"
@@ -86,6 +94,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "trusted_account_ids": {"type": "list", "elements": "str", "default": []},
     "lock_timeout": {"type": "int", "default": 3600},
     "iam_propagation_timeout": {"type": "int", "default": 300},
+    "arn_reuse_timeout": {"type": "int", "default": 30},
     **WAIT_SPEC,
 }
 
@@ -99,11 +108,13 @@ class TaskPlan:
     """What a replacement would do to the tasks of an endpoint.
 
     :ivar steps: for each task, a sentence without a period. :ivar refusals: why it must not begin, as sentences. :ivar diff: {before, after}.
+    :ivar stops: whether a task that runs is stopped.
     """
 
     steps: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     diff: dict[str, Any] = field(default_factory=lambda: {"before": {}, "after": {}})
+    stops: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,9 @@ class Replacement:
         check_options(params)
         self._account, self._params, self._check_mode = account, params, check_mode
         self.journal = LockedJournal(account, params, check_mode)
+        # Seconds that tasks were down, once they run again; None where none was.
+        self.outage: float | None = None
+        self._stopped_at: float | None = None
 
     @property
     def identifier(self) -> str:
@@ -147,6 +161,21 @@ class Replacement:
         # Whoever owns the tasks was asked before the replacement began, or by an earlier version not at all.
         journaled = [*self.journal.current.accept, task_entries.FOREIGN_TASKS] if self.journal.current else []
         return sorted({*self._params["accept"], *journaled})
+
+    @property
+    def longest_outage(self) -> float:
+        """See longest_pause."""
+        return longest_pause(self._params)
+
+    def count_from(self, interrupted: Journal) -> None:
+        """Count the time that tasks are down from the begin of an interrupted replacement."""
+        if any(entry.running for entry in interrupted.tasks):
+            self._stopped_at = time.monotonic() - (datetime.now(UTC) - interrupted.begun).total_seconds()
+
+    def limit_time(self) -> None:
+        """Limit the waits and repetitions from here on, if tasks are down: of the replacement, or of its rollback."""
+        if self._stopped_at is not None:
+            deadline.begin(_time_allowed(self._params))
 
     # The steps
 
@@ -176,6 +205,12 @@ class Replacement:
             self.journal.save(action=action, tasks=prospect.entries, event_subscriptions=prospect.subscriptions)
         else:
             self.journal.create(action, self._accept, prospect.definition, prospect.entries, prospect.subscriptions)
+        if prospect.task_plan.stops and self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            self.limit_time()
+            _LOG.warning(
+                "%s: its tasks are stopped now, and may be down for %s.", self.identifier, duration(self.longest_outage)
+            )
         self._stop(prospect.found, action)
         if action == RECREATED:
             # Not those of the journal alone: their owner may have created one again, for another endpoint.
@@ -208,6 +243,8 @@ class Replacement:
         running = [entry for entry in journal.tasks if entry.running]
         self._start(running, endpoint["EndpointArn"])
         if running:
+            if self._stopped_at is not None:
+                self.outage = time.monotonic() - self._stopped_at
             add_tags(self._client, endpoint["EndpointArn"], late_stops.started_tag(datetime.now(UTC)))
         return _outcome(journal.endpoint, endpoint)
 
@@ -263,7 +300,11 @@ class Replacement:
             entries=entries,
             found=[entry.identifier for entry in existing],
             subscriptions=self._subscriptions_of({entry.identifier for entry in entries}),
-            task_plan=TaskPlan([task_entries.steps(entry, action) for entry in entries], [], _diff(entries, action)),
+            task_plan=TaskPlan(
+                steps=[task_entries.steps(entry, action) for entry in entries],
+                diff=_diff(entries, action),
+                stops=any(entry.running for entry in entries),
+            ),
         )
         refusals = self._refusals(action, prospect, risks)
         return dataclasses.replace(prospect, task_plan=dataclasses.replace(prospect.task_plan, refusals=refusals))
@@ -463,8 +504,14 @@ def check_options(params: dict[str, Any]) -> None:
 
 
 def longest_pause(params: dict[str, Any]) -> float:
-    """The longest time that the tasks are stopped, in seconds: the sum of all waits. Pure."""
-    return float(_WAITS * params["wait_timeout"] + _IAM_WAITS * params["iam_propagation_timeout"])
+    """The longest time that the tasks are stopped, in seconds: for the replacement, and for its rollback, see deadline.py. Pure."""
+    return 2 * _time_allowed(params)
+
+
+def _time_allowed(params: dict[str, Any]) -> float:
+    """How long a replacement waits and repeats calls once tasks are stopped, in seconds, and its rollback once more. Pure."""
+    waits = (_WAITS, "wait_timeout"), (_IAM_WAITS, "iam_propagation_timeout"), (_ARN_WAITS, "arn_reuse_timeout")
+    return float(sum(times * params[option] for times, option in waits))
 
 
 def _with_journaled(entries: list[TaskEntry], journaled: list[TaskEntry]) -> list[TaskEntry]:

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import connection_tests
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import deployment
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
@@ -21,6 +22,9 @@ FULL = {"MigrationType": "full-load-and-cdc", "ResourceIdentifier": "copy"}
 CONSENT = {"replace_tasks": True, "source_log_retention": 86400}
 CSV = {"settings": {"data_format": "csv"}}
 QUOTA = {"code": "ResourceQuotaExceededFault", "message": "No more of them."}
+# With the timeouts of these tests.
+DOWN = " Its tasks may be down for 3 minutes."
+RAN = " Its tasks were down for"
 ARNS = " The ARNs stay the same if AWS allows to reuse their last part at once; else endpoint and tasks get new ARNs. "
 STEPS = "task copy: stopped, deleted, created again as cdc from its checkpoint, started"
 BACK = "dev-crm could not be replaced, and endpoint and tasks are as they were before: "
@@ -143,7 +147,7 @@ def test_task_goes_on_where_it_was_stopped(lab, task, deploy):
     told = deploy(**CSV)
     assert (told["failed"], told["action"], told["connection_status"]) == (False, "recreated", "successful")
     assert told["msg"].startswith("dev-crm: endpoint recreated (")
-    assert told["msg"].endswith(f"); {STEPS}.{ARNS}dev-crm: endpoint recreated, connection successful.")
+    assert f"); {STEPS}.{DOWN}{ARNS}dev-crm: endpoint recreated, connection successful.{RAN}" in told["msg"]
     assert [one["before_header"] for one in told["diff"]] == ["connection", "endpoint", "role", "tasks"]
     made = lab.tasks()["copy"]
     assert (made["Status"], made["MigrationType"], made["ReplicationTaskArn"]) == ("running", "cdc", task)
@@ -183,7 +187,7 @@ def test_preview_shows_what_becomes_of_the_tasks(lab, task, deploy):
     told = deploy(check=True, **CSV)
     assert lab.writes() == []
     assert (told["failed"], told["changed"]) == (False, True)
-    assert f"); {STEPS}.{ARNS}dev-crm: would recreate the endpoint, " in told["msg"]
+    assert f"); {STEPS}.{DOWN}{ARNS}dev-crm: would recreate the endpoint, " in told["msg"]
     (shown,) = [one for one in told["diff"] if one["before_header"] == "tasks"]
     assert shown["before"]["tasks"]["copy"]["migration_type"] == "full-load-and-cdc"
     assert shown["after"]["tasks"]["copy"]["migration_type"] == "cdc"
@@ -200,7 +204,9 @@ def test_endpoint_is_modified_under_a_running_task(lab, deploy):
     lab.forget_calls()
     told = deploy(**one, **CSV)
     assert (told["failed"], told["action"]) == (False, "modified"), told["msg"]
-    assert "; task copy: stopped, resumed. dev-crm: endpoint modified, connection successful." in told["msg"]
+    assert (
+        f"; task copy: stopped, resumed.{DOWN} dev-crm: endpoint modified, connection successful.{RAN}" in told["msg"]
+    )
     assert ARNS not in told["msg"]
     made = lab.tasks()["copy"]
     assert (made["Status"], made["MigrationType"]) == ("running", "full-load-and-cdc")
@@ -496,6 +502,59 @@ def test_lock_that_cannot_be_freed_is_said(lab, task, deploy):
     assert "no more writing" in told["msg"]
 
 
+# Time
+
+
+def test_replacement_that_takes_too_long_is_rolled_back(lab, task, deploy, monkeypatch):
+    """Its waits end before their own timeouts; the rollback has time of its own."""
+    limits = iter((0.3, 60.0))
+    monkeypatch.setattr(Replacement, "limit_time", lambda _replacement: deadline.begin(next(limits)))
+    lab.switch(creating_polls=60)
+    told = deploy(**CSV, wait_timeout=60, lock_timeout=3600)
+    assert told["failed"] is True
+    assert BACK in told["msg"]
+    assert "Max attempts exceeded" in told["msg"]
+    assert RAN in told["msg"]
+    assert list(limits) == []
+    assert_as_before(lab)
+
+
+def windows(opens_in, minutes):
+    """One that opens in so many hours."""
+    begin = datetime.now(UTC) + timedelta(hours=opens_in)
+    return ["-".join(f"{at:%a:%H:%M}".lower() for at in (begin, begin + timedelta(minutes=minutes)))]
+
+
+def test_replacement_begins_in_its_window_only(lab, task, deploy):
+    confirmed = {**CSV, **protected(lab), "confirm": "dev"}
+    lab.forget_calls()
+    told = deploy(**confirmed, change_window=windows(5, 120))
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert "dev-crm is not replaced now, because s3_endpoint_change_window (" in told["msg"]
+    assert "is closed, and opens in " in told["msg"]
+    # A preview says so, and shows all the same what would be done.
+    told = deploy(check=True, **confirmed, change_window=windows(5, 120))
+    assert (told["failed"], told["changed"], lab.writes()) == (False, True, [])
+    assert "dev-crm is not replaced now, because s3_endpoint_change_window (" in told["msg"]
+    # It would not end in time.
+    told = deploy(**confirmed, change_window=windows(-1, 62))
+    assert (told["failed"], lab.writes()) == (True, [])
+    assert "and the tasks may be down for 3 minutes; run again then." in told["msg"]
+    assert_as_before(lab)
+    assert deploy(**confirmed, change_window=windows(-1, 120))["failed"] is False
+    assert format_of(lab) == "csv"
+
+
+def test_window_is_for_protected_environments(lab, task, deploy):
+    assert deploy(**CSV, change_window=windows(5, 120))["failed"] is False
+
+
+def test_interrupted_replacement_is_completed_outside_the_window(lab, task, deploy):
+    interrupt(lab, deploy)
+    told = deploy(**CSV, **protected(lab), confirm="dev", change_window=windows(5, 120))
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running"), told["msg"]
+
+
 # Interrupted
 
 
@@ -516,7 +575,8 @@ def test_interrupted_replacement_is_finished(lab, task, deploy):
     assert told["msg"].startswith(
         f"dev-crm: the replacement that began {journal.began} was interrupted and is now completed (tasks: copy). "
     )
-    assert told["msg"].endswith("connection successful. The interrupted replacement was finished.")
+    assert f"connection successful.{RAN}" in told["msg"]
+    assert told["msg"].endswith("The interrupted replacement was finished.")
     made = lab.tasks()["copy"]
     assert (made["Status"], made["MigrationType"], made["TargetEndpointArn"]) == (
         "running",
