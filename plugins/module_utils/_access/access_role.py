@@ -62,6 +62,14 @@ ABSENT: State = {"role": None, "policy": None}
 _VERSIONS_KEPT = 3
 
 
+# How often role and policy are read again because others create them at the same time: the policy once, the role once.
+_READS_AGAIN = 2
+
+
+class _CreatedMeanwhile(DatalakeError):
+    """Role or policy was created since it was read."""
+
+
 def ensure(
     account: Account, params: dict[str, Any], check_mode: bool, existing: State | None = None, former: bool = False
 ) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def ensure(
 
     :param params: the options of dms_crossaccount_role.
     :param existing: role and policy, if the caller has just written them or knows that they are ABSENT; else they are read. If one exists
-        nevertheless, AWS refuses to create it.
+        nevertheless, because another run creates it at the same time, it is read and completed.
     :param former: whether the access is that of a former endpoint, see role_plan.check_options.
     :returns: the module's result: changed, diff, role, policy, external_ids, bootstrapping, findings,
         policy_findings, foreign, warnings.
@@ -80,11 +88,19 @@ def ensure(
         params = {**params, "external_ids": [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]}
     role_plan.check_options(params, former)
     client = account.client("iam")
-    before = existing or read_state(client, account.identity, params)
-    role_plan.check_owners(before, params)
-    if params["state"] == "absent":
-        return _ensure_absent(client, before, params, check_mode)
-    return _ensure_present(client, before, account, params, check_mode)
+    # The deployment tag shows whether what others create belongs to the same deployment.
+    reads_again = _READS_AGAIN if params["deployment"] else 0
+    while True:
+        before = existing or read_state(client, account.identity, params)
+        role_plan.check_owners(before, params)
+        if params["state"] == "absent":
+            return _ensure_absent(client, before, params, check_mode)
+        try:
+            return _ensure_present(client, before, account, params, check_mode)
+        except _CreatedMeanwhile:
+            if not reads_again:
+                raise
+            existing, reads_again = None, reads_again - 1
 
 
 def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:
@@ -299,7 +315,7 @@ def _is_sent(what: str, existing: dict[str, Any] | None, sent: dict[str, Any]) -
     :raises DatalakeError: it is that of others.
     """
     if not existing or compare_policies(existing, sent):
-        raise DatalakeError(
+        raise _CreatedMeanwhile(
             message=f"The {what} was created by others at the same time; run again to take it over as it is, or choose another name."
         )
     return True

@@ -29,8 +29,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint
     TaskPlan,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.fence import Fence
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockLost, LockTaken
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal, LockTaken
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockLost
 
 # AWS does not document it.
 _ARNS = " The ARNs stay the same if AWS allows to reuse their last part at once; else endpoint and tasks get new ARNs."
@@ -68,7 +68,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
             if interrupted:
                 replacement.count_from(interrupted)
                 replacement.limit_time()
-            ended = _replaced(deployment, replacement if journaled else None, interrupted)
+            ended = _replaced(deployment, replacement if journaled else None, interrupted, fence)
         replacement.end()
     except LockLost as error:
         raise DatalakeError(
@@ -83,7 +83,7 @@ def replace(deployment: EndpointDeployment, replacement: Replacement, interrupte
 
 
 def _replaced(
-    deployment: EndpointDeployment, replacement: Replacement | None, interrupted: Journal | None
+    deployment: EndpointDeployment, replacement: Replacement | None, interrupted: Journal | None, fence: Fence
 ) -> str | None:
     """Replace the endpoint, and roll back on failure. For the parameters and the result see `replace`.
 
@@ -99,6 +99,8 @@ def _replaced(
     except Exception as error:
         if deployment.check_mode:
             raise
+        if not fence.done() and not (replacement and replacement.journal.is_held):
+            raise  # Nothing was changed; another run may replace the endpoint.
         before = interrupted.endpoint if interrupted else deployment.planned["definition"]
         raise DatalakeError(message=roll_back(deployment, before, replacement, explain(error))) from error
 

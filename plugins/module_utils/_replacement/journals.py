@@ -23,6 +23,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_pl
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import run_identity
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
+
+class LockTaken(DatalakeError):
+    """Another run has the lock, and this run never had it."""
+
+
 FORMAT = 1
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Name of a member -> whether a value has its shape.
@@ -186,12 +191,12 @@ def is_free(journal: Journal, now: datetime) -> bool:
 
 def check_lock(journal: Journal, run: dict[str, Any], now: datetime) -> None:
     """
-    :raises DatalakeError: another run has the lock; the message names it.
+    :raises LockTaken: another run has the lock; the message names it.
     """
     if is_ours(journal, run) or is_free(journal, now):
         return
     lock = journal.lock
-    raise DatalakeError(
+    raise LockTaken(
         message=f"The endpoint {journal.scope.endpoint_identifier} is being replaced by {lock['owner']} (run {lock['id']}, begun {journal.began}), "
         f"whose lock expires {lock['expires']}; wait until that run has ended, or if it is dead, release the lock with playbooks/unlock.yml --limit "
         f"{journal.scope.host}."

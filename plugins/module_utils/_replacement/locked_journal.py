@@ -21,17 +21,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement.journal_
     api_host,
     store_for,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal, LockTaken
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import worker_of
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 # How long before its end a lock is renewed, in seconds; half of the lock, if that is less. More than one attempt of a call can take: see the timeouts
 # in account.py. So much may the clocks of two runs differ, less that attempt.
 _MARGIN = 30
-
-
-class LockTaken(DatalakeError):
-    """Another run has the lock, and this run never had it."""
 
 
 class LockLost(DatalakeError):

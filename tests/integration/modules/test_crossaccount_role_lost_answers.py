@@ -92,3 +92,25 @@ def test_role_that_somebody_else_makes_meanwhile_is_not_taken_for_ours(lab):
         "DatalakeDmsEndpoint",
         None,
     ]
+
+
+def test_role_that_another_run_of_the_deployment_makes_meanwhile_is_completed(lab):
+    lab.role(deployment="dev")
+    client = lab.client("lake", "iam")
+    trust = lab.iam_role()["Trust"]
+    # Our read came before the other run.
+    lab.fault("iam", "GetRole", "error", "lake", code="NoSuchEntity", status=404)
+    result = lab.role(deployment="dev", external_ids=["one-id"])
+    assert result["external_ids"] == ["one-id"]
+    assert lab.iam_role()["Trust"] != trust
+    assert client.get_role(RoleName="dms-s3-crm")["Role"]["Path"] == "/"
+
+
+def test_role_that_another_deployment_makes_meanwhile_is_left_alone(lab):
+    lab.role(deployment="other")
+    before = lab.iam_role()
+    lab.fault("iam", "GetRole", "error", "lake", code="NoSuchEntity", status=404)
+    lab.fault("iam", "GetPolicy", "error", "lake", code="NoSuchEntity", status=404)
+    with pytest.raises(Exception, match="belongs to the deployment other"):
+        lab.role(deployment="dev")
+    assert lab.iam_role() == before

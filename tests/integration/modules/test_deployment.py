@@ -129,7 +129,7 @@ def test_failed_task_is_named(lab, deploy):
     lab.fault("dms", "DescribeReplicationTasks", "error", "dms", code="AccessDeniedException", message="not authorized")
     told = deploy()
     assert (told["failed"], told["changed"]) == (False, False)
-    assert told["warnings"][0].startswith("Tasks that have failed are not named, because they can't be read: ")
+    assert told["warnings"][0].startswith("Tasks that do not run are not named, because they can't be read: ")
 
 
 def test_check_mode_writes_nothing_and_tells_what_would_be(lab, predicted):
