@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Collections under ~/.ansible would shadow the checkout.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions bench build clean
+.PHONY: help python setup demo test matrix checks lint unit compat molecule smoke sample sanity crash throttle permissions bench build clean spread
 .NOTPARALLEL:
 
 help:  ## List what make can do, and about how long it takes on two quiet cores, where that is known
@@ -82,8 +82,12 @@ sanity: setup  ## Run ansible-test sanity (a minute)
 sample: setup  ## Take a sample of the crash matrix: disturb runs at every third call that changes something (a minute)
 	$(BIN)/python tests/tools/crash.py --sample
 
-crash: setup  ## Disturb a deployment, an update and a removal at each call of AWS, in each way (hours; CRASH=--each-call: half an hour)
+crash: setup  ## Disturb runs at each call of AWS, in each way, and interleave pairs of runs (hours; CRASH=--each-call: half an hour)
 	$(BIN)/python tests/tools/crash.py $(CRASH)
+	INTERLEAVINGS=100 $(PYTEST) tests/integration/modules/test_interleaved_runs.py
+
+spread: setup  ## Take 60 cases of the crash matrix, over all scenarios and ways (five minutes)
+	$(BIN)/python tests/tools/crash.py --spread 60
 
 permissions: setup  ## Compare what the roles to assume are granted with what the playbooks call (a minute; part of make test)
 	$(BIN)/python tests/tools/permissions.py

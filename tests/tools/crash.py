@@ -4,9 +4,10 @@
 
 """The crash matrix: disturb a run at each call of AWS that it makes, in each way, run it again, and compare the end with an undisturbed one.
 
-`crash.py` takes every call and every way; `crash.py --each-call` every call, each in one of the ways by turns; `crash.py --sample`, which is part of
-`make test`, every third call of those that change something, in some scenarios. A case is a host with accounts of its own, so that all cases of
-a scenario go through one play; only a run that is killed is one of its own.
+`crash.py` takes every call and every way; `crash.py --each-call` every call, each in one of the ways by turns; `crash.py --spread 60` so many of
+these, spread evenly; `crash.py --sample`, which is part of `make test`, every third call of those that change something, in some scenarios. A case is
+a host with accounts of its own, so that many cases of a scenario go through one play; only a run that is killed or stalls is one of its own. Two
+groups of cases run at a time. What fails is printed at once; `--from N` begins with case N.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,7 @@ from typing import Any
 
 import crash_tasks
 from embedded_aws import READS, EmbeddedAWS
+from embedded_aws.server.process_tree import is_stopped, let_go_on
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -73,35 +77,55 @@ SCENARIOS: dict[str, Scenario] = {
         run=("deploy", CHANGED),
         host={"switches": {"task_polls": 1, "event_sources_on_task_delete": "dropped"}},
         prepare=crash_tasks.make_tasks,
-        check=crash_tasks.lost_positions,
+        check=crash_tasks.lost_anything,
     ),
     "move": Scenario(
         before=("deploy", {}),
         run=("deploy", MOVED),
         prepare=crash_tasks.make_tasks,
-        check=crash_tasks.lost_positions,
+        check=crash_tasks.lost_anything,
         sampled=False,
     ),
     "move back": Scenario(
         before=("deploy", MOVED),
         run=("deploy", CHANGED),
         prepare=crash_tasks.make_tasks,
-        check=crash_tasks.lost_positions,
+        check=crash_tasks.lost_anything,
         sampled=False,
     ),
     "removal": Scenario(before=("deploy", {}), run=("remove", {})),
 }
 
 # Once: botocore tries again. From there on: the run is dead, before the call took effect or after it. Killed: so is its process, with no chance to
-# tidy up.
+# tidy up. Stalled: its process stands still for longer than its lock, while another run does all; then it goes on. Refused: the call is refused for
+# good, until somebody corrects that.
 ONCE = {"request lost": "reset_before", "answer lost": "reset_after", "throttled": "throttle", "500": "error500"}
 DEAD = {"dead before": None, "dead after": "reset_after"}
 KILLED = {"killed before": "kill_before", "killed after": "kill_after"}
-WAYS = (*ONCE, *DEAD, *KILLED)
-KILLED_AT_A_TIME = 2
+STALLED = {"stalled before": "stall_before", "stalled after": "stall_after"}
+REFUSED = {
+    "denied": ("AccessDeniedException", "User: deployer is not authorized to perform: this any more"),
+    "invalid": ("InvalidParameterValueException", "AWS does not take this"),
+    "expired": ("ExpiredTokenException", "The security token included in the request is expired"),
+}
+OF_A_PROCESS = {**KILLED, **STALLED}
+WAYS = (*ONCE, *DEAD, *KILLED, *STALLED, *REFUSED)
+GROUPS_AT_A_TIME = 2
+GROUP = 24
+# How long a run that stalled may go on, in seconds.
+LONGEST = 300
 
 # Parts of the matrix.
 SAMPLE, EACH_CALL = "sample", "each call"
+
+
+@dataclass(frozen=True)
+class Calm:
+    """What a scenario does undisturbed: the calls, each with the index of its account, and the end state."""
+
+    calls: list[dict[str, Any]]
+    sides: list[int]
+    state: str
 
 
 @dataclass(frozen=True)
@@ -133,38 +157,77 @@ class Matrix:
         self._aws, self._folder = aws, folder
         self._log = folder / "log"
         self._log.touch()
-        self._numbers = itertools.count(1)
-        self.cases = 0
-        self.failed: list[str] = []
+        self._lock = threading.Lock()
+        self._calm: dict[str, Calm] = {}
         state = folder / "embedded_aws"
         state.mkdir()
         (state / "server.json").write_text(json.dumps({"url": aws.url, "environ": aws.environ}))
+        self.cases = self.broken = self.again = 0
+        self.failed: list[str] = []
 
-    def run(self, name: str, part: str | None) -> None:
-        """All cases of a scenario; what ends otherwise than the undisturbed one is added to `failed`."""
-        scenario, calm = SCENARIOS[name], Case(name, next(self._numbers))
-        self._prepare([calm])
+    def run(self, names: list[str], part: str | None, spread: int | None, first: int) -> None:
+        """The cases of these scenarios from number `first` on; what ends otherwise than the undisturbed one is added to `failed`."""
+        for number, name in enumerate(names, 1):
+            self._calm[name] = self._undisturbed(Case(name, number))
+        cases = self._chosen(names, part)
+        if spread:
+            cases = [cases[len(cases) * place // spread] for place in range(min(spread, len(cases)))]
+        cases = [case for case in cases if case.number >= first]
+        of_one = [[case for case in cases if case.scenario == name] for name in names]
+        groups = [each[begin : begin + GROUP] for each in of_one for begin in range(0, len(each), GROUP)]
+        with ThreadPoolExecutor(GROUPS_AT_A_TIME) as at_a_time:
+            list(at_a_time.map(self._run_group, groups))
+
+    def _undisturbed(self, case: Case) -> Calm:
+        self._prepare([case])
         self._aws.control.clear_journal()
-        self._play([calm], scenario.run)
-        calls = [call for call in self._aws.control.journal() if call["account"] in calm.accounts]
-        expected = self._state(calm)
-        sides = [calm.accounts.index(call["account"]) for call in calls]
-        taken = [k for k, c in enumerate(calls) if part != SAMPLE or not c["operation"].startswith(READS)]
-        # Each commit waits for it.
-        taken = taken[::3] if part == SAMPLE else taken
-        ways = itertools.cycle(WAYS)
-        chosen = [(k, way) for k in taken for way in ([next(ways)] if part else WAYS)]
-        cases = [Case(name, next(self._numbers), k, way) for k, way in chosen]
+        self._play([case], SCENARIOS[case.scenario].run)
+        calls = [call for call in self._aws.control.journal() if call["account"] in case.accounts]
+        self._note([f"{case.scenario}, undisturbed: {wrong}" for wrong in self._wrong(case, None)])
+        return Calm(calls, [case.accounts.index(call["account"]) for call in calls], self._state(case))
+
+    def _chosen(self, names: list[str], part: str | None) -> list[Case]:
+        """All cases of a part of the matrix, numbered from one after the undisturbed ones."""
+        numbers, ways = itertools.count(len(names) + 1), itertools.cycle(WAYS)
+        cases = []
+        for name in names:
+            calls = self._calm[name].calls
+            taken = [k for k, c in enumerate(calls) if part != SAMPLE or not c["operation"].startswith(READS)]
+            # Each commit waits for it.
+            taken = taken[::3] if part == SAMPLE else taken
+            cases += [Case(name, next(numbers), k, way) for k in taken for way in ([next(ways)] if part else WAYS)]
+        return cases
+
+    def _run_group(self, cases: list[Case]) -> None:
+        calm, name = self._calm[cases[0].scenario], cases[0].scenario
         self._prepare(cases)
-        broken = self._disturbed(cases, sides)
-        self._play(cases, scenario.run)
-        self.failed += [f"{case}: a trust was open meanwhile" for case in cases if self._open_trusts(case)]
-        self.failed += [f"{case}: another end state" for case in cases if self._state(case) != expected]
-        if scenario.check:
-            checked = [(case, scenario.check(self._aws, case)) for case in (calm, *cases)]
-            self.failed += [f"{case}: {wrong}" for case, wrong in checked if wrong]
-        self.cases += len(cases)
-        print(f"{name}: {len(calls)} calls, {len(cases)} cases, of which {broken} broke off", flush=True)
+        broken = self._disturbed(cases, calm)
+        self._play(cases, SCENARIOS[name].run)
+        self._note(
+            [f"case {case.number}: {case}: {wrong}" for case in cases for wrong in self._wrong(case, calm.state)]
+        )
+        with self._lock:
+            self.cases, self.broken = self.cases + len(cases), self.broken + broken
+        print(f"{name}: cases {cases[0].number} to {cases[-1].number}, of which {broken} broke off", flush=True)
+
+    def _wrong(self, case: Case, expected: str | None) -> Iterator[str]:
+        """What is wrong with a case at its end."""
+        if self._open_trusts(case):
+            yield "a trust was open meanwhile"
+        if expected is not None and self._state(case) != expected:
+            yield "another end state"
+        wrong = SCENARIOS[case.scenario].check
+        found = wrong(self._aws, case) if wrong else None
+        if found:
+            yield found
+        counted = self._aws.control.state(case.accounts[0])["changes"].values()
+        with self._lock:
+            self.again += sum(one["again"] for one in counted)
+
+    def _note(self, failures: list[str]) -> None:
+        with self._lock:
+            self.failed += failures
+            print(*failures, sep="\n" if failures else "", end="\n" if failures else "", flush=True)
 
     def _prepare(self, cases: list[Case]) -> None:
         """Make the accounts of cases of one scenario, and all that is there before its run."""
@@ -176,25 +239,20 @@ class Matrix:
             for case in cases:
                 scenario.prepare(self._aws, case)
 
-    def _disturbed(self, cases: list[Case], sides: list[int]) -> int:
+    def _disturbed(self, cases: list[Case], calm: Calm) -> int:
         """Run the cases, each disturbed in its way; how many of them broke off."""
-        killed = [case for case in cases if case.way in KILLED]
-        in_one_play = [case for case in cases if case.way not in KILLED]
+        alone = [case for case in cases if case.way in OF_A_PROCESS]
+        in_one_play = [case for case in cases if case.way not in OF_A_PROCESS]
         for case in in_one_play:
-            self._disturb(case, sides)
+            self._disturb(case, calm)
         broken = self._play(in_one_play, SCENARIOS[cases[0].scenario].run) if in_one_play else 0
-        with ThreadPoolExecutor(KILLED_AT_A_TIME) as at_a_time:
-            statuses = list(at_a_time.map(lambda case: self._kill(case, sides), killed))
-        self.failed += [
-            f"{case}: its run was not killed"
-            for case, status in zip(killed, statuses, strict=True)
-            if status != -signal.SIGKILL
-        ]
-        self._aws.control.clear_faults()
-        return broken + len(killed)
+        for case in alone:
+            self._run_alone(case, calm.sides)
+        self._aws.control.clear_faults([account for case in cases for account in case.accounts])
+        return broken + len(alone)
 
-    def _kill(self, case: Case, sides: list[int]) -> int:
-        """Run a case in a process of its own, which is killed; its exit status."""
+    def _run_alone(self, case: Case, sides: list[int]) -> None:
+        """Run a case in a process of its own, which is killed or stopped."""
         command = self._command([case], *self._playbook(SCENARIOS[case.scenario].run))
         # The shell becomes ansible-playbook once it has read a line, so that the fault knows its process before it can call anything.
         waiting = ["sh", "-c", 'read -r _ && exec "$@"', "sh", *command]
@@ -204,10 +262,28 @@ class Matrix:
                 waiting, cwd=CHECKOUT, env=self._environ(), stdin=subprocess.PIPE, stdout=log, stderr=log
             ) as run,
         ):
-            side = sides[case.call]
-            self._fault(case.accounts[side], sides[: case.call].count(side), kind=KILLED[str(case.way)], pid=run.pid)
-            run.communicate(b"go\n")
-        return run.returncode
+            side, kind = sides[case.call], OF_A_PROCESS[str(case.way)]
+            self._fault(case.accounts[side], sides[: case.call].count(side), kind=kind, pid=run.pid)
+            assert run.stdin
+            run.stdin.write(b"go\n")
+            run.stdin.close()
+            if case.way in STALLED:
+                self._overtake(case, run)
+            run.wait(LONGEST)
+        if case.way in KILLED and run.returncode != -signal.SIGKILL:
+            self._note([f"case {case.number}: {case}: its run was not killed"])
+
+    def _overtake(self, case: Case, run: subprocess.Popen[bytes]) -> None:
+        """Once a run stands still, let another one do its work, and the first one go on then."""
+        while run.poll() is None and not is_stopped(run.pid):
+            time.sleep(0.1)
+        if run.poll() is not None:
+            self._note([f"case {case.number}: {case}: its run did not stall"])
+            return
+        self._aws.control.clear_faults(case.accounts)
+        self._play([case], ("unlock", {}))
+        self._play([case], SCENARIOS[case.scenario].run)
+        let_go_on(run.pid)
 
     def _play(self, cases: list[Case], run: Run) -> int:
         """Run a playbook over the cases' hosts; how many of them failed."""
@@ -238,13 +314,20 @@ class Matrix:
         temporary = {"ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"), "TMPDIR": str(self._folder)}
         return {**os.environ, **self._aws.environ, "MOLECULE_EPHEMERAL_DIRECTORY": str(self._folder), **temporary}
 
-    def _disturb(self, case: Case, sides: list[int]) -> None:
-        """Inject the faults of a case; `sides` has for each call of the undisturbed run the index of its account."""
-        way, side = str(case.way), sides[case.call]
+    def _disturb(self, case: Case, calm: Calm) -> None:
+        """Inject the faults of a case."""
+        way, sides, side = str(case.way), calm.sides, calm.sides[case.call]
         # How many calls each account sees before the one that is disturbed.
         before = [sides[: case.call].count(index) for index in (0, 1)]
         if way in ONCE:
             self._fault(case.accounts[side], before[side], kind=ONCE[way])
+            return
+        if way in REFUSED:
+            operation, (code, message) = calm.calls[case.call]["operation"], REFUSED[way]
+            earlier = [call for call, of in zip(calm.calls[: case.call], sides, strict=False) if of == side]
+            skip = [call["operation"] for call in earlier].count(operation)
+            refusal = {"kind": "error", "code": code, "message": message, "count": None}
+            self._fault(case.accounts[side], skip, operation=operation, **refusal)
             return
         if DEAD[way]:
             self._fault(case.accounts[side], before[side], kind=DEAD[way])
@@ -285,7 +368,7 @@ class Matrix:
 
 
 _DEAD = "User: deployer is not authorized to perform: anything any more"
-_HISTORY = ("deleted_tasks", "Starts", "trusts")
+_HISTORY = ("changes", "deleted_tasks", "Starts", "trusts")
 _VARYING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-zA-Z]{12,}|AROA\w+|\d{4}-\d\d-\d\d[T ][\w:/.+-]+|\"v\d+\"|\b\d{10}\.\d+\b"
     r"|(?<=\"ElapsedTimeMillis\": )\d+|checkpoint:V1#[^\"]+|\bDatalakeDms\w{12,}"
@@ -301,16 +384,20 @@ def main() -> int:
     ):
         told = f"every call {of_which}, each in one of the ways by turns"
         parts.add_argument(flag, dest="part", action="store_const", const=part, help=told)
+    parts.add_argument("--spread", type=int, help="so many cases of --each-call, spread evenly")
+    options.add_argument("--from", dest="first", type=int, default=1, help="begin with the case of this number")
     options.add_argument("--scenario", action="append", choices=SCENARIOS, help="this one only; may be given again")
     chosen = options.parse_args()
+    part = EACH_CALL if chosen.spread else chosen.part
     with tempfile.TemporaryDirectory() as folder, EmbeddedAWS() as aws:
         matrix = Matrix(aws, Path(folder))
-        sampled = [name for name, scenario in SCENARIOS.items() if chosen.part != SAMPLE or scenario.sampled]
-        for scenario in chosen.scenario or sampled:
-            matrix.run(scenario, chosen.part)
+        names = chosen.scenario or [name for name, one in SCENARIOS.items() if part != SAMPLE or one.sampled]
+        matrix.run(names, part, chosen.spread, chosen.first)
         if matrix.failed:
             print((Path(folder) / "log").read_text(errors="replace")[-20000:], *matrix.failed, sep="\n")
-    print(f"crash matrix: {matrix.cases} cases, {len(matrix.failed)} failed")
+    print(
+        f"crash matrix: {matrix.cases} cases, {matrix.broken} broke off, {len(matrix.failed)} failed; {matrix.again} changes were written again"
+    )
     return 1 if matrix.failed or not matrix.cases else 0
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tasks for the crash matrix: two on a case's endpoint, and whether their successors went on from where they were."""
+"""Tasks for the crash matrix: two on a case's endpoint, whether their successors went on from where they were, and whether changes are missing."""
 
 from __future__ import annotations
 
@@ -57,10 +57,30 @@ def make_tasks(aws: EmbeddedAWS, case: Case) -> None:
     )
 
 
-def lost_positions(aws: EmbeddedAWS, case: Case) -> str | None:
-    """What is wrong with the tasks that were made again in the case's account, None when each went on where its predecessor was."""
-    state = aws.control.state(case.accounts[0])
-    return lost_position(state["deleted_tasks"], state["tasks"])
+def lost_anything(aws: EmbeddedAWS, case: Case) -> str | None:
+    """What is wrong with the tasks in the case's account: a task did not go on where its predecessor was, or changes of the source are missing in
+    the target. None if nothing is."""
+    account = case.accounts[0]
+    dms = client(aws, account)
+    for _look in range(3):
+        dms.describe_replication_tasks()
+    state = aws.control.state(account)
+    return lost_position(state["deleted_tasks"], state["tasks"]) or lost_change(state["changes"], state["tasks"])
+
+
+def lost_change(changes: dict[str, dict[str, int]], tasks: list[dict[str, Any]]) -> str | None:
+    """The first task that has left out changes of its source, or that runs and does not write the latest ones.
+
+    :param changes: see task_runs.changes of the embedded AWS.
+    """
+    running = {task["ReplicationTaskIdentifier"] for task in tasks if task["Status"] == "running"}
+    for identifier, counted in changes.items():
+        if counted["missing"]:
+            return f"{counted['missing']} changes are missing in the target of the task {identifier}"
+        # Each task that is described has the source change once more.
+        if identifier in running and counted["waiting"] > len(tasks):
+            return f"the task {identifier} runs and has not written {counted['waiting']} changes"
+    return None
 
 
 def lost_position(deleted: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> str | None:

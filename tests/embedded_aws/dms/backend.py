@@ -135,6 +135,9 @@ class Dms:
     subnet_groups: dict[str, Resource] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     deleted_tasks: list[dict[str, Any]] = field(default_factory=list)
+    # ARN of a source -> number of its latest change; identifier of a task -> the numbers that it has written, in their order.
+    changes: dict[str, int] = field(default_factory=dict)
+    written: dict[str, list[int]] = field(default_factory=dict)
     configs: dict[str, Resource] = field(default_factory=dict)
     subscriptions: dict[str, Resource] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)

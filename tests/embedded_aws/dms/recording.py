@@ -34,6 +34,7 @@ def dump_dms(dms: Dms) -> dict[str, Any]:
         name: [[_plain(key), _members(one)] for key, one in getattr(dms, name).items()] for name in RESOURCES
     }
     dumped |= {"deleted_tasks": _plain(dms.deleted_tasks), "deleted_arns": sorted(dms.deleted_arns), "tags": dms.tags}
+    dumped |= {"changes": dms.changes, "written": dms.written}
     return {name: value for name, value in dumped.items() if value}
 
 
@@ -47,6 +48,8 @@ def restore_dms(dms: Dms, dumped: dict[str, Any]) -> None:
     dms.deleted_tasks.extend(_lively(dumped.get("deleted_tasks", [])))
     dms.deleted_arns.update(dumped.get("deleted_arns", []))
     dms.tags.update(dumped.get("tags", {}))
+    dms.changes.update(dumped.get("changes", {}))
+    dms.written.update(dumped.get("written", {}))
     last = max(
         (one.seq for name in RESOURCES if name != "handshakes" for one in getattr(dms, name).values()), default=-1
     )

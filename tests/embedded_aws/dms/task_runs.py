@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a replication task runs: its states one after another, its full load, its position in the source's log.
 
-Time is counted in describes, as everywhere in this DMS, so that tests don't depend on the clock.
+Time is counted in describes, as everywhere in this DMS, so that tests don't depend on the clock: with each, the source
+has a change more, by number. A task that captures changes writes all that it has not read yet.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ def start(dms: Dms, task: Task, kind: str) -> None:
     if kind != RESUME:
         _begin_anew(dms, task)
     if task.migration_type == "cdc" and task.position is None:
-        task.position = _number_of(given)
+        # Without a position, it captures what changes from now on.
+        task.position = _number_of(given) if given else _latest(dms, task)
     task.shape.update({"ReplicationTaskStartDate": task.dates["StartDate"], "StopReason": ""})
     transit(dms, task, "starting", then="running")
 
 
 def stop(dms: Dms, task: Task) -> None:
     """Ask the task to stop; its position still moves until it has."""
-    _advance(task)
+    _change(dms, task)
+    _capture(dms, task)
     task.shape["StopReason"] = "Stop Reason NORMAL"
     transit(dms, task, "stopping", then="stopped")
 
@@ -56,18 +59,19 @@ def transit(dms: Dms, task: Task, status: str, then: str) -> None:
 
 def count_poll(dms: Dms, task: Task) -> None:
     """A describe has shown the task."""
+    _change(dms, task)
     if task.next_status is not None:
         if task.shape["Status"] == "stopping":
-            _advance(task)
+            _capture(dms, task)
         task.polls -= 1
         if task.polls <= 0:
             _settle(dms, task)
     elif task.shape["Status"] == "running" and task.load_polls:
         task.load_polls -= 1
         if not task.load_polls:
-            _end_load(task)
+            _end_load(dms, task)
     elif task.shape["Status"] == "running":
-        _advance(task)
+        _capture(dms, task)
 
 
 def shape_of(dms: Dms, task: Task) -> dict[str, Any]:
@@ -103,19 +107,20 @@ def _settle(dms: Dms, task: Task) -> None:
         # A task that was modified had stopped before.
         task.dates.setdefault("StopDate", now())
     elif status == "running" and not task.load_polls and task.migration_type != "cdc":
-        _end_load(task)
+        _end_load(dms, task)
 
 
-def _end_load(task: Task) -> None:
+def _end_load(dms: Dms, task: Task) -> None:
     """All tables are loaded: a full-load task is at its end, another one captures changes from here on."""
     if not task.is_loaded:
         task.is_loaded = True
         task.dates["FullLoadFinishDate"] = now()
+        _write(dms, task, after=0)
     if task.migration_type == "full-load":
         task.dates["StopDate"] = now()
         task.shape.update({"Status": "stopped", "StopReason": "Stop Reason FULL_LOAD_ONLY_FINISHED"})
     elif task.position is None:
-        task.position = 0
+        task.position = _latest(dms, task)
 
 
 def _forget(dms: Dms, task: Task) -> None:
@@ -144,9 +149,42 @@ def _drop_from_subscriptions(dms: Dms, identifier: str) -> None:
             sources.remove(identifier)
 
 
-def _advance(task: Task) -> None:
+def changes(dms: Dms) -> dict[str, dict[str, int]]:
+    """Task identifier -> how many changes are missing between the first and the last that were written, how many were
+    written again, and how many were not written yet; also of tasks that do not exist any more."""
+    sources = {task.shape["ReplicationTaskIdentifier"]: task.shape["SourceEndpointArn"] for task in dms.tasks.values()}
+    found = {}
+    for identifier, numbers in dms.written.items():
+        kept = set(numbers)
+        latest = dms.changes.get(sources.get(identifier, ""), 0)
+        found[identifier] = {
+            "missing": max(kept) - min(kept) + 1 - len(kept),
+            "again": len(numbers) - len(kept),
+            "waiting": max(0, latest - max(kept)),
+        }
+    return found
+
+
+def _change(dms: Dms, task: Task) -> None:
+    """The source of the task has a change more, whether the task runs or not."""
+    dms.changes[task.shape["SourceEndpointArn"]] = _latest(dms, task) + 1
+
+
+def _latest(dms: Dms, task: Task) -> int:
+    return max(dms.changes.get(task.shape["SourceEndpointArn"], 0), task.position or 0)
+
+
+def _capture(dms: Dms, task: Task) -> None:
+    """Write all changes after the task's position, and move that."""
     if task.position is not None:
-        task.position += 1
+        _write(dms, task, after=task.position)
+        task.position = _latest(dms, task)
+
+
+def _write(dms: Dms, task: Task, after: int) -> None:
+    numbers = range(after + 1, _latest(dms, task) + 1)
+    if numbers:
+        dms.written.setdefault(task.shape["ReplicationTaskIdentifier"], []).extend(numbers)
 
 
 def _checkpoint(task: Task) -> str | None:

@@ -25,8 +25,8 @@ from ..iam.sts import Sts
 from ..moto_seams import MotoApplication, operation_name
 from .control import CONTROL_PATH
 from .control_api import ControlApi
-from .faults import ERRORS, MESSAGES, Fault
-from .process_tree import kill_tree
+from .faults import ERRORS, MESSAGES, STALLS, Fault
+from .process_tree import kill_tree, stop_tree
 from .wire import Answer, AwsError, Call, read_body, read_call, render_error
 from .world import World
 
@@ -83,13 +83,15 @@ class Application:
         error = fault.error_for(call)
         if error:
             return render_error(call, error)
-        if fault.kind in ("reset_before", "kill_before"):
+        if fault.kind in ("reset_before", "kill_before", "stall_before"):
             _break_off(call, fault)
         if fault.kind == "delay":
             time.sleep(fault.seconds or 0)
         answer = self._answer(call, identity)
         if fault.kind in ("reset_after", "kill_after"):
             _break_off(call, fault)
+        if fault.kind == "stall_after" and fault.pid is not None:
+            stop_tree(fault.pid)
         return answer
 
     def _answer(self, call: Call, identity: Caller | AwsError) -> Answer:
@@ -153,7 +155,7 @@ class Application:
 def _break_off(call: Call, fault: Fault) -> None:
     """Leave the call without an answer, and the process that a fault names without a chance to notice."""
     if fault.pid is not None:
-        kill_tree(fault.pid)
+        (stop_tree if fault.kind in STALLS else kill_tree)(fault.pid)
     _reset_connection(call)
 
 

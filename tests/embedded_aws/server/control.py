@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Collection
 from typing import Any
 
 CONTROL_PATH = "/_embedded/"
@@ -54,8 +55,9 @@ class Control:
         """Inject a fault; see faults.py for the members."""
         self._post("add_fault", fault=fault)
 
-    def clear_faults(self) -> None:
-        self._post("clear_faults")
+    def clear_faults(self, accounts: Collection[str] | None = None) -> None:
+        """Forget all faults, or those of some accounts."""
+        self._post("clear_faults", accounts=None if accounts is None else list(accounts))
 
     def journal(self) -> list[dict[str, Any]]:
         """The AWS requests so far; see journal.py for the members of an entry."""

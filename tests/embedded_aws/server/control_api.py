@@ -86,8 +86,8 @@ class ControlApi:
         self._world.faults.add(parse_fault(request["fault"]))
         return {}
 
-    def _clear_faults(self, _request: dict[str, Any]) -> dict[str, Any]:
-        self._world.faults.clear()
+    def _clear_faults(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.faults.clear(request.get("accounts"))
         return {}
 
     def _journal(self, _request: dict[str, Any]) -> dict[str, Any]:

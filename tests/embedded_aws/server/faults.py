@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,7 +16,9 @@ from .process_tree import is_ancestor_or_self
 from .wire import AwsError, Call
 
 KILLS = ("kill_before", "kill_after")
-KINDS = ("throttle", "error500", "error503", "error", "reset_before", "reset_after", "delay", *KILLS)
+STALLS = ("stall_before", "stall_after")
+OF_A_PROCESS = (*KILLS, *STALLS)
+KINDS = ("throttle", "error500", "error503", "error", "reset_before", "reset_after", "delay", *OF_A_PROCESS)
 
 # Throttling, internal failure and unavailability by protocol: (code, HTTP status). Sources: the common errors page of
 # each API reference; S3 "Error responses".
@@ -62,7 +64,8 @@ class Fault:
 
     `after`: an operation (fnmatch pattern); the fault waits until one of that name was called in its account.
     Before or after a call takes effect, its connection is reset (reset_before, reset_after), or the process `pid` is
-    killed with all that it started (kill_before, kill_after).
+    killed with all that it started (kill_before, kill_after), or stopped (stall_before, with a reset; stall_after, with
+    the answer) until somebody lets it go on.
     """
 
     service: str
@@ -115,7 +118,7 @@ def parse_fault(described: dict[str, Any]) -> Fault:
         raise InvalidFault("a fault of kind error needs a code")
     if described["kind"] == "delay" and not isinstance(described.get("seconds"), (int, float)):
         raise InvalidFault("a fault of kind delay needs seconds")
-    if described["kind"] in KILLS:
+    if described["kind"] in OF_A_PROCESS:
         _check_pid(described.get("pid"))
     count, skip = described.get("count", 1), described.get("skip", 0)
     if not isinstance(skip, int) or skip < 0 or not (count is None or (isinstance(count, int) and count > 0)):
@@ -125,7 +128,7 @@ def parse_fault(described: dict[str, Any]) -> Fault:
 
 def _check_pid(pid: Any) -> None:
     if not isinstance(pid, int) or isinstance(pid, bool) or pid < 1:
-        raise InvalidFault(f"a fault of kind {' or '.join(KILLS)} needs the pid of a process; got {pid!r}")
+        raise InvalidFault(f"a fault of kind {' or '.join(OF_A_PROCESS)} needs the pid of a process; got {pid!r}")
     if is_ancestor_or_self(pid):
         raise InvalidFault(f"the process {pid} has the embedded AWS within it")
 
@@ -141,9 +144,10 @@ class Faults:
         with self._lock:
             self._faults.append(fault)
 
-    def clear(self) -> None:
+    def clear(self, accounts: Collection[str] | None = None) -> None:
+        """Forget all faults, or those of some accounts."""
         with self._lock:
-            self._faults.clear()
+            self._faults = [f for f in self._faults if accounts is not None and f.account not in accounts]
 
     def take(self, call: Call, account: str | None) -> Fault | None:
         """The fault that hits this call, if any; counts down."""

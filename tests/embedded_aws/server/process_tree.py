@@ -25,7 +25,7 @@ def kill_tree(pid: int) -> None:
     They are stopped first: one that is killed while another runs on could leave a child to init, where nothing tells
     whose child it was.
     """
-    for member in _stopped_tree(pid):
+    for member in stop_tree(pid):
         with suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
 
@@ -44,8 +44,21 @@ def tree(pid: int) -> set[int]:
     return _tree(pid, _processes())
 
 
-def _stopped_tree(pid: int) -> set[int]:
-    """The process and its descendants, none of which runs any more, so that none is missing."""
+def let_go_on(pid: int) -> None:
+    """Let the process and its descendants run again."""
+    for member in tree(pid):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGCONT)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process and its descendants stand still."""
+    processes = _processes()
+    return all(processes[member][1] in STANDING_STILL for member in _tree(pid, processes))
+
+
+def stop_tree(pid: int) -> set[int]:
+    """SIGSTOP the process and its descendants; none of them runs any more, so that none is missing."""
     asked: set[int] = set()
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:

@@ -171,6 +171,7 @@ class World:
                 for name, one in dms.subscriptions.items()
             ],
             "deleted_tasks": [task for dms in regions for task in dms.deleted_tasks],
+            "changes": {name: counted for dms in regions for name, counted in dms_task_runs.changes(dms).items()},
             "replication_instances": [instance.shape for dms in regions for instance in dms.instances.values()],
             "replication_configs": [config.shape for dms in regions for config in dms.configs.values()],
             "trusts": self._trusts.get(account, []),

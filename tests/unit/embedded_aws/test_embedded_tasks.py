@@ -165,7 +165,8 @@ def test_changes_are_captured_once_the_full_load_is_over(cloud: Any) -> None:
     cloud.start_task(task, "resume-processing")
     assert "RecoveryCheckpoint" not in cloud.describe_task(task), "one poll of the load was left"
     running = cloud.describe_task(task)
-    assert (running["Status"], number(running)) == ("running", 0)
+    # What has changed until then was loaded.
+    assert (running["Status"], number(running)) == ("running", 4)
     assert running["ReplicationTaskStats"]["FullLoadProgressPercent"] == 100
     cloud.dms.stop_replication_task(ReplicationTaskArn=task)
     fresh = running["ReplicationTaskStats"]["FreshStartDate"]
@@ -300,3 +301,43 @@ def test_a_start_may_need_a_successful_connection(cloud: Any, refused: Any) -> N
     cloud.create_role(dms_trust(cloud.describe(target)[0]["ExternalId"]))
     assert cloud.test(target)["Status"] == "successful"
     assert cloud.start_task(task) == "starting"
+
+
+def counted(cloud: Any) -> dict[str, int]:
+    """What the target has of the only task's changes."""
+    (found,) = cloud.control.state(DMS)["changes"].values()
+    return dict(found)
+
+
+def test_changes_are_counted_while_no_task_runs(cloud: Any) -> None:
+    target = cloud.create_endpoint()["EndpointArn"]
+    task = cloud.create_task(target)
+    cloud.start_task(task)
+    for _poll in range(3):
+        cloud.describe_task(task)
+    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
+    for _poll in range(3):
+        position = cloud.describe_task(task)["RecoveryCheckpoint"]
+    assert counted(cloud) == {"missing": 0, "again": 0, "waiting": 3}
+    cloud.start_task(task, "resume-processing")
+    cloud.describe_task(task)
+    assert counted(cloud) == {"missing": 0, "again": 0, "waiting": 0}
+    # From an earlier position, changes are written again.
+    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
+    cloud.start_task(task, CdcStartPosition=position)
+    cloud.describe_task(task)
+    state = counted(cloud)
+    assert (state["missing"], state["again"] > 0, state["waiting"]) == (0, True, 0)
+
+
+def test_changes_are_missing_where_a_task_begins_without_a_position(cloud: Any) -> None:
+    target = cloud.create_endpoint()["EndpointArn"]
+    task = cloud.create_task(target)
+    cloud.start_task(task)
+    cloud.describe_task(task)
+    cloud.dms.stop_replication_task(ReplicationTaskArn=task)
+    for _poll in range(3):
+        cloud.describe_task(task)
+    cloud.start_task(task)
+    cloud.describe_task(task)
+    assert counted(cloud)["missing"] == 3

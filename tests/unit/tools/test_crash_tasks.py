@@ -79,7 +79,7 @@ def test_the_tasks_that_are_made(switches: dict[str, int]) -> None:
         dms.create_endpoint(EndpointIdentifier="target", EndpointType="target", EngineName="s3", S3Settings=s3)
         crash_tasks.make_tasks(aws, case)
         state = aws.control.state(ACCOUNT)
-        assert crash_tasks.lost_positions(aws, case) is None
+        assert crash_tasks.lost_anything(aws, case) is None
         made = {one["ReplicationTaskIdentifier"]: one for one in state["tasks"]}
         assert {name: (one["MigrationType"], one["Status"]) for name, one in made.items()} == {
             "load-and-capture": ("full-load-and-cdc", "running"),
@@ -90,4 +90,19 @@ def test_the_tasks_that_are_made(switches: dict[str, int]) -> None:
         assert state["event_subscriptions"][0]["SourceIdsList"] == ["load-and-capture"]
         dms.delete_replication_task(ReplicationTaskArn=made["capture"]["ReplicationTaskArn"])
         dms.describe_replication_tasks()
-        assert "the task capture was deleted at checkpoint:V1#" in str(crash_tasks.lost_positions(aws, case))
+        assert "the task capture was deleted at checkpoint:V1#" in str(crash_tasks.lost_anything(aws, case))
+
+
+@pytest.mark.parametrize(
+    ("counted", "status", "wrong"),
+    [
+        ({"missing": 0, "again": 3, "waiting": 0}, "running", None),
+        ({"missing": 0, "again": 0, "waiting": 1}, "running", None),
+        ({"missing": 0, "again": 0, "waiting": 9}, "stopped", None),
+        ({"missing": 0, "again": 0, "waiting": 9}, "running", "has not written 9 changes"),
+        ({"missing": 2, "again": 0, "waiting": 0}, "stopped", "2 changes are missing in the target of the task copy"),
+    ],
+)
+def test_lost_changes(counted: dict[str, int], status: str, wrong: str | None) -> None:
+    sentence = crash_tasks.lost_change({"copy": counted}, [{"ReplicationTaskIdentifier": "copy", "Status": status}])
+    assert sentence is None if wrong is None else wrong in str(sentence)
