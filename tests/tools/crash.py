@@ -97,8 +97,8 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 # Once: botocore tries again. From there on: the run is dead, before the call took effect or after it. Killed: so is its process, with no chance to
-# tidy up. Stalled: its process stands still for longer than its lock, while another run does all; then it goes on. Refused: the call is refused for
-# good, until somebody corrects that.
+# tidy up. Interrupted, terminated: its process gets that signal. Stalled: its process stands still for longer than its lock, while another run does
+# all; then it goes on. Refused: the call is refused for good, until somebody corrects that.
 ONCE = {"request lost": "reset_before", "answer lost": "reset_after", "throttled": "throttle", "500": "error500"}
 DEAD = {"dead before": None, "dead after": "reset_after"}
 KILLED = {"killed before": "kill_before", "killed after": "kill_after"}
@@ -108,8 +108,9 @@ REFUSED = {
     "invalid": ("InvalidParameterValueException", "AWS does not take this"),
     "expired": ("ExpiredTokenException", "The security token included in the request is expired"),
 }
-OF_A_PROCESS = {**KILLED, **STALLED}
-WAYS = (*ONCE, *DEAD, *KILLED, *STALLED, *REFUSED)
+SIGNALLED = {"interrupted": "interrupt", "terminated": "terminate"}
+OF_A_PROCESS = {**KILLED, **STALLED, **SIGNALLED}
+WAYS = (*ONCE, *DEAD, *KILLED, *STALLED, *SIGNALLED, *REFUSED)
 GROUPS_AT_A_TIME = 2
 GROUP = 24
 # How long a run that stalled may go on, in seconds.
@@ -256,10 +257,11 @@ class Matrix:
         command = self._command([case], *self._playbook(SCENARIOS[case.scenario].run))
         # The shell becomes ansible-playbook once it has read a line, so that the fault knows its process before it can call anything.
         waiting = ["sh", "-c", 'read -r _ && exec "$@"', "sh", *command]
+        said = self._folder / f"said_{case.number}"
         with (
-            self._log.open("ab") as log,
+            said.open("wb") as to,
             subprocess.Popen(
-                waiting, cwd=CHECKOUT, env=self._environ(), stdin=subprocess.PIPE, stdout=log, stderr=log
+                waiting, cwd=CHECKOUT, env=self._environ(), stdin=subprocess.PIPE, stdout=to, stderr=to
             ) as run,
         ):
             side, kind = sides[case.call], OF_A_PROCESS[str(case.way)]
@@ -270,8 +272,10 @@ class Matrix:
             if case.way in STALLED:
                 self._overtake(case, run)
             run.wait(LONGEST)
-        if case.way in KILLED and run.returncode != -signal.SIGKILL:
-            self._note([f"case {case.number}: {case}: its run was not killed"])
+        text = said.read_text(errors="replace")
+        with self._lock, self._log.open("a") as log:
+            log.write(text)
+        self._note([f"case {case.number}: {case}: {wrong}" for wrong in _wrong_end(case, run.returncode, text)])
 
     def _overtake(self, case: Case, run: subprocess.Popen[bytes]) -> None:
         """Once a run stands still, let another one do its work, and the first one go on then."""
@@ -365,6 +369,16 @@ class Matrix:
             text = text.replace(account, f"ACCOUNT{index}")
         text = re.sub(rf"\b([a-z]+)-90-{case.number}\b", r"\1-HOST", text)
         return _VARYING.sub("VARYING", text)
+
+
+def _wrong_end(case: Case, status: int, said: str) -> Iterator[str]:
+    """What is wrong with the end of a process that was killed, stopped or signalled."""
+    if case.way in KILLED and status != -signal.SIGKILL:
+        yield "its run was not killed"
+    if case.way in SIGNALLED and not status:
+        yield "its run ended well in spite of the signal"
+    if "Traceback" in said:
+        yield "its run said a traceback"
 
 
 _DEAD = "User: deployer is not authorized to perform: anything any more"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import sys
@@ -25,7 +26,7 @@ from ..iam.sts import Sts
 from ..moto_seams import MotoApplication, operation_name
 from .control import CONTROL_PATH
 from .control_api import ControlApi
-from .faults import ERRORS, MESSAGES, STALLS, Fault
+from .faults import ERRORS, MESSAGES, SIGNALS, STALLS, Fault
 from .process_tree import kill_tree, stop_tree
 from .wire import Answer, AwsError, Call, read_body, read_call, render_error
 from .world import World
@@ -92,6 +93,8 @@ class Application:
             _break_off(call, fault)
         if fault.kind == "stall_after" and fault.pid is not None:
             stop_tree(fault.pid)
+        if fault.kind in SIGNALS and fault.pid is not None:
+            os.kill(fault.pid, SIGNALS[fault.kind])
         return answer
 
     def _answer(self, call: Call, identity: Caller | AwsError) -> Answer:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -17,7 +18,9 @@ from .wire import AwsError, Call
 
 KILLS = ("kill_before", "kill_after")
 STALLS = ("stall_before", "stall_after")
-OF_A_PROCESS = (*KILLS, *STALLS)
+# As Ctrl-C and a job that is cancelled do, to the process itself.
+SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+OF_A_PROCESS = (*KILLS, *STALLS, *SIGNALS)
 KINDS = ("throttle", "error500", "error503", "error", "reset_before", "reset_after", "delay", *OF_A_PROCESS)
 
 # Throttling, internal failure and unavailability by protocol: (code, HTTP status). Sources: the common errors page of
@@ -65,7 +68,7 @@ class Fault:
     `after`: an operation (fnmatch pattern); the fault waits until one of that name was called in its account.
     Before or after a call takes effect, its connection is reset (reset_before, reset_after), or the process `pid` is
     killed with all that it started (kill_before, kill_after), or stopped (stall_before, with a reset; stall_after, with
-    the answer) until somebody lets it go on.
+    the answer) until somebody lets it go on, or gets a signal after the call (interrupt, terminate).
     """
 
     service: str
