@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import ipaddress
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,9 +212,23 @@ class FileStore:
         self._path = path
 
     def check(self) -> None:
-        """Every folder is suitable."""
+        folder = self._path.parent
+        try:
+            with self._errors_explained():
+                status = folder.stat()
+        except FileNotFoundError:
+            return  # It is created for its owner only.
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
+            raise DatalakeError(
+                message=f"Others can write to the folder {folder}, and could change what a run does to endpoint and tasks; make it yours alone "
+                "(chmod 700), or set another journal_path."
+            )
 
     def read(self) -> tuple[str, str] | None:
+        if self._path.is_symlink():
+            raise DatalakeError(
+                message=f"The journal {self._path} is a link, which no run has made; remove it, or set another journal_path."
+            )
         try:
             with self._errors_explained():
                 text = _text(self._path.read_bytes())
@@ -226,21 +241,18 @@ class FileStore:
         return found[1] if found else None
 
     def create(self, text: str) -> str:
-        with self._errors_explained():
-            written = self._written(text)
+        with self._errors_explained(), self._written(text) as written:
             try:
                 # Unlike a rename, a link fails where there is a file.
                 os.link(written, self._path)
             except FileExistsError as error:
                 raise JournalConflict from error
-            finally:
-                written.unlink()
         return _digest(text)
 
     def replace(self, text: str, tag: str) -> str:
         self._expect(tag)
-        with self._errors_explained():
-            self._written(text).replace(self._path)
+        with self._errors_explained(), self._written(text) as written:
+            written.replace(self._path)
         return _digest(text)
 
     def delete(self, tag: str) -> None:
@@ -265,12 +277,19 @@ class FileStore:
         if found is None or found[1] != tag:
             raise JournalConflict
 
-    def _written(self, text: str) -> Path:
-        """Write the text to a temporary file in the same folder, so that the journal is never incomplete."""
+    @contextlib.contextmanager
+    def _written(self, text: str) -> Iterator[Path]:
+        """A temporary file in the same folder that has the text, so that the journal is never incomplete. It is removed at the end."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".", delete=False) as file:
-            file.write(text)
-        return Path(file.name)
+            written = Path(file.name)
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                yield written
+            finally:
+                written.unlink(missing_ok=True)
 
 
 def _text(content: bytes) -> str:
