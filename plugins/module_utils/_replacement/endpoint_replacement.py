@@ -245,7 +245,9 @@ class Replacement:
         if running:
             if self._stopped_at is not None:
                 self.outage = time.monotonic() - self._stopped_at
-            add_tags(self._client, endpoint["EndpointArn"], late_stops.started_tag(datetime.now(UTC)))
+            started = late_stops.started_tag(describe_tasks(self._client, [entry.identifier for entry in running]))
+            if started:
+                add_tags(self._client, endpoint["EndpointArn"], started)
         return _outcome(journal.endpoint, endpoint)
 
     def start_again(self, requests: dict[str, dict[str, Any]]) -> None:

@@ -9,23 +9,26 @@ A request of an interrupted run may reach DMS after the next run has ended. Such
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import RESERVED_PREFIX
+from ansible_collections.datalake.dms.plugins.module_utils._dms.task_states import STOPPED
 
-# Tag of an endpoint: when a replacement had started its tasks.
+# Tag of an endpoint: from when to when a replacement had started its tasks, in AWS's time.
 STARTED_TAG = f"{RESERVED_PREFIX}tasks-started"
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-# How far the start of a task may be from the time in the tag: a start takes minutes.
-_START = timedelta(minutes=15)
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 # How long after its start a stop counts as late, not as the wish of somebody.
 _LATE = timedelta(minutes=10)
 
 
-def started_tag(now: datetime) -> dict[str, str]:
-    """The tag, as a flat dict."""
-    return {STARTED_TAG: now.astimezone(UTC).strftime(_TIME_FORMAT)}
+def started_tag(tasks: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """The tag, as a flat dict; empty without a start. :param tasks: those that were started, items of DescribeReplicationTasks."""
+    starts = [task["ReplicationTaskStartDate"] for task in tasks if task.get("ReplicationTaskStartDate")]
+    if not starts:
+        return {}
+    return {STARTED_TAG: "/".join(f"{at.astimezone(UTC):{_TIME_FORMAT}}" for at in (min(starts), max(starts)))}
 
 
 def is_stopped_late(task: dict[str, Any], tags: dict[str, str]) -> bool:
@@ -33,12 +36,13 @@ def is_stopped_late(task: dict[str, Any], tags: dict[str, str]) -> bool:
 
     :param task: an item of DescribeReplicationTasks. :param tags: of its target endpoint.
     """
-    stats = task.get("ReplicationTaskStats") or {}
-    started, stopped = stats.get("StartDate"), stats.get("StopDate")
-    if task["Status"] != "stopped" or not (started and stopped) or task.get("StopReason") != "Stop Reason NORMAL":
+    started, stopped = task.get("ReplicationTaskStartDate"), (task.get("ReplicationTaskStats") or {}).get("StopDate")
+    if task["Status"] != STOPPED or not (started and stopped) or task.get("StopReason") != "Stop Reason NORMAL":
         return False
     try:
-        tagged = datetime.strptime(tags.get(STARTED_TAG, ""), _TIME_FORMAT).replace(tzinfo=UTC)
+        first, last = (
+            datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC) for text in tags.get(STARTED_TAG, "").split("/")
+        )
     except ValueError:
         return False
-    return abs(started - tagged) <= _START and started <= stopped <= started + _LATE
+    return bool(first <= started <= last and started <= stopped <= started + _LATE)

@@ -85,3 +85,17 @@ def test_replacement_starts_a_task_that_was_stopped_late(lab, replaced):
     stop(lab)
     assert deploy(lab)["action"] == "recreated"
     assert lab.tasks()["copy"]["Status"] == "running"
+
+
+def test_task_that_somebody_had_stopped_before_a_replacement_stays_stopped(lab, running):
+    """However soon after its start."""
+    arn = next(one["EndpointArn"] for one in lab.endpoints() if one["EndpointType"] == "TARGET")
+    lab.start(lab.task(arn, "other", ResourceIdentifier="other"))
+    stop(lab)
+    lab.fault("dms", "DeleteReplicationTask", "error", "dms", code="ResourceQuotaExceededFault")
+    parquet = {"settings": {"data_format": "parquet"}}
+    assert lab.deployment(declared(lab, **parquet))["hosts"]["crm"]["failed"] is True
+    assert [lab.tasks()[name]["Status"] for name in ("copy", "other")] == ["stopped", "running"]
+    told = deploy(lab, **parquet)
+    assert "deploy.yml starts it" not in told["msg"]
+    assert [lab.tasks()[name]["Status"] for name in ("copy", "other")] == ["ready", "running"]

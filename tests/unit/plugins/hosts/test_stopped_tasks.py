@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.stopped_tasks import StoppedTasks, by_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.late_stops import started_tag
 
 CRM, ERP = ({"endpoint_arn": arn, "tags": {}} for arn in ("arn:crm", "arn:erp"))
 NORMAL = {"StopReason": "Stop Reason NORMAL"}
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TAGGED = {"datalake.dms:tasks-started": "2026-03-01T12:00:00Z"}
+TAGGED = {"datalake.dms:tasks-started": "2026-03-01T12:00:00.900000Z/2026-03-01T12:00:31.000000Z"}
 
 
 def task(name, status, target="arn:crm", **more):
@@ -63,28 +64,39 @@ def test_task_that_ended_as_it_was_to_is_not_named(reason, named):
 
 
 @pytest.mark.parametrize(
-    ("tags", "ran_for", "since_tag", "more", "late"),
+    ("tags", "ran_for", "since_first", "more", "late"),
     [
-        (TAGGED, 60, -30, NORMAL, True),
-        (TAGGED, 0, 0, NORMAL, True),
-        (TAGGED, 600, -600, NORMAL, True),
-        # Somebody stopped it later, or started it later; or AWS did; or no replacement started it.
-        (TAGGED, 601, -30, NORMAL, False),
-        (TAGGED, 60, 901, NORMAL, False),
-        (TAGGED, 60, -901, NORMAL, False),
-        (TAGGED, 60, -30, {"StopReason": "Stop Reason RECOVERABLE_ERROR"}, False),
-        ({}, 60, -30, NORMAL, False),
-        ({"datalake.dms:tasks-started": "yesterday"}, 60, -30, NORMAL, False),
+        (TAGGED, 60, 0, NORMAL, True),
+        (TAGGED, 0, 30, NORMAL, True),
+        (TAGGED, 600, 30.1, NORMAL, True),
+        # Somebody stopped it later, or had started it before or afterwards; or AWS stopped it; or no replacement started it.
+        (TAGGED, 601, 0, NORMAL, False),
+        (TAGGED, 60, -0.001, NORMAL, False),
+        (TAGGED, 60, 30.101, NORMAL, False),
+        (TAGGED, 60, 0, {"StopReason": "Stop Reason RECOVERABLE_ERROR"}, False),
+        ({}, 60, 0, NORMAL, False),
+        ({"datalake.dms:tasks-started": "yesterday"}, 60, 0, NORMAL, False),
+        ({"datalake.dms:tasks-started": "2026-03-01T12:00:00.900000Z"}, 60, 0, NORMAL, False),
     ],
 )
-def test_task_that_was_stopped_late_is_started(tags, ran_for, since_tag, more, late):
-    started = NOW + timedelta(seconds=since_tag)
-    stats = {"StartDate": started, "StopDate": started + timedelta(seconds=ran_for)}
-    one = task("copy", "stopped", ReplicationTaskArn="arn:copy", ReplicationTaskStats=stats, **more)
+def test_task_that_was_stopped_late_is_started(tags, ran_for, since_first, more, late):
+    started = NOW + timedelta(seconds=since_first + 0.9)
+    dates = {
+        "ReplicationTaskStartDate": started,
+        "ReplicationTaskStats": {"StopDate": started + timedelta(seconds=ran_for)},
+    }
+    one = task("copy", "stopped", ReplicationTaskArn="arn:copy", **dates, **more)
     (found,) = StoppedTasks(by_endpoint([one])).of({**CRM, "tags": tags})
     assert (found.start is not None, found.is_finding) == (late, late)
     if late:
         assert found.start == {"ReplicationTaskArn": "arn:copy", "StartReplicationTaskType": "resume-processing"}
+
+
+def test_tag_has_the_first_and_the_last_start():
+    tasks = [{"ReplicationTaskStartDate": NOW + timedelta(seconds=31)}, {}]
+    tasks.append({"ReplicationTaskStartDate": NOW + timedelta(milliseconds=900)})
+    assert started_tag(tasks) == TAGGED
+    assert started_tag([{}]) == {}
 
 
 def test_task_without_dates_was_not_stopped_late():
