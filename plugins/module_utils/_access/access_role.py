@@ -18,6 +18,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import IAMErrorHand
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
     compare_aws_tags,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
@@ -118,6 +119,12 @@ def read_role(client: Any, name: str) -> dict[str, Any] | None:
         return None
     attached = [policy["PolicyArn"] for policy in iam.list_iam_role_attached_policies(client, name)]
     return role_plan.role_view(role, attached, iam.list_iam_role_policies(client, name))
+
+
+def read_tags(client: Any, name: str) -> dict[str, str] | None:
+    """The tags of a role (GetRole); None if it does not exist."""
+    role = iam.get_iam_role(client, name)
+    return dict(boto3_tag_list_to_ansible_dict(role.get("Tags", []))) if role else None
 
 
 def _ensure_present(
@@ -250,9 +257,9 @@ def _update_role(client: Any, before: dict[str, Any], after: dict[str, Any]) -> 
         _put_boundary(client, name, after["permissions_boundary"])
     to_set, to_unset = compare_aws_tags(before["tags"], after["tags"])
     if to_unset:
-        _untag_role(client, name, to_unset)
+        untag_role(client, name, to_unset)
     if to_set:
-        _tag_role(client, name, to_set)
+        tag_role(client, name, to_set)
 
 
 def _update_policy(client: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -332,12 +339,14 @@ def _put_boundary(client: Any, name: str, arn: str) -> None:
 
 
 @IAMErrorHandler.common_error_handler("tag the access role")
-def _tag_role(client: Any, name: str, tags: dict[str, str]) -> None:
+def tag_role(client: Any, name: str, tags: dict[str, str]) -> None:
+    """TagRole. :raises AnsibleAWSError: the call failed."""
     client.tag_role(RoleName=name, Tags=ansible_dict_to_boto3_tag_list(tags))
 
 
 @IAMErrorHandler.common_error_handler("untag the access role")
-def _untag_role(client: Any, name: str, keys: list[str]) -> None:
+def untag_role(client: Any, name: str, keys: list[str]) -> None:
+    """UntagRole. :raises AnsibleAWSError: the call failed."""
     client.untag_role(RoleName=name, TagKeys=keys)
 
 

@@ -194,6 +194,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
                 "s3:GetBucketVersioning",
                 "s3:GetEncryptionConfiguration",
                 "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketPolicy",
             ),
         },
         WRITE: {

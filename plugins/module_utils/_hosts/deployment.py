@@ -30,6 +30,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access 
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_proof import check_journal
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_tag import JournalTag
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, hosts_in
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import failures, hosts_result, side_by_side
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.replace import outage, replace
@@ -75,9 +76,10 @@ def deploy(host: Host, run: Run) -> EndpointResult:
 def _deployed(deployment: EndpointDeployment, run: Run) -> EndpointResult:
     """Resume → plan → (replace | apply) → remove the former access."""
     host = deployment.host
-    replacement = run.replacement(host)
+    seal = JournalTag(host, run.reads)
+    replacement = run.replacement(host, seal)
     # During a replacement there is an endpoint or a journal at any time. The survey found neither.
-    check = partial(check_journal, host, run.reads)
+    check = partial(check_journal, host, run.reads, seal)
     interrupted = None if ENDPOINT in host.known_absent else replacement.journal.take_over(check)
     _note_interrupted(deployment.record, host, interrupted)
     read_ahead(host, run.reads)

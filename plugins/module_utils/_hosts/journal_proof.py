@@ -4,8 +4,8 @@
 
 """Whether a journal is used: where its endpoint writes must agree with something that is not in the journal bucket.
 
-Who may write to the journal bucket could else have an endpoint write to another bucket of the data lake, or through another role. Its tasks are not
-compared with anything.
+Who may write to the journal bucket could else have an endpoint write to another bucket of the data lake, or through another role. A journal whose
+digest is in the tag of the access role is the one that a run has written. Of one without a digest, the tasks are not compared with anything.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, role_plan
-from ansible_collections.datalake.dms.plugins.module_utils._core.arns import account_of
 from ansible_collections.datalake.dms.plugins.module_utils._core.connection_attributes import read_attributes
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_plan
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import TABLE, snake_settings
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_tag import (
+    JOURNAL_TAG,
+    JournalTag,
+    own_role_arns,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import role_options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal, digest
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import UNPROVEN_JOURNAL
 
 # The settings that say where an endpoint writes.
@@ -36,13 +40,21 @@ _DESTINATION = (
 )
 
 
-def check_journal(host: Host, reads: SharedReads, journal: Journal) -> None:
+def check_journal(host: Host, reads: SharedReads, seal: JournalTag, journal: Journal) -> None:
     """Check the journal of an interrupted replacement before it is used.
 
-    :raises DatalakeError: its endpoint would write elsewhere. AnsibleAWSError: a call failed.
+    :param seal: has its digest.
+    :raises DatalakeError: it has another digest, or without one, its endpoint would write elsewhere. AnsibleAWSError: a call failed.
     """
-    if UNPROVEN_JOURNAL in host.replacement["accept"]:
+    digests = seal.digests()
+    if UNPROVEN_JOURNAL in host.replacement["accept"] or digest(journal) in digests:
         return
+    if digests:
+        raise DatalakeError(
+            message=f"The journal of {host.identifier} is not used, because it differs from the one that a run has written, whose digest is in the "
+            f"tag {JOURNAL_TAG} of the role {host.role_name}; compare it with earlier versions of the object in journal_bucket, and set "
+            f"accept={UNPROVEN_JOURNAL} to use it."
+        )
     dms = reads.account(host.dms)
     existing = describe_endpoint(dms.client("dms"), host.identifier)
     settings = snake_settings(endpoint_plan.as_it_was(journal.endpoint, dms.region).settings)
@@ -65,12 +77,6 @@ def destination(defined: Options) -> Options:
     """Where an endpoint writes. Pure. :param defined: see endpoint_plan.definition."""
     settings = defined.get("s3_settings") or {}
     return {name: settings.get(name) for name in _DESTINATION}
-
-
-def own_role_arns(host: Host) -> set[str]:
-    """The ARNs that the host's access role has in each access mode. Pure."""
-    own = f"::{account_of(host.role_arn)}:"
-    return {host.role_arn.replace(own, f"::{account}:", 1) for account in (host.dms_account_id, host.lake_account_id)}
 
 
 def two_values(defined: Options) -> str | None:

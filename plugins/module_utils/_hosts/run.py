@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host, Options
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.journal_tag import JournalTag
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.endpoint_replacement import Replacement
@@ -38,10 +39,11 @@ class Run:
         """The run of a module. :param params: its options, with those of RUN_SPEC."""
         return cls(check_mode, params.get("postpone_replacements", False), params["run"] or current_run())
 
-    def replacement(self, host: Host) -> Replacement:
+    def replacement(self, host: Host, seal: JournalTag | None = None) -> Replacement:
         """
+        :param seal: for the digest of the journal; needed where a journal is created or removed.
         :raises DatalakeError: an invalid option.
         """
         options = {**host.replacement, "access_mode": host.access_mode, "run": self.identity}
         params = validated(endpoint_replacement.ARGUMENT_SPEC, options)
-        return Replacement(self.reads.account(host.dms), params, self.check_mode)
+        return Replacement(self.reads.account(host.dms), params, self.check_mode, seal)

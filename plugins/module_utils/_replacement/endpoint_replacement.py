@@ -56,7 +56,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._replacement import (
     tasks_down,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.journals import Journal
-from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import LockedJournal, no_journal
+from ansible_collections.datalake.dms.plugins.module_utils._replacement.locked_journal import (
+    JournalSeal,
+    LockedJournal,
+    no_journal,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.task_entries import TaskEntry
 
 # How long a replacement may take from the first stop on, as a number of waits. For DMS: stop, deletion of the tasks, deletion of the endpoint, its
@@ -135,14 +139,14 @@ class _Prospect:
 class Replacement:
     """One endpoint's replacement."""
 
-    def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
+    def __init__(self, account: Account, params: dict[str, Any], check_mode: bool, seal: JournalSeal | None = None):
         """
-        :param account: of the endpoint. :param params: the options of ARGUMENT_SPEC.
+        :param account: of the endpoint. :param params: the options of ARGUMENT_SPEC. :param seal: for the digest of the journal; None for none.
         :raises DatalakeError: an invalid option; nothing is called.
         """
         check_options(params)
         self._account, self._params, self._check_mode = account, params, check_mode
-        self.journal = LockedJournal(account, params, check_mode)
+        self.journal = LockedJournal(account, params, check_mode, seal)
         # Seconds that tasks were down, once they run again; None where none was.
         self.outage: float | None = None
         self._stopped_at: float | None = None

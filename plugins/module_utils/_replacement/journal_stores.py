@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
+import json
 import os
 import stat
 import tempfile
@@ -25,6 +26,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorH
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, error_message
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._policies.object_writers import foreign_writers
 
 # S3's answers to a condition that does not hold, and to two conditional requests at once (S3 user guide, "Conditional writes").
 _NOT_AS_EXPECTED = ["PreconditionFailed", "412"]
@@ -129,6 +131,12 @@ class S3Store:
                 message=f"journal_bucket={self._bucket} is not suitable for journals: it {' and '.join(missing)}; correct that, or name another "
                 "bucket."
             )
+        writers = foreign_writers(self._policy(), self._owner["ExpectedBucketOwner"])
+        if writers:
+            raise DatalakeError(
+                message=f"journal_bucket={self._bucket} is not suitable for journals: its policy lets {', '.join(writers)} write to it, who could "
+                "change what a run does to endpoints and tasks; remove that, or name another bucket."
+            )
 
     @AWSErrorHandler.common_error_handler("read the journal")
     def read(self) -> tuple[str, str] | None:
@@ -188,6 +196,12 @@ class S3Store:
                 raise JournalConflict from error
             return found[1]
         return str(answer["ETag"])
+
+    def _policy(self) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads(self._client.get_bucket_policy(**self._owner)["Policy"]))
+        except is_boto3_error_code("NoSuchBucketPolicy"):
+            return None
 
     def _is_encrypted(self) -> bool:
         try:

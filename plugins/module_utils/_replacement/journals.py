@@ -9,6 +9,7 @@ The journal is also the endpoint's lock. It is stored as JSON: the fields of Jou
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -171,6 +172,16 @@ def new_journal(
     """The journal at the beginning of a replacement, see Journal."""
     began = now.strftime(_TIME_FORMAT)
     return Journal(scope, began, action, accept, lock, endpoint, tasks, subscriptions, access_mode)
+
+
+def digest(journal: Journal) -> str:
+    """A hash of what does not change in a journal, 32 hexadecimal digits: not the lock, and not how far its tasks were."""
+    moving = {"running", "has_run", "loaded", "checkpoint"}
+    whole = asdict(journal)
+    kept = {name: value for name, value in whole.items() if name not in ("lock", "action", "tasks")}
+    tasks = [{name: value for name, value in task.items() if name not in moving} for task in whole["tasks"]]
+    text = json.dumps({**kept, "tasks": sorted(tasks, key=lambda task: str(task["identifier"]))}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def new_lock(run: dict[str, Any], now: datetime, seconds: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
@@ -34,6 +34,16 @@ class LockLost(DatalakeError):
     """This run had the lock, and has it no longer. It must not change anything any more, and roll nothing back."""
 
 
+class JournalSeal(Protocol):
+    """Keeps the digest of a journal where its store can't be changed from."""
+
+    def seal(self, journal: Journal, before: Journal | None) -> None:
+        """Keep the digest of a journal, and that of the journal before it, which may still be the stored one."""
+
+    def unseal(self) -> None:
+        """Forget the digest."""
+
+
 def _is_right(_journal: Journal) -> None:
     return None
 
@@ -45,13 +55,13 @@ class LockedJournal:
     :ivar is_held: whether this run has written it or taken it over, and not removed it.
     """
 
-    def __init__(self, account: Account, params: dict[str, Any], check_mode: bool):
+    def __init__(self, account: Account, params: dict[str, Any], check_mode: bool, seal: JournalSeal | None = None):
         """
         :param account: of the endpoint. :param params: endpoint_identifier, inventory_host, journal_bucket, journal_prefix, journal_path,
-            trusted_account_ids, access_mode, run and lock_timeout (seconds).
+            trusted_account_ids, access_mode, run and lock_timeout (seconds). :param seal: None for a journal without a digest.
         :raises DatalakeError: journal_path is set, and calls go to AWS.
         """
-        self._params, self._check_mode = params, check_mode
+        self._params, self._check_mode, self._seal = params, check_mode, seal
         self._store = store_for(account, params)
         self.scope = journals.Scope(
             host=params["inventory_host"],
@@ -142,6 +152,9 @@ class LockedJournal:
         mode, lock, now = self._params["access_mode"], self._new_lock(), _now()
         journal = journals.new_journal(self.scope, action, accept, endpoint, tasks, subscriptions, mode, lock, now)
         self._write(lambda store, text: store.create(text), journal)
+        # Not before: another run may have created the journal, and its digest must stay.
+        if self._seal:
+            self._seal.seal(journal, None)
 
     def save(self, **changes: Any) -> None:
         """Write the journal with these parts changed, and renew the lock.
@@ -150,7 +163,9 @@ class LockedJournal:
         """
         if self.current is None:
             raise DatalakeError(message=no_journal(self.scope.endpoint_identifier))
-        journal = dataclasses.replace(self.current, **{"lock": self._new_lock(), **changes})
+        before, journal = self.current, dataclasses.replace(self.current, **{"lock": self._new_lock(), **changes})
+        if self._seal and journals.digest(journal) != journals.digest(before):
+            self._seal.seal(journal, before)
         self._write(lambda store, text: store.replace(text, self._tag), journal)
 
     def remove(self) -> None:
@@ -158,6 +173,9 @@ class LockedJournal:
 
         :raises LockLost: it was changed since it was read.
         """
+        if self._seal:
+            # Before: a digest without a journal would stay.
+            self._seal.unseal()
         try:
             if self._store:
                 self._store.delete(self._tag)

@@ -157,8 +157,21 @@ def test_task_goes_on_where_it_was_stopped(lab, task, deploy):
     assert (format_of(lab), journals_left(lab)) == ("csv", [])
     # Everything is in the journal before a task is touched.
     order = [one for one in lab.writes() if one not in ("CreatePolicyVersion", "UpdateAssumeRolePolicy")]
-    assert order[:5] == ["PutObject", "StopReplicationTask", "PutObject", "DeleteReplicationTask", "DeleteEndpoint"]
-    assert order[-4:] == ["CreateReplicationTask", "StartReplicationTask", "AddTagsToResource", "DeleteObject"]
+    assert order[:6] == [
+        "PutObject",
+        "TagRole",
+        "StopReplicationTask",
+        "PutObject",
+        "DeleteReplicationTask",
+        "DeleteEndpoint",
+    ]
+    assert order[-5:] == [
+        "CreateReplicationTask",
+        "StartReplicationTask",
+        "AddTagsToResource",
+        "UntagRole",
+        "DeleteObject",
+    ]
     lab.forget_calls()
     assert deploy(**CSV)["changed"] is False
     assert lab.writes() == []
@@ -735,6 +748,87 @@ def test_journal_of_an_endpoint_that_exists_with_another_role_is_used(lab, deplo
     lab.replacement().stop_tasks("recreated")
     told = deploy(**CSV)
     assert "The journal of dev-crm is not used" not in told["msg"]
+
+
+def dies_after_the_deletion(lab, deploy, **variables):
+    """A run loses its credentials once the endpoint is deleted; its journal has a digest."""
+    lab.fault("dms", "*", "error", "dms", after="DeleteEndpoint", count=None, code="ExpiredTokenException")
+    assert deploy(**CSV, **variables)["failed"] is True
+    lab.control.clear_faults()
+    lab.forget_calls()
+
+
+def tag_of_role(lab, side="lake"):
+    return lab.iam_role(side=side)["Tags"].get("datalake.dms:journal")
+
+
+def test_journal_has_a_digest_in_a_tag_of_the_role(lab, task, deploy):
+    dies_after_the_deletion(lab, deploy)
+    assert len(tag_of_role(lab)) == 32
+    told = deploy(**CSV)
+    assert (told["failed"], lab.tasks()["copy"]["Status"]) == (False, "running"), told["msg"]
+    assert (tag_of_role(lab), journals_left(lab)) == (None, [])
+    assert deploy(**CSV)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda journal: journal["tasks"][0]["request"].update(TableMappings='{"rules": []}'),
+        lambda journal: journal["tasks"][0]["tags"].update(team="other"),
+        lambda journal: journal["tasks"].clear(),
+        lambda journal: journal["accept"].append("full_load"),
+        lambda journal: journal["endpoint"]["s3_settings"].update(timestamp_column_name="other"),
+        lambda journal: journal["endpoint"]["tags"].update(team="other"),
+    ],
+    ids=["mappings", "task tags", "tasks", "consents", "setting", "tags"],
+)
+def test_journal_with_another_digest_is_not_used(lab, task, deploy, change):
+    dies_after_the_deletion(lab, deploy)
+    place = {"Bucket": lab.journals, "Key": f"datalake-dms/{lab.region}/dev-crm.json"}
+    s3 = lab.client("dms", "s3")
+    right = s3.get_object(**place)["Body"].read()
+    forged = json.loads(right)
+    change(forged)
+    s3.put_object(**place, Body=json.dumps(forged).encode())
+    lab.forget_calls()
+    told = deploy(**CSV)
+    assert (told["failed"], told["changed"], lab.writes()) == (True, False, [])
+    assert "The journal of dev-crm is not used, because it differs from the one that a run has written" in told["msg"]
+    assert "tag datalake.dms:journal of the role dms-s3-crm" in told["msg"]
+    s3.put_object(**place, Body=right)
+    assert deploy(**CSV)["failed"] is False
+    assert (lab.tasks()["copy"]["Status"], tag_of_role(lab)) == ("running", None)
+
+
+def test_journal_with_another_digest_is_used_with_a_consent(lab, task, deploy):
+    dies_after_the_deletion(lab, deploy)
+    forge(lab, {"timestamp_column_name": "other"})
+    told = deploy(**CSV, accept=["unproven_journal"])
+    assert (told["failed"], tag_of_role(lab)) == (False, None), told["msg"]
+
+
+def test_positions_and_lock_are_not_in_the_digest(lab, task, deploy):
+    """A run that takes over writes both."""
+    dies_after_the_deletion(lab, deploy)
+    lab.replacement(run=BOB).journal.take_over()
+    lab.unlock([lab.host()])
+    assert deploy(**CSV)["failed"] is False
+
+
+def test_move_has_its_digest_at_the_role_that_exists(lab, task, deploy):
+    dies_after_the_deletion(lab, deploy, access="bucket_policy")
+    assert len(tag_of_role(lab)) == 32
+    told = deploy(**CSV, access="bucket_policy")
+    assert told["failed"] is False, told["msg"]
+    assert "datalake.dms:journal" not in lab.iam_role(side="dms")["Tags"]
+
+
+def test_role_that_may_not_be_tagged_leaves_the_journal_without_a_digest(lab, task, deploy):
+    denied = {"code": "AccessDenied", "message": "not authorized to perform: iam:TagRole", "status": 403}
+    lab.fault("iam", "TagRole", "error", "lake", count=None, **denied)
+    assert deploy(**CSV)["failed"] is False
+    assert ("UntagRole" in lab.calls(), journals_left(lab)) == (False, [])
 
 
 def test_journal_that_changes_after_its_check_is_not_used(lab, task, deploy, monkeypatch):

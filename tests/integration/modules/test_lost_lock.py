@@ -163,7 +163,7 @@ def test_run_that_is_being_overtaken_names_the_other(lab, task, meanwhile):
     meanwhile("DeleteEndpoint", take_over)
     told = deploy(lab, **CSV)
     assert "This run no longer has the lock of dev-crm: bob@desk (run b1) has taken over." in told["msg"]
-    assert "Until then it had called StopReplicationTask, DeleteReplicationTask" in told["msg"]
+    assert "Until then it had called TagRole, StopReplicationTask, DeleteReplicationTask" in told["msg"]
     assert "Task copy is down; " in told["msg"]
 
 

@@ -354,9 +354,26 @@ def test_without_a_journal_nothing_is_replaced(lab, task, refused):
     assert "set journal_bucket to a bucket of the DMS account" in refused(begin, lab, journal_bucket=None)
 
 
+OPEN_TO_OTHERS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::999999999999:root"},
+            "Action": "s3:PutObject",
+            "Resource": "*",
+        }
+    ],
+}
+
+
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [
+        (
+            lambda s3, name: s3.put_bucket_policy(Bucket=name, Policy=json.dumps(OPEN_TO_OTHERS)),
+            "its policy lets arn:aws:iam::999999999999:root write to it",
+        ),
         (
             lambda s3, name: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
             "no versioning",
