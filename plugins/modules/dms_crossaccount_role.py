@@ -88,8 +88,11 @@ options:
       - V(placeholder) requires a random C(sts:ExternalId) that can't be guessed. It is written once, and stays until an id is known.
       - V(source_account) requires only C(aws:SourceAccount) with O(source_account). It replaces a present placeholder. Use it for AWS accounts in
         which DMS validates the trust in C(CreateEndpoint). DMS 3.4.7 or later sends it.
+      - V(powerless) requires nothing, and the policy is not attached to the role meanwhile. Use it only to create an endpoint where AWS refuses the
+        other ways, and run the module again with O(external_ids) at once. It then closes the trust first, and attaches the policy with a statement
+        C(DenyEarlierSessions), which denies everything to sessions that were issued before. A role with policies of others is refused.
     type: str
-    choices: [placeholder, source_account]
+    choices: [placeholder, source_account, powerless]
     default: placeholder
   source_account:
     description:

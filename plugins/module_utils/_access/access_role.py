@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils import iam
@@ -29,6 +30,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.ownership impor
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import unless_done
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import denial_of, new_denial
 
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -44,7 +46,11 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "canned_acl_for_objects": {"type": "str"},
     "external_ids": {"type": "list", "elements": "str", "default": []},
     "purge_external_ids": {"type": "bool", "default": False},
-    "bootstrap_trust": {"type": "str", "choices": ["placeholder", "source_account"], "default": "placeholder"},
+    "bootstrap_trust": {
+        "type": "str",
+        "choices": ["placeholder", "source_account", role_plan.POWERLESS],
+        "default": "placeholder",
+    },
     "source_account": {"type": "str"},
     "source_arn": {"type": "str"},
     "service_principals": {"type": "list", "elements": "str", "default": [trusts.DMS_PRINCIPAL]},
@@ -62,6 +68,9 @@ ABSENT: State = {"role": None, "policy": None}
 # is lost.
 _VERSIONS_KEPT = 3
 
+
+# Sessions are denied until so long after the trust is closed, in seconds: IAM's changes are not effective everywhere at once, and clocks differ.
+CLOSING_SECONDS = 30
 
 # How often role and policy are read again because others create them at the same time: the policy once, the role once.
 _READS_AGAIN = 2
@@ -86,7 +95,11 @@ def ensure(
     """
     if check_mode:
         # dms_s3_endpoint returns this value in check mode until AWS has assigned an ExternalId.
-        params = {**params, "external_ids": [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]}
+        known = [one for one in params["external_ids"] if one != KNOWN_AFTER_CREATION]
+        # With an id that is not known yet, the trust is not open any more.
+        closed = {"bootstrap_trust": "placeholder"} if params["external_ids"] and not known else {}
+        closes_later = params["bootstrap_trust"] == role_plan.POWERLESS
+        params = {**params, "external_ids": known, **(closed if closes_later else {})}
     role_plan.check_options(params, former)
     client = account.client("iam")
     # The deployment tag shows whether what others create belongs to the same deployment.
@@ -134,8 +147,12 @@ def _ensure_present(
     current_trust = (before["role"] or {}).get("assume_role_policy_document")
     trust = trusts.plan_trust(current_trust, role_plan.trust_request(params), make_placeholder)
     trusts.check_length(trust.document, params["trust_length_limit"])
-    policy = role_plan.policy_document(account.identity, account.region, params)
-    after = role_plan.plan_state(before, account.identity, trust.document, policy, params)
+    if trust.is_open:
+        role_plan.refuse_power(before, params)
+    policy = _with_denial(
+        role_plan.policy_document(account.identity, account.region, params), before, trust, account, params
+    )
+    after = role_plan.plan_state(before, account.identity, trust.document, policy, params, not trust.is_open)
     if before["policy"] and before["policy"]["document"] != after["policy"]["document"]:
         _refuse_shared_policy(client, before["policy"], params["role_name"])
     policy_findings, warnings = access_analyzer.validate(account, role_plan.policies_to_write(before, after), params)
@@ -153,6 +170,16 @@ def _ensure_present(
             *(f"{params['role_name']}: {finding}; the task removes that access." for finding in trust.findings),
         ],
     }
+
+
+def _with_denial(
+    policy: dict[str, Any], before: State, trust: trusts.TrustPlan, account: Account, params: dict[str, Any]
+) -> dict[str, Any]:
+    """The policy with the statement that denies earlier sessions, if there is one already or the policy is attached after the trust was open."""
+    denial = denial_of((before["policy"] or {}).get("document"))
+    if role_plan.needs_denial(before, trust, role_plan.policy_arn(account.identity, params), params):
+        denial = new_denial(datetime.now(UTC) + timedelta(seconds=CLOSING_SECONDS))
+    return {**policy, "Statement": [*policy["Statement"], denial]} if denial else policy
 
 
 def _ensure_absent(client: Any, before: State, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -226,6 +253,9 @@ def _attached_elsewhere(client: Any, policy_arn: str, role_name: str) -> bool:
 def _apply(client: Any, before: State, after: State) -> None:
     """Create or modify role and policy. After an interrupted run, some of them may exist already."""
     if before["role"]:
+        # Before the trust is opened.
+        for arn in set(before["role"]["attached_policies"]) - set(after["role"]["attached_policies"]):
+            iam.detach_iam_role_policy(client, arn, after["role"]["role_name"])
         _update_role(client, before["role"], after["role"])
     if not before["policy"]:
         _create_policy(client, after["policy"])

@@ -26,6 +26,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
     check_access,
 )
 
+# The value of bootstrap_trust with which the trust is open, and the role has no policy, until the ExternalId is known.
+POWERLESS = "powerless"
+
 # The present or the desired state, as in `diff`: {"role": {...} | None, "policy": {...} | None}.
 State = dict[str, Any]
 
@@ -97,11 +100,44 @@ def is_strangers_policy(before: State, deployment: str | None) -> bool:
     return bool(deployment and before["policy"] and not before["policy"]["tags"].get(DEPLOYMENT_TAG))
 
 
+def refuse_power(before: State, params: dict[str, Any]) -> None:
+    """Check that a role whose trust is to be open can do nothing once its own policy is detached.
+
+    :raises DatalakeError: it has policies of others.
+    """
+    others = foreign(before)
+    policies = [*others["attached_policies"], *others["inline_policies"]]
+    if policies:
+        raise DatalakeError(
+            message=f"The role {params['role_name']} has policies of others ({', '.join(policies)}), so bootstrap_trust=powerless must not open its "
+            "trust; detach or delete them, or choose another bootstrap_trust."
+        )
+
+
+def needs_denial(before: State, trust: trusts.TrustPlan, arn: str, params: dict[str, Any]) -> bool:
+    """Whether the policy that is attached now must deny earlier sessions, because the trust may have been open without it.
+
+    :param trust: the desired one. :param arn: of the policy.
+    """
+    role = before["role"]
+    if role is None or trust.is_open or arn in role["attached_policies"]:
+        return False
+    ours = trusts.own_statement(role["assume_role_policy_document"])
+    # A role that somebody made by hand has no such statement: its sessions are those of tasks that run.
+    return ours is not None and (params["bootstrap_trust"] == POWERLESS or trusts.is_open(ours))
+
+
 def plan_state(
-    before: State, identity: Identity, trust: dict[str, Any], policy: dict[str, Any], params: dict[str, Any]
+    before: State,
+    identity: Identity,
+    trust: dict[str, Any],
+    policy: dict[str, Any],
+    params: dict[str, Any],
+    is_attached: bool = True,
 ) -> State:
     """The desired role and policy. A document that is equivalent to the present one is left as it is.
 
+    :param is_attached: whether the role is to have its policy.
     :raises DatalakeError: the role exists with another path, which IAM can't change, or a required tag would be missing.
     """
     role, current_policy = before["role"] or {}, before["policy"] or {}
@@ -123,7 +159,11 @@ def plan_state(
             "path": params["path"],
             "assume_role_policy_document": _unless_equal(role.get("assume_role_policy_document"), trust),
             "permissions_boundary": params["permissions_boundary"] or role.get("permissions_boundary"),
-            "attached_policies": sorted({*role.get("attached_policies", []), arn}),
+            "attached_policies": sorted(
+                {*role.get("attached_policies", []), arn}
+                if is_attached
+                else {*role.get("attached_policies", [])} - {arn}
+            ),
             "inline_policies": role.get("inline_policies", []),
             "tags": role_tags,
         },

@@ -109,6 +109,7 @@ PERMISSIONS: dict[str, dict[str, Needs]] = {
                 "iam:UpdateAssumeRolePolicy",
                 "iam:PutRolePermissionsBoundary",
                 "iam:AttachRolePolicy",
+                "iam:DetachRolePolicy",
                 "iam:TagRole",
                 "iam:UntagRole",
             ),

@@ -15,11 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core import deadline
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
-from ansible_collections.datalake.dms.plugins.module_utils._core.errors import PROPAGATION, DatalakeError, denial
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import (
+    KNOWN_AFTER_CREATION,
+    PROPAGATION,
+    DatalakeError,
+    denial,
+    explain,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import NotYet, retry_until
 from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import list_endpoints
@@ -37,11 +43,13 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
     bucket_access_options,
     connection_options,
     endpoint_options,
+    endpoint_removal_options,
     ids_of,
     role_options,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
+from ansible_collections.datalake.dms.plugins.module_utils._policies import trusts
 
 
 @dataclass
@@ -90,14 +98,15 @@ class EndpointDeployment:
 
         :raises DatalakeError: an invalid option, or a failed connection test. AnsibleAWSError: a call failed.
         """
-        # AWS may validate the trust in CreateEndpoint. With bootstrap_trust=source_account, the trust has no condition on the ExternalId then.
-        is_created = self.host.role["bootstrap_trust"] == "source_account" and self.planned["action"] in (
-            CREATED,
-            RECREATED,
-        )
-        self._ensure_access([] if is_created else ids_of(self.planned["current_external_id"]), purge=is_created)
-        if self.planned["action"] != NONE or self.planned["differences"]:
-            self._ensure_endpoint(known_absent=self.planned["action"] == CREATED)
+        # AWS may validate the trust in CreateEndpoint. Then the trust has no condition on the ExternalId.
+        is_created, bootstrap = self.planned["action"] in (CREATED, RECREATED), self.host.role["bootstrap_trust"]
+        if is_created and bootstrap == role_plan.POWERLESS:
+            self._create_with_powerless_role()
+        else:
+            without_id = is_created and bootstrap == "source_account"
+            self._ensure_access([] if without_id else ids_of(self.planned["current_external_id"]), purge=without_id)
+            if self.planned["action"] != NONE or self.planned["differences"]:
+                self._ensure_endpoint(known_absent=self.planned["action"] == CREATED)
         if not self.endpoint["persisted"] and self.external_ids:
             self._create_endpoint_again()
         self._ensure_tested()
@@ -143,6 +152,48 @@ class EndpointDeployment:
         self.endpoint = self.record.add("endpoint", self._ensure_target(options, known_absent))
         if set(self.external_ids) - set(self.access["external_ids"]):
             self._ensure_access(self.external_ids)
+
+    def _create_with_powerless_role(self) -> None:
+        """Create the endpoint while the trust of its role is open, and the role can do nothing. Then close the trust, and give the role its policy.
+
+        Killed meanwhile, the next run closes the trust first.
+        """
+        host = self.host
+        self.record.notes.append(
+            f"{host.identifier}: until its ExternalId is known, the trust of {host.role_name} is open to DMS, and the role has no policy."
+        )
+        role = access_role.read_role(self.reads.account(host.home).client("iam"), host.role_name)
+        if role and trusts.trust_findings(role["assume_role_policy_document"]):
+            self._ensure_access([trusts.new_placeholder()])
+        known_absent = self.planned["action"] == CREATED
+        if not known_absent and not self.check_mode:
+            # The trust is open for as long as a creation takes, and not for as long as a deletion takes.
+            removal = endpoint_removal_options(host, host.identifier)
+            self.record.add("endpoint", s3_target.ensure(self.dms, removal, False))
+            known_absent = True
+        if self.check_mode:
+            # What is shown is the end.
+            self._ensure_access([KNOWN_AFTER_CREATION])
+        else:
+            self._ensure_access([], purge=True)
+        try:
+            self._ensure_endpoint(known_absent=known_absent)
+        except Exception as error:
+            self._close_trust(error)
+            raise
+
+    def _close_trust(self, reason: Exception) -> None:
+        """Close the trust of a role whose endpoint could not be created.
+
+        :param reason: why it could not. :raises DatalakeError: the trust stays open.
+        """
+        try:
+            self._ensure_access([trusts.new_placeholder()])
+        except AnsibleAWSError as error:
+            raise DatalakeError(
+                message=f"{explain(reason)} The trust of {self.host.role_name} is still open, and the role has no policy: {explain(error)} Run "
+                "deploy.yml again to close it."
+            ) from error
 
     def _ensure_target(self, options: Options, known_absent: bool) -> Result:
         """The result of dms_s3_endpoint.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access, role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -67,7 +67,11 @@ def role_as_deployed(host: Host, endpoint: Options) -> Options:
     """
     ids = ids_of(endpoint["current_external_id"])
     # A comparison does not validate policies. The run that writes one validates it.
-    return role_options(host, endpoint["settings"], ids, purge=bool(ids) and host.is_tested, validate_policies="off")
+    more = {"validate_policies": "off"}
+    if host.role["bootstrap_trust"] == role_plan.POWERLESS:
+        # The trust is open only while an endpoint is created.
+        more["bootstrap_trust"] = "placeholder"
+    return role_options(host, endpoint["settings"], ids, purge=bool(ids) and host.is_tested, **more)
 
 
 def endpoint_removal_options(host: Host, identifier: str) -> Options:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
@@ -41,6 +42,10 @@ _GLUE_ACTIONS = [
     "glue:BatchGetPartition",
 ]
 _ATHENA_ACTIONS = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:CreateWorkGroup"]
+
+
+# The Sid of the statement that denies sessions from the time in which the role's trust was open.
+DENIAL_SID = "DenyEarlierSessions"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,22 @@ def access_policy(access: Access, partition: str, region: str, account_id: str) 
         workgroups = f"arn:{partition}:athena:{region}:{account_id}:workgroup/glue_catalog_generation_for_task_*"
         statements.append(_allow("QueryCatalog", _ATHENA_ACTIONS, [workgroups]))
     return {"Version": VERSION, "Statement": statements}
+
+
+def denial_of(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The statement of a policy that denies earlier sessions; None without one."""
+    return next((s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == DENIAL_SID), None)
+
+
+def new_denial(until: datetime) -> dict[str, Any]:
+    """A statement that denies everything to sessions whose credentials were issued before that time (IAM user guide, "aws:TokenIssueTime")."""
+    return {
+        "Sid": DENIAL_SID,
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"DateLessThan": {"aws:TokenIssueTime": f"{until:%Y-%m-%dT%H:%M:%SZ}"}},
+    }
 
 
 def bucket_grant(access: Access, partition: str) -> dict[str, Any]:

@@ -52,7 +52,8 @@ _EXTERNAL_ID_KEY = "sts:externalid"
 class TrustRequest:
     """The declared trust.
 
-    `external_ids`: the known ids. `bootstrap` ("placeholder" or "source_account"): what the trust requires while they are empty.
+    `external_ids`: the known ids. `bootstrap` ("placeholder", "source_account" or "powerless"): what the trust requires while they are empty, where
+    "powerless" requires nothing.
     `source_account`: a 12-digit account id for an additional condition `aws:SourceAccount`. `source_arn`: an ARN, which may have wildcards, for an
     additional condition `aws:SourceArn`.
     """
@@ -68,12 +69,13 @@ class TrustRequest:
 
 @dataclass(frozen=True)
 class TrustPlan:
-    """The desired trust, its ExternalIds, and findings about the present one."""
+    """The desired trust, its ExternalIds, whether it requires none of them nor a source account, and findings about the present one."""
 
     document: dict[str, Any]
     external_ids: list[str]
     bootstrapping: bool
     findings: list[str]
+    is_open: bool = False
 
 
 def new_placeholder() -> str:
@@ -96,7 +98,7 @@ def plan_trust(
     """
     statements = [copy.deepcopy(s) for s in as_list((current or {}).get("Statement"))]
     findings = trust_findings(current)
-    ours = next((s for s in statements if s.get("Sid") == STATEMENT_SID), None)
+    ours = own_statement({"Statement": statements})
     ids = _next_ids(_external_ids(ours) if ours else [], request, make_placeholder)
     statement = _our_statement(ids, request)
     foreign = [] if request.purge_statements else [s for s in statements if s is not ours]
@@ -107,6 +109,7 @@ def plan_trust(
         external_ids=real,
         bootstrapping=not real,
         findings=findings,
+        is_open=not ids and not request.source_account,
     )
 
 
@@ -116,13 +119,18 @@ def trust_findings(document: dict[str, Any] | None) -> list[str]:
         f"the trust's statement {s.get('Sid') or index + 1} lets {DMS_PRINCIPAL} assume the role without sts:ExternalId"
         + ("" if _has_source_account(s) else ", for any customer of DMS")
         for index, s in enumerate(as_list((document or {}).get("Statement")))
-        if _is_open(s)
+        if is_open(s)
     ]
 
 
 def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The statements of a trust that belong to others."""
     return [s for s in as_list(document.get("Statement")) if s.get("Sid") != STATEMENT_SID]
+
+
+def own_statement(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Our statement of a trust; None without one."""
+    return next((s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == STATEMENT_SID), None)
 
 
 def admits_dms(document: dict[str, Any]) -> bool:
@@ -181,7 +189,7 @@ def check_length(document: dict[str, Any], limit: int) -> None:
 def _next_ids(current: list[str], request: TrustRequest, make_placeholder: Callable[[], str]) -> list[str]:
     """The ids of our statement. Known ids replace the placeholder; without one, the present ids stay."""
     real = [] if request.purge_external_ids else [i for i in current if not _is_placeholder(i)]
-    if request.external_ids or request.bootstrap == "source_account":
+    if request.external_ids or request.bootstrap in ("source_account", "powerless"):
         return list(dict.fromkeys([*real, *request.external_ids]))
     return current or [make_placeholder()]
 
@@ -192,15 +200,16 @@ def _our_statement(ids: list[str], request: TrustRequest) -> dict[str, Any]:
         conditions["sts:ExternalId"] = ids
     if request.source_account:
         conditions["aws:SourceAccount"] = request.source_account
+    condition = {
+        **({"StringEquals": conditions} if conditions else {}),
+        **({"ArnLike": {"aws:SourceArn": request.source_arn}} if request.source_arn else {}),
+    }
     return {
         "Sid": STATEMENT_SID,
         "Effect": "Allow",
         "Principal": {"Service": list(request.principals)},
         "Action": "sts:AssumeRole",
-        "Condition": {
-            "StringEquals": conditions,
-            **({"ArnLike": {"aws:SourceArn": request.source_arn}} if request.source_arn else {}),
-        },
+        **({"Condition": condition} if condition else {}),
     }
 
 
@@ -221,7 +230,7 @@ def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
     return [str(v) for key, values in equals.items() if key.lower() == _EXTERNAL_ID_KEY for v in as_list(values)]
 
 
-def _is_open(statement: dict[str, Any]) -> bool:
+def is_open(statement: dict[str, Any]) -> bool:
     """Whether DMS may assume the role without an ExternalId. Our own statement may have aws:SourceAccount in its place."""
     if statement.get("Effect") != "Allow" or not covers_assume_role(statement) or not _admitted_dms(statement):
         return False
@@ -275,7 +284,7 @@ def _is_dms_service(service: str) -> bool:
 
 def _closed(statement: dict[str, Any]) -> dict[str, Any] | None:
     """A statement of others without the access for DMS; None if nothing remains of it."""
-    if not _is_open(statement):
+    if not is_open(statement):
         return statement
     principal = statement.get("Principal")
     if not isinstance(principal, dict):

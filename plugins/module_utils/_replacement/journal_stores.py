@@ -164,6 +164,10 @@ class S3Store:
             return str(self._client.head_object(**self._place)["ETag"])
         except is_boto3_error_code(_MISSING):
             return None
+        except self._client.exceptions.ClientError:
+            # The answer to HeadObject has no body, and so no reason.
+            found = self.read()
+            return found[1] if found else None
 
     def create(self, text: str) -> str:
         return self._put(text, {"IfNoneMatch": "*"})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ..arns import account_of, partition_of
@@ -175,6 +176,8 @@ def _access(subject: Subject, action: str, resource: str) -> Access:
         "aws:PrincipalType": "AssumedRole",
         "aws:SecureTransport": "true",
         "aws:RequestedRegion": subject.instance_region,
+        # DMS assumes the role for each test anew.
+        "aws:TokenIssueTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
     if subject.bucket:
         context["aws:ResourceAccount"] = subject.bucket["Account"]

@@ -211,8 +211,9 @@ def _create_with_remote_role(dms: Dms, endpoint: Endpoint, role_arn: str, parame
         raise denied
     if way == "id_later":
         endpoint.id_polls = dms.switches["id_later_polls"]
-    at_creation = dms.switches["trust_checked"] == "at_creation" and not _only_answers(dms, endpoint)
-    if at_creation and not _admits_dms(dms, endpoint, role_arn):
+    checked = dms.switches["trust_checked"]
+    at_creation = checked in ("at_creation", "at_creation_without_keys") and not _only_answers(dms, endpoint)
+    if at_creation and not _admits_dms(dms, endpoint, role_arn, checked == "at_creation_without_keys"):
         raise denied
 
 
@@ -233,9 +234,13 @@ def _only_answers(dms: Dms, endpoint: Endpoint) -> bool:
     return dms.handshakes[endpoint.shape["EndpointIdentifier"]].calls <= dms.switches["answer_only_calls"]
 
 
-def _admits_dms(dms: Dms, endpoint: Endpoint, role_arn: str) -> bool:
+def _admits_dms(dms: Dms, endpoint: Endpoint, role_arn: str, without_keys: bool = False) -> bool:
+    """Whether DMS may assume the role. :param without_keys: whether its request has no condition key."""
     role = dms.propagation.evaluate(role_arn)
-    return role is not None and trust_admits(role["Trust"], dms_access(endpoint.arn, endpoint.external_id, role_arn))
+    access = dms_access(endpoint.arn, endpoint.external_id, role_arn)
+    if without_keys:
+        access = replace(access, context={})
+    return role is not None and trust_admits(role["Trust"], access)
 
 
 def _keep(dms: Dms, endpoint: Endpoint, parameters: Parameters) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -184,6 +185,7 @@ COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "ArnEquals": _arn_matches,
     "ArnLike": _arn_matches,
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),
+    "DateLessThan": lambda expected, actual: datetime.fromisoformat(actual) < datetime.fromisoformat(expected),
     "NumericEquals": lambda expected, actual: float(actual) == float(expected),
     "NumericLessThan": lambda expected, actual: float(actual) < float(expected),
     "NumericLessThanEquals": lambda expected, actual: float(actual) <= float(expected),

@@ -34,7 +34,9 @@ SWITCHES: dict[str, Switch] = {
     "id_later_polls": Switch(2, "count", "id_later: describes of an endpoint before its ExternalId shows"),
     "access_denied_calls": Switch(1, "count", "access_denied_lost: refused calls per identifier"),
     "trust_checked": Switch(
-        "on_test", ("on_test", "at_creation"), "when the trust of a role of another account is evaluated"
+        "on_test",
+        ("on_test", "at_creation", "at_creation_without_keys"),
+        "when the trust of a role of another account is evaluated; without keys: DMS sends no ExternalId and no source",
     ),
     "external_id": Switch("per_endpoint", ("per_endpoint", "per_account"), "what an ExternalId belongs to"),
     "external_id_on_recreate": Switch("new", ("new", "same"), "the ExternalId after a delete and a create"),

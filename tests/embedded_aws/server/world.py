@@ -105,11 +105,14 @@ class World:
         return dict(dms.tags.get(arn, {})) if dms else {}
 
     def remember_trusts(self, changed: list[RoleKey]) -> None:
-        """Keep each trust that a role ever had, for who asks whether one was open for a moment."""
+        """Keep each trust that a role ever had, with the names of its policies at that time, for who asks whether one was open for a moment, and
+        what could be done with it."""
         for key in changed:
             view, known = moto_seams.role_view(key), self._trusts.setdefault(key[1], [])
-            if view and view["Trust"] not in known:
-                known.append(view["Trust"])
+            if view:
+                trust = {**view["Trust"], "Policies": sorted([*view["Policies"], *view["AttachedPolicies"]])}
+                if trust not in known:
+                    known.append(trust)
 
     def dump(self, account: str) -> dict[str, Any]:
         """All that an account holds in DMS, IAM, S3 and KMS, and its switches, as JSON for `restore`."""

@@ -183,11 +183,11 @@ def test_a_role_of_the_dms_account_needs_the_bucket_policy(cloud: Any) -> None:
 
 
 def test_a_statement_that_cannot_be_evaluated_is_an_error_not_a_guess(cloud: Any, refused: Any) -> None:
-    condition = {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
+    condition = {"DateGreaterThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
     endpoint = cloud.create_endpoint()
     cloud.create_role(dms_trust(**condition))
     answer = refused(cloud.start_test, endpoint_arn=endpoint["EndpointArn"])
-    assert answer.startswith("UnsupportedByEmbeddedAws: the condition operator DateLessThan")
+    assert answer.startswith("UnsupportedByEmbeddedAws: the condition operator DateGreaterThan")
 
 
 def test_the_states_of_a_test(cloud: Any, refused: Any) -> None:

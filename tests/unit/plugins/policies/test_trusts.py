@@ -143,3 +143,21 @@ def test_check_mode_shows_a_placeholder_that_nobody_can_take_for_one():
     plan = plan_trust(None, TrustRequest(), trusts.unknown_placeholder)
     assert ids_of(plan) == ["(known after creation)"]
     assert plan.bootstrapping is True
+
+
+def test_powerless_trust_requires_nothing_until_an_id_is_known():
+    plan = planned(bootstrap="powerless")
+    (statement,) = plan.document["Statement"]
+    assert (statement, plan.is_open) == (admits(["dms.amazonaws.com"], Sid=STATEMENT_SID), True)
+    closed = planned(plan.document, bootstrap="powerless", external_ids=("one-id",))
+    assert (ids_of(closed), closed.is_open) == (["one-id"], False)
+    assert "for any customer of DMS" in closed.findings[0]
+    # A known id stays, unless it is to go.
+    assert planned(closed.document, bootstrap="powerless").is_open is False
+    assert planned(closed.document, bootstrap="powerless", purge_external_ids=True).is_open is True
+    assert planned(plan.document).is_open is False
+
+
+@pytest.mark.parametrize("bootstrap", ["placeholder", "source_account"])
+def test_other_trusts_are_never_open(bootstrap):
+    assert planned(bootstrap=bootstrap, source_account="111122223333").is_open is False
