@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight, preflight_checks
+from ansible_collections.datalake.dms.plugins.module_utils._accounts.preflight_checks import WARNED
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import CALL_ERRORS, DatalakeError, explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import outcome, validated
 from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
@@ -42,6 +43,21 @@ def blockers(checks: list[Options]) -> dict[str, str]:
     return {name: " ".join(dict.fromkeys(texts)) for name, texts in found.items()}
 
 
+def obstacles_of(checks: list[Options]) -> dict[str, list[str]]:
+    """What a connection test may fail for: host name -> sentences of the checks that warned of it.
+
+    :param checks: see `check_accounts`.
+    """
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        warned = [
+            row["text"] for row in check.get("checks", []) if row["status"] == WARNED and row["check"] in _OBSTACLES
+        ]
+        for name in check["hosts"] if warned else []:
+            found.setdefault(name, []).extend(warned)
+    return found
+
+
 def ready_hosts(
     hosts: list[Host], reads: SharedReads, would: Callable[[Host], str], **more: Any
 ) -> tuple[list[Host], dict[str, str]]:
@@ -70,6 +86,8 @@ def check_session(host: Host, reads: SharedReads) -> None:
         raise DatalakeError(message=result["msg"])
 
 
+# Checks of what DMS needs to write to the bucket.
+_OBSTACLES = ("route_s3", "kms_key_policy")
 _SIDES = {"dms": "DMS", "lake": "data-lake"}
 _NAMES = {*preflight.ARGUMENT_SPEC, *Connection.__dataclass_fields__, "hosts"}
 

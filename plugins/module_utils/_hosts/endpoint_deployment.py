@@ -121,8 +121,13 @@ class EndpointDeployment:
             kept = (
                 " Endpoint and role stay as they are; correct the cause and run again." if self.keep_on_failure else ""
             )
+            seen = (
+                f" Before, the checks have warned: {' '.join(self.host.known_obstacles)}"
+                if self.host.known_obstacles
+                else ""
+            )
             raise DatalakeError(
-                message=f"The connection test of {self.host.identifier} failed: {self.test['last_failure_message']}; {self.test['hint']}.{kept}"
+                message=f"The connection test of {self.host.identifier} failed: {self.test['last_failure_message']}; {self.test['hint']}.{seen}{kept}"
             )
 
     @property
@@ -283,7 +288,9 @@ class EndpointDeployment:
             options["iam_propagation_timeout"] = 0
         # Created by this run, and not recreated after an interrupted replacement.
         is_new = self.planned["action"] == CREATED and not self.planned["definition"] and not self.test
-        result = connection_tests.ensure(self.dms, options, self.check_mode, is_new, touched)
+        # Where the checks have seen a cause, a failure that names none is not repeated.
+        just_changed = touched and not self.host.known_obstacles
+        result = connection_tests.ensure(self.dms, options, self.check_mode, is_new, just_changed)
         self.test = self.record.add("connection", result)
 
 

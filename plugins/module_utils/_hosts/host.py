@@ -56,6 +56,7 @@ class Host:
     :ivar change_window: when a replacement may begin in a protected environment, see change_window.py; empty for any time.
     :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
         create one that exists by then.
+    :ivar known_obstacles: sentences of the preflight checks of this play that warned of what a connection test may fail for.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Host:
     source_account_fallback: bool = False
     change_window: list[str] = field(default_factory=list)
     known_absent: list[str] = field(default_factory=list)
+    known_obstacles: list[str] = field(default_factory=list)
     former: Options | None = None
 
     @classmethod

@@ -21,7 +21,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.module import s
 from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import blockers, check_accounts
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import (
+    blockers,
+    check_accounts,
+    obstacles_of,
+)
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.comparison import Comparison
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import ACCESS, ENDPOINT, Host, Options
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import HOSTS_SPEC, endpoint_options, hosts_in
@@ -55,6 +59,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
     unchanged = [name for name, difference in found.items() if difference is None]
     to_deploy = [host for host in ready if host.name not in set(unchanged)]
     differences = {name: difference for name, difference in found.items() if difference is not None}
+    obstacles = obstacles_of(checks)
     return {
         "changed": False,
         "asked": [*(host.name for host in hosts), *params["problems"]],
@@ -68,7 +73,9 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         "to_deploy": [host.name for host in to_deploy],
         # A result must not have secrets, so a host with a secret is left out here; its deployment reads its variables again.
         "declared": {
-            host.name: _with_absent(host, differences.get(host.name)).declared()
+            host.name: _with_absent(
+                dataclasses.replace(host, known_obstacles=obstacles.get(host.name, [])), differences.get(host.name)
+            ).declared()
             for host in to_deploy
             if not secrets_in(host.endpoint)
         },

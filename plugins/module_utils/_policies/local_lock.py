@@ -12,15 +12,23 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 
+# How long to wait for the lock, in seconds: longer than one read and one write take, with some repetitions.
+LONGEST = 60.0
+_PAUSE = 0.02
+
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold the lock of that name; wait while another thread or process holds it. The lock ends when its process ends.
+
+    Who holds it for longer than LONGEST stands still, such as a process that was stopped, and is not waited for: the lock saves writes that overwrite
+    each other, and shared_policies.py finds those that do.
 
     :raises DatalakeError: the folder of the locks belongs to another user.
     """
@@ -29,10 +37,20 @@ def locked(name: str) -> Iterator[None]:
         lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         # The lock belongs to the open file, not to the process, so threads wait for one another, too.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        until = time.monotonic() + LONGEST
+        while not _taken(lock) and time.monotonic() < until:
+            time.sleep(_PAUSE)
         yield
     finally:
         os.close(lock)
+
+
+def _taken(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -370,6 +370,17 @@ def test_lost_requests_and_answers(lab, role, operation, kind):
 # The lock
 
 
+def test_lock_of_a_process_that_stands_still_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(local_lock, "LONGEST", 0.1)
+    with local_lock.locked("a bucket"), ThreadPoolExecutor(1) as pool:
+
+        def other():
+            with local_lock.locked("a bucket"):
+                return "went on"
+
+        assert pool.submit(other).result(timeout=30) == "went on"
+
+
 def test_folder_of_the_locks_must_be_the_user_s_own(monkeypatch, tmp_path):
     monkeypatch.setattr(local_lock.tempfile, "gettempdir", lambda: str(tmp_path))
     with local_lock.locked("a bucket"):

@@ -678,3 +678,16 @@ def test_no_hosts_are_nothing_to_do(lab):
 @pytest.mark.parametrize("parallel", [0, -3])
 def test_less_than_one_at_a_time_is_one(lab, parallel):
     assert_works(lab, lab.deployment([lab.host()], parallel=parallel)["hosts"]["crm"])
+
+
+def test_failure_is_not_repeated_where_the_checks_have_warned_of_its_cause(lab):
+    """A failed test after a change may be IAM's delay, whatever its text says."""
+    elsewhere = {"bucket_name": "no-such-bucket", "iam_propagation_timeout": 1}
+    obstacle = "The subnets subnet-1 of the replication instance have no route to s3."
+    tests = []
+    for name, known in (("crm", []), ("erp", [obstacle])):
+        lab.forget_calls()
+        told = lab.deployment([{**lab.host(name, **elsewhere), "known_obstacles": known}])["hosts"][name]
+        assert (told["failed"], obstacle in told["msg"]) == (True, bool(known))
+        tests.append(lab.calls().count("TestConnection"))
+    assert tests[0] > tests[1] == 1
