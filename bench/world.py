@@ -40,7 +40,7 @@ UNTESTED = {"s3_endpoint_replication_instance_arn": ""}
 # How long a written bucket policy has to stand, in seconds; it is waited for once, so the figures leave it out.
 SETTLE_SECONDS = 10.0
 IN_BUCKET_POLICY = {"s3_endpoint_access": "bucket_policy", "s3_endpoint_policy_settle_time": SETTLE_SECONDS}
-CHANGED_SETTINGS = "{{ s3_endpoint_parquet | combine({'cdc_max_batch_interval': 30}) }}"
+CHANGED_SETTINGS = "{{ parquet_settings | combine({'cdc_max_batch_interval': 30}) }}"
 _SERVER_LIFETIME = 24 * 3600
 
 

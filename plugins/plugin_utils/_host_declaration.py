@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,10 @@ _TYPES = {
     "list": "a list",
     "str": "a string",
 }
+# What the role's tasks set.
+_SET = tuple(f"{PREFIX}{name}" for name in ("result", "orphans", "orphan_problems"))
+# How similar a wrong name is to a right one, see difflib.
+_CLOSE = 0.85
 # Variables of development versions -> what replaces them.
 _RENAMED = {
     "s3_endpoint_defer_replacement": "rename it to s3_endpoint_postpone_replacements",
@@ -60,11 +66,13 @@ def host_declaration(
     templar: Templar,
     loader: DataLoader,
     variables: Mapping[str, Any],
+    warn: Callable[[str], object],
 ) -> Host:
     """What a host declares, see declaration.declaration.
 
     :param templar: see shared_templar. :param variables: of the host, not templated yet. Defaults of the role are added.
-    :raises AnsibleError: a variable is missing, can't be templated, or is invalid.
+    :param warn: takes a sentence about a variable that nobody reads.
+    :raises AnsibleError: a variable is missing, can't be templated, is invalid, or has nearly the name of one of the role.
     """
     renamed = [
         f"{name} is no longer a variable of the role: {advice}"
@@ -74,6 +82,7 @@ def host_declaration(
     if renamed:
         raise AnsibleError(f"{'; '.join(renamed)}.")
     spec = _argument_spec(loader)
+    _check_names(variables, _all_names(loader), warn)
     # Before anything is templated: a default that refers to a missing variable would be named in its place.
     missing = [name for name, option in spec.items() if option.get("required") and variables.get(name) is None]
     if missing:
@@ -85,6 +94,30 @@ def host_declaration(
         raise AnsibleError(f"{'; '.join(wrong)}; correct the inventory.")
     name = str(variables["inventory_hostname"])
     return declaration(name, validated.validated_parameters, _job(values))
+
+
+def _check_names(variables: Mapping[str, Any], known: frozenset[str], warn: Callable[[str], object]) -> None:
+    """Name the variables with the role's prefix that nobody reads. One that another variable refers to is a helper of the inventory.
+
+    :raises AnsibleError: one has nearly the name of a variable of the role.
+    """
+    unknown = [str(name) for name in variables if str(name).startswith(PREFIX) and name not in known]
+    if not unknown:
+        return
+    texts = [str(value) for name, value in variables.items() if name not in unknown and "{{" in str(value)]
+    wrong = []
+    for name in unknown:
+        if any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts):
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
+        if close:
+            wrong.append(f"{name} is not a variable of the role; did you mean {close[0]}?")
+        else:
+            warn(
+                f"{name} is not a variable of the role s3_endpoint, and no other variable refers to it, so it has no effect."
+            )
+    if wrong:
+        raise AnsibleError(f"{' '.join(wrong)} Correct or remove it.")
 
 
 def _wrong_types(spec: dict[str, Any], values: dict[str, Any]) -> Iterator[str]:
@@ -127,6 +160,13 @@ def _job(values: dict[str, Any]) -> str:
 def _defaults(loader: DataLoader) -> dict[str, Any]:
     # Ansible copies a file's contents each time that it is asked for them.
     return dict(loader.load_from_file(str(_ROLE / "defaults" / "main.yml"), trusted_as_template=True))
+
+
+@functools.cache
+def _all_names(loader: DataLoader) -> frozenset[str]:
+    """The variables that the role reads or sets, in any of its entry points."""
+    specs = plain(loader.load_from_file(str(_ROLE / "meta" / "argument_specs.yml")))["argument_specs"]
+    return frozenset({name for entry in specs.values() for name in entry.get("options", {})} | {*_SET} | {*_RENAMED})
 
 
 @functools.cache

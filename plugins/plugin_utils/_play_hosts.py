@@ -19,6 +19,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
     host_declaration,
@@ -26,6 +28,8 @@ from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration imp
 )
 from ansible_collections.datalake.dms.plugins.plugin_utils._in_process import InProcessAction, plain
 
+# The group of the inventory's hosts that declare an endpoint.
+_GROUP = "s3_endpoints"
 _WITHOUT_RUN_ONCE = ("free", "host_pinned")
 
 
@@ -74,11 +78,35 @@ class PlayHostsAction(InProcessAction):
         if "hosts" in args:
             return args
         names = _hosts_in_play(self, variables)
+        is_first = "declared" not in args
         known, problems = args.pop("declared", None) or {}, args.pop("problems", None) or {}
         problems = {name: problems[name] for name in names if name in problems}
         read = declarations(self, [name for name in names if name not in (*known, *problems)])
+        if is_first:
+            read = _without_collisions(read, _others(self, names, variables))
         read["hosts"] += [known[name] for name in names if name in known and name not in problems]
         return {**args, **read, "problems": {**read["problems"], **problems}}
+
+
+def _others(action: ActionBase, names: list[str], variables: dict[str, Any]) -> list[dict[str, Any]]:
+    """The declarations of the inventory's hosts that are not in the play, because it is limited. Those that can't be read are left out."""
+    if not variables.get("ansible_limit"):
+        return []
+    group = (variables.get("groups") or {}).get(_GROUP) or []
+    declared: list[dict[str, Any]] = declarations(action, [name for name in group if name not in names])["hosts"]
+    return declared
+
+
+def _without_collisions(read: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was read, with a problem in place of each host that declares a resource of another one. :param others: hosts that are not in the play."""
+    collide = collisions(Host.of(host) for host in [*read["hosts"], *others])
+    return {
+        "hosts": [host for host in read["hosts"] if host["name"] not in collide],
+        "problems": {
+            **read["problems"],
+            **{host["name"]: collide[host["name"]] for host in read["hosts"] if host["name"] in collide},
+        },
+    }
 
 
 def _owner(variables: dict[str, Any]) -> str | None:
@@ -109,12 +137,15 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     :returns: hosts, a list of Host.declared, and problems: host name -> what is wrong with its variables.
     """
     hosts, problems = [], {}
-    templar = shared_templar(action._templar)
+    templar, told = shared_templar(action._templar), dict[str, None]()
     for name in names:
         try:
-            hosts.append(host_declaration(templar, action._loader, _variables(action, name)).declared())
+            declared = host_declaration(templar, action._loader, _variables(action, name), told.setdefault)
+            hosts.append(declared.declared())
         except Exception as error:
             problems[name] = str(error) if isinstance(error, AnsibleError) else explain(error)
+    for text in told:
+        action._display.warning(text)
     return {"hosts": hosts, "problems": problems}
 
 

@@ -40,7 +40,14 @@ def check_owner(what: str, tags: dict[str, str], params: dict[str, Any]) -> None
     :raises DatalakeError: the resource belongs to another deployment, or has no deployment tag.
     """
     deployment, owner = params["deployment"], tags.get(DEPLOYMENT_TAG)
-    if not deployment or owner == deployment:
+    if owner == deployment or (not deployment and not owner):
+        return
+    if not deployment:
+        if params["state"] == "absent" and not params["adopt"]:
+            raise DatalakeError(
+                message=f"The {what} belongs to the deployment {owner}, and is not removed; set deployment={owner} to remove it, or adopt=true to "
+                "remove it whoever it belongs to."
+            )
         return
     if owner:
         raise DatalakeError(

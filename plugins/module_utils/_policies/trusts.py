@@ -47,6 +47,9 @@ _IDENTITY_KEYS = {"aws:principalorgid", "aws:principalaccount", "aws:principalar
 
 _EXTERNAL_ID_KEY = "sts:externalid"
 
+# Operators that require one of the values. Not those that an absent key passes (IfExists, ForAllValues), or that take wildcards.
+_EQUALS = ("StringEquals", "StringEqualsIgnoreCase", "ForAnyValue:StringEquals", "ForAnyValue:StringEqualsIgnoreCase")
+
 
 @dataclass(frozen=True)
 class TrustRequest:
@@ -116,11 +119,15 @@ def plan_trust(
 def trust_findings(document: dict[str, Any] | None) -> list[str]:
     """A sentence for each statement that lets DMS assume the role without asking for an ExternalId."""
     return [
-        f"the trust's statement {s.get('Sid') or index + 1} lets {DMS_PRINCIPAL} assume the role without sts:ExternalId"
+        f"the trust's statement {s.get('Sid') or index + 1} lets {_whom(s)} assume the role without sts:ExternalId"
         + ("" if _has_source_account(s) else ", for any customer of DMS")
         for index, s in enumerate(as_list((document or {}).get("Statement")))
         if is_open(s)
     ]
+
+
+def _whom(statement: dict[str, Any]) -> str:
+    return "everybody but some (NotPrincipal)" if "NotPrincipal" in statement else DMS_PRINCIPAL
 
 
 def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -226,8 +233,14 @@ def _external_ids(statement: dict[str, Any]) -> list[str]:
 
 
 def _asked_external_ids(statement: dict[str, Any]) -> list[str]:
-    equals = (statement.get("Condition") or {}).get("StringEquals") or {}
-    return [str(v) for key, values in equals.items() if key.lower() == _EXTERNAL_ID_KEY for v in as_list(values)]
+    return [
+        str(value)
+        for operator, keys in (statement.get("Condition") or {}).items()
+        if operator in _EQUALS
+        for key, values in keys.items()
+        if key.lower() == _EXTERNAL_ID_KEY
+        for value in as_list(values)
+    ]
 
 
 def is_open(statement: dict[str, Any]) -> bool:
@@ -255,9 +268,9 @@ def covers_assume_role(statement: dict[str, Any]) -> bool:
 
 
 def _admitted_dms(statement: dict[str, Any]) -> bool:
-    """Whether DMS is among the statement's principals: by name, by wildcard, or by a NotPrincipal without it."""
+    """Whether DMS is among the statement's principals: by name, by wildcard, or by a NotPrincipal, which admits all but a few."""
     if "NotPrincipal" in statement:
-        return not any(map(_is_dms_service, _services(statement["NotPrincipal"])))
+        return True
     principal = statement.get("Principal")
     if any(map(_is_dms_service, _services(principal))):
         return True

@@ -134,10 +134,20 @@ def test_policy_of_another_deployment_is_refused(lab, refused):
     assert lab.role(deployment="dev")["changed"] is True
 
 
-def test_without_a_deployment_nobody_is_refused(lab):
+@pytest.mark.parametrize("kind", ["endpoint", "role"])
+def test_without_a_deployment_what_another_one_owns_is_changed_and_not_removed(lab, refused, kind):
     made = lab.working_endpoint(deployment="dev", role={"deployment": "dev"})
     assert lab.endpoint(deployment="")["changed"] is lab.role(deployment="")["changed"] is False
     assert endpoint_tags(lab, made["endpoint"]["endpoint_arn"]) == {OWNER: "dev"}
+    sentence = refused(getattr(lab, kind), state="absent")
+    assert "belongs to the deployment dev, and is not removed; set deployment=dev to remove it" in sentence
+    assert (len(lab.endpoints()), lab.iam_role() is None) == (1, False)
+    assert lab.endpoint(state="absent", adopt=True)["changed"] is True
+    assert lab.role(state="absent", adopt=True)["changed"] is True
+
+
+def test_without_a_deployment_what_nobody_owns_is_removed(lab):
+    lab.working_endpoint()
     assert lab.endpoint(state="absent")["changed"] is lab.role(state="absent")["changed"] is True
 
 

@@ -21,7 +21,7 @@ from jinja2 import Environment
 
 def declared(**variables):
     loader = DataLoader()
-    return host_declaration(Templar(loader), loader, {"inventory_hostname": "crm", **variables})
+    return host_declaration(Templar(loader), loader, {"inventory_hostname": "crm", **variables}, [].append)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,10 @@ def test_template_is_compiled_once_for_all_hosts(monkeypatch):
     folder = trust_as_template("raw/{{ inventory_hostname }}")
     hosts = [
         host_declaration(
-            templar, loader, {**NEEDED, **GIVEN, "inventory_hostname": name, "s3_endpoint_bucket_folder": folder}
+            templar,
+            loader,
+            {**NEEDED, **GIVEN, "inventory_hostname": name, "s3_endpoint_bucket_folder": folder},
+            [].append,
         )
         for name in ("crm", "erp")
     ]
@@ -119,16 +122,65 @@ def test_template_is_compiled_once_for_all_hosts(monkeypatch):
 
 
 def test_unexpected_error_of_one_host_is_its_problem(monkeypatch):
-    def declaration(_templar, _loader, variables):
+    def declaration(_templar, _loader, variables, warn):
         if variables["inventory_hostname"] == "erp":
             raise KeyError("no such key")
-        return host_declaration(Templar(DataLoader()), DataLoader(), variables)
+        return host_declaration(Templar(DataLoader()), DataLoader(), variables, warn)
 
     monkeypatch.setattr(_play_hosts, "host_declaration", declaration)
     monkeypatch.setattr(
         _play_hosts, "_variables", lambda _action, name: {**NEEDED, **GIVEN, "inventory_hostname": name}
     )
-    action = SimpleNamespace(_templar=Templar(DataLoader()), _loader=DataLoader())
+    shown = []
+    action = SimpleNamespace(
+        _templar=Templar(DataLoader()), _loader=DataLoader(), _display=SimpleNamespace(warning=shown.append)
+    )
     found = _play_hosts.declarations(action, ["crm", "erp"])
     assert [host["name"] for host in found["hosts"]] == ["crm"]
     assert found["problems"]["erp"].startswith("An unexpected error occurred (KeyError: 'no such key')")
+
+
+def problems_and_warnings(**variables):
+    """What a host with these variables is told, apart from what it lacks."""
+    loader, warned = DataLoader(), []
+    with pytest.raises(AnsibleError) as error:
+        host_declaration(Templar(loader), loader, {"inventory_hostname": "crm", **variables}, warned.append)
+    said = str(error.value)
+    return ("" if said.startswith("The host lacks ") else said), warned
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("s3_endpoint_bucket_foldr", "s3_endpoint_bucket_folder"),
+        ("s3_endpoint_setings", "s3_endpoint_settings"),
+        ("s3_endpoint_replication_instance", "s3_endpoint_replication_instance_arn"),
+    ],
+)
+def test_variable_with_nearly_the_name_of_another_is_refused(name, meant):
+    said, warned = problems_and_warnings(**{name: "x"})
+    assert said == f"{name} is not a variable of the role; did you mean {meant}? Correct or remove it."
+    assert warned == []
+
+
+def test_variable_that_nobody_reads_is_warned_of():
+    said, warned = problems_and_warnings(s3_endpoint_colour="blue", colour="red", other_foldr="x")
+    assert (said, warned) == (
+        "",
+        [
+            "s3_endpoint_colour is not a variable of the role s3_endpoint, and no other variable refers to it, so it has no effect."
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", ["s3_endpoint_parquet", "s3_endpoint_bucket_folders"])
+def test_helper_of_the_inventory_is_not_named(name):
+    variables = {name: "x", "s3_endpoint_bucket_name": f"{{{{ {name} ~ '-lake' }}}}"}
+    assert problems_and_warnings(**variables) == ("", [])
+
+
+@pytest.mark.parametrize(
+    "name", ["s3_endpoint_prune", "s3_endpoint_hosts", "s3_endpoint_result", "s3_endpoint_orphans"]
+)
+def test_variable_of_any_entry_point_is_known(name):
+    assert problems_and_warnings(**{name: []}) == ("", [])

@@ -37,6 +37,7 @@ OPEN = {
     "every AWS principal": statement(Principal={"AWS": "*"}),
     "every AWS principal in a list": statement(Principal={"AWS": ["*"]}),
     "all but somebody": without("Principal", NotPrincipal={"AWS": "arn:aws:iam::111122223333:root"}),
+    "all but DMS": without("Principal", NotPrincipal={"Service": "dms.amazonaws.com"}),
     "all but another service": without("Principal", NotPrincipal={"Service": "glue.amazonaws.com"}),
     "all actions but another": without("Action", NotAction="sts:TagSession"),
     "actions in a list": statement(Action=["sts:TagSession", "sts:AssumeRole"]),
@@ -51,6 +52,11 @@ OPEN = {
     "Null": statement(Condition={"Null": {"sts:ExternalId": "false"}}),
     "condition on something else": statement(Condition={"Bool": {"aws:SecureTransport": "true"}}),
     "empty condition": statement(Condition={}),
+    "all of the values": statement(Condition={"ForAllValues:StringEquals": {"sts:ExternalId": "one"}}),
+    "StringLike with an id and a wildcard": statement(Condition={"StringLike": {"sts:ExternalId": "one*"}}),
+    "no ExternalId at all": statement(Condition={"Null": {"sts:ExternalId": "true"}}),
+    "ExternalId as a variable": statement(Condition={"StringEquals": {"sts:ExternalId": "${sts:ExternalId}"}}),
+    "an id and a variable": statement(Condition={"StringEquals": {"sts:ExternalId": ["one", "${aws:userid}"]}}),
     "own Sid, condition removed by hand": statement(Sid=STATEMENT_SID),
 }
 
@@ -78,7 +84,17 @@ CLOSED = {
     "another service": statement(Principal={"Service": "glue.amazonaws.com"}),
     "a service of a similar name": statement(Principal={"Service": "dms.amazonaws.com.example.org"}),
     "an account": statement(Principal={"AWS": "arn:aws:iam::111122223333:root"}),
-    "all but DMS": without("Principal", NotPrincipal={"Service": "dms.amazonaws.com"}),
+    "ExternalIds in a list": statement(Condition={"StringEquals": {"sts:ExternalId": ["one", "two"]}}),
+    "any of the values": statement(Condition={"ForAnyValue:StringEquals": {"sts:ExternalId": ["one", "two"]}}),
+    "without case": statement(Condition={"StringEqualsIgnoreCase": {"sts:externalId": "one"}}),
+    "ExternalId and a source": statement(
+        Condition={"StringEquals": {"sts:ExternalId": "one", "aws:SourceAccount": "111122223333"}}
+    ),
+    "ExternalId and wildcards elsewhere": statement(
+        Condition={"StringEquals": {"sts:ExternalId": "one"}, "ArnLike": {"aws:SourceArn": "*"}}
+    ),
+    "a role": statement(Principal={"AWS": "arn:aws:iam::111122223333:role/admin"}),
+    "a provider": statement(Principal={"Federated": "cognito-identity.amazonaws.com"}),
 }
 
 

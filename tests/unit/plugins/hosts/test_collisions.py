@@ -1,0 +1,76 @@
+# Copyright: Contributors to the datalake.dms project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that declare the same endpoint, role, policy or journal."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions
+from builders import DMS, LAKE, declared_host
+
+THIRD = "777788889999"
+
+
+def host(name, **given):
+    usual = {
+        "environment": "dev",
+        "environments": {},
+        "region": "eu-central-1",
+        "dms_account_id": DMS,
+        "lake_account_id": LAKE,
+        "deployment": "dev",
+        "identifier": f"dev-{name}",
+        "resource_identifier": f"dev-{name}",
+        "role_name": f"dms-s3-dev-{name}",
+        "policy_name": f"dms-s3-dev-{name}",
+        "role_path": "/datalake-dms/dev/",
+        "bucket_name": "lake",
+        "journal_bucket": "journals",
+    }
+    return declared_host(name, {**usual, **given})
+
+
+def test_hosts_of_their_own():
+    assert collisions([host("crm"), host("erp"), host("hr", region="eu-west-1")]) == {}
+    assert collisions([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"identifier": "dev-crm"}, "the endpoint dev-crm"),
+        ({"identifier": "DEV-CRM"}, "the endpoint dev-crm"),
+        ({"resource_identifier": "dev-crm"}, "the end of an ARN dev-crm"),
+        ({"role_name": "dms-s3-dev-crm"}, "the access role dms-s3-dev-crm"),
+        ({"role_name": "DMS-s3-dev-crm", "region": "eu-west-1"}, "the access role dms-s3-dev-crm"),
+        ({"role_name": "dms-s3-dev-crm", "access": "bucket_policy"}, "the access role dms-s3-dev-crm"),
+        ({"policy_name": "dms-s3-dev-crm"}, "the access policy dms-s3-dev-crm"),
+        ({"identifier": "dev-crm"}, "the journal datalake-dms/eu-central-1/dev-crm.json"),
+    ],
+    ids=str,
+)
+def test_both_hosts_are_named(given, named):
+    found = collisions([host("crm"), host("erp", **given), host("hr")])
+    assert list(found) == ["crm", "erp"]
+    assert f"crm declares {named}, which erp declares, too; give each host its own s3_endpoint_" in found["crm"]
+    assert f"erp declares {named}, which crm declares, too" in found["erp"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"identifier": "dev-crm", "region": "eu-west-1", "journal_prefix": "other"},
+        {"identifier": "dev-crm", "dms_account_id": THIRD, "journal_bucket": "other"},
+        {"role_name": "dms-s3-dev-crm", "dms_account_id": "1" * 12, "lake_account_id": THIRD},
+        {"policy_name": "dms-s3-dev-crm", "role_path": "/other/"},
+    ],
+    ids=str,
+)
+def test_same_name_elsewhere_is_another_resource(given):
+    assert collisions([host("crm"), host("erp", **given)]) == {}
+
+
+def test_third_host_is_named_as_well():
+    found = collisions([host(name, policy_name="all") for name in ("crm", "erp", "hr")])
+    assert "which erp and hr declare, too" in found["crm"]
