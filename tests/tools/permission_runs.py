@@ -60,6 +60,8 @@ NO_TRUST = json.dumps(
     }
 )
 OTHER_WAY: dict[str, Any] = {"s3_endpoint_access": "bucket_policy"}
+# Without a test, which would have to wait until earlier sessions are not denied any more.
+POWERLESS: dict[str, Any] = {"s3_endpoint_bootstrap_trust": "powerless", "s3_endpoint_replication_instance_arn": ""}
 OTHER_FOLDER: dict[str, Any] = {"s3_endpoint_bucket_folder": "raw/elsewhere"}
 
 
@@ -109,6 +111,7 @@ class Runs:
         self.play("deploy", *only, **CONSENT)
         self.play("deploy", *only, **OTHER_FOLDER, **CONSENT)
         self._delete_task()
+        self.play("deploy", *only, **POWERLESS)
         self.play("remove", *only)
         self.play("remove", *only)
         self._prune()

@@ -46,7 +46,7 @@ def check_journal(host: Host, reads: SharedReads, seal: JournalTag, journal: Jou
     :param seal: has its digest.
     :raises DatalakeError: it has another digest, or without one, its endpoint would write elsewhere. AnsibleAWSError: a call failed.
     """
-    digests = seal.digests()
+    digests = seal.digests(journal)
     if UNPROVEN_JOURNAL in host.replacement["accept"] or digest(journal) in digests:
         return
     if digests:

@@ -52,32 +52,35 @@ class JournalTag:
             access_role.tag_role(client, former.role_name, {JOURNAL_TAG: " ".join(digests)})
             self._is_set = True
 
-    def unseal(self) -> None:
+    def unseal(self, journal: Journal) -> None:
         """Remove the tag, if there is one.
 
         :raises AnsibleAWSError: a call failed, unless it was denied or there is no such role.
         """
         if not self._is_set:
             return
-        for connection, name, tags in self._roles():
+        for connection, name, tags in self._roles(journal):
             if JOURNAL_TAG in tags:
                 with self._left_out_if_denied():
                     access_role.untag_role(self._reads.account(connection).client("iam"), name, [JOURNAL_TAG])
         self._is_set = False
 
-    def digests(self) -> list[str]:
-        """The digests in the tags of the host's role in each access mode; empty without a tag.
+    def digests(self, journal: Journal) -> list[str]:
+        """The digests in the tags of the declared role, and of the one that the journal names; empty without a tag.
 
         :raises AnsibleAWSError: a call failed, unless it was denied.
         """
-        found = [text for _connection, _name, tags in self._roles() for text in tags.get(JOURNAL_TAG, "").split()]
+        found = [
+            text for _connection, _name, tags in self._roles(journal) for text in tags.get(JOURNAL_TAG, "").split()
+        ]
         self._is_set = bool(found)
         return found
 
-    def _roles(self) -> Iterator[tuple[Connection, str, dict[str, str]]]:
-        """Connection, name and tags of the host's role in each access mode, where it exists and may be read."""
+    def _roles(self, journal: Journal) -> Iterator[tuple[Connection, str, dict[str, str]]]:
+        """Connection, name and tags of the host's role, as declared and as before the replacement, where it exists and may be read."""
         host = self._host
-        for connection in [host.home, *([] if host.same_account else [host.other_home])]:
+        former = host.rolled_back_to(journal.endpoint)
+        for connection in dict.fromkeys((host.home, former.home)):
             with self._left_out_if_denied():
                 role = access_role.read_tags(self._reads.account(connection).client("iam"), host.role_name)
                 if role is not None:

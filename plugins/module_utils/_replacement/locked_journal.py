@@ -40,8 +40,8 @@ class JournalSeal(Protocol):
     def seal(self, journal: Journal, before: Journal | None) -> None:
         """Keep the digest of a journal, and that of the journal before it, which may still be the stored one."""
 
-    def unseal(self) -> None:
-        """Forget the digest."""
+    def unseal(self, journal: Journal) -> None:
+        """Forget the digest of a journal."""
 
 
 def _is_right(_journal: Journal) -> None:
@@ -173,9 +173,9 @@ class LockedJournal:
 
         :raises LockLost: it was changed since it was read.
         """
-        if self._seal:
+        if self._seal and self.current:
             # Before: a digest without a journal would stay.
-            self._seal.unseal()
+            self._seal.unseal(self.current)
         try:
             if self._store:
                 self._store.delete(self._tag)
