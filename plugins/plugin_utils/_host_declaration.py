@@ -40,6 +40,8 @@ _TYPES = {
 }
 # What the role's tasks set.
 _SET = tuple(f"{PREFIX}{name}" for name in ("result", "orphans", "orphan_problems"))
+# Variables of Ansible that have all other variables within them.
+_ALL_WITHIN = ("hostvars", "vars")
 # How similar a wrong name is to a right one, see difflib.
 _CLOSE = 0.85
 # Variables of development versions -> what replaces them.
@@ -104,7 +106,9 @@ def _check_names(variables: Mapping[str, Any], known: frozenset[str], warn: Call
     unknown = [str(name) for name in variables if str(name).startswith(PREFIX) and name not in known]
     if not unknown:
         return
-    texts = [str(value) for name, value in variables.items() if name not in unknown and "{{" in str(value)]
+    # Ansible's own variables have all others within them.
+    given = [value for name, value in variables.items() if name not in (*unknown, *_ALL_WITHIN)]
+    texts = [text for text in map(str, given) if "{{" in text]
     wrong = []
     for name in unknown:
         if any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts):

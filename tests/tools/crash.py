@@ -96,7 +96,7 @@ SCENARIOS: dict[str, Scenario] = {
     "removal": Scenario(before=("deploy", {}), run=("remove", {})),
     # Its trust is open for a moment, and the role can do nothing then. The first tests fail for half a minute.
     "powerless role": Scenario(
-        run=("deploy", {"s3_endpoint_bootstrap_trust": "powerless"}),
+        run=("deploy", {"s3_endpoint_bootstrap_trust": "powerless", "s3_endpoint_iam_propagation_timeout": 90}),
         host={"switches": {"trust_checked": "at_creation_without_keys"}},
         sampled=False,
     ),

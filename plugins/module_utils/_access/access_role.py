@@ -69,9 +69,6 @@ ABSENT: State = {"role": None, "policy": None}
 _VERSIONS_KEPT = 3
 
 
-# Sessions are denied until so long after the trust is closed, in seconds: IAM's changes are not effective everywhere at once, and clocks differ.
-CLOSING_SECONDS = 30
-
 # How often role and policy are read again because others create them at the same time: the policy once, the role once.
 _READS_AGAIN = 2
 
@@ -167,7 +164,12 @@ def _ensure_present(
         "foreign": role_plan.foreign(after),
         "warnings": [
             *warnings,
-            *(f"{params['role_name']}: {finding}; the task removes that access." for finding in trust.findings),
+            *(
+                f"{params['role_name']}: {finding}; the task removes that access."
+                for finding in trust.findings
+                # It is what the option asks for.
+                if params["bootstrap_trust"] != role_plan.POWERLESS or trusts.STATEMENT_SID not in finding
+            ),
         ],
     }
 
@@ -178,7 +180,7 @@ def _with_denial(
     """The policy with the statement that denies earlier sessions, if there is one already or the policy is attached after the trust was open."""
     denial = denial_of((before["policy"] or {}).get("document"))
     if role_plan.needs_denial(before, trust, role_plan.policy_arn(account.identity, params), params):
-        denial = new_denial(datetime.now(UTC) + timedelta(seconds=CLOSING_SECONDS))
+        denial = new_denial(datetime.now(UTC) + timedelta(seconds=role_plan.CLOSING_SECONDS))
     return {**policy, "Statement": [*policy["Statement"], denial]} if denial else policy
 
 

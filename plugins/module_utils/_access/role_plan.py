@@ -28,6 +28,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
 
 # The value of bootstrap_trust with which the trust is open, and the role has no policy, until the ExternalId is known.
 POWERLESS = "powerless"
+# Sessions are denied until so long after that trust is closed, in seconds: IAM's changes are not effective everywhere at once, and clocks differ.
+CLOSING_SECONDS = 30
 
 # The present or the desired state, as in `diff`: {"role": {...} | None, "policy": {...} | None}.
 State = dict[str, Any]

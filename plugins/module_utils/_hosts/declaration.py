@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import (
     ACCESS_MODES,
     BUCKET_POLICY,
     CROSSACCOUNT_ROLE,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import change_window
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
 
@@ -31,10 +33,11 @@ def declaration(name: str, variables: Options, job: str) -> Host:
 
     :param name: of the host. :param variables: of the role, with their prefix, validated, without those that are not set.
     :param job: the caller, as CloudTrail shows it in the session name: an AWX job, or a user.
-    :raises DatalakeError: s3_endpoint_change_window has another form.
+    :raises DatalakeError: s3_endpoint_change_window has another form, or s3_endpoint_iam_propagation_timeout is too short.
     """
     options = {key.removeprefix(PREFIX): value for key, value in variables.items()}
     change_window.check(options["change_window"])
+    _check_patience(options)
     same_account = options["lake_account_id"] == options["dms_account_id"]
     access_mode = CROSSACCOUNT_ROLE if same_account else options["access"]
     partition = likely_partition(options["lake_assume_role_arn"])
@@ -93,6 +96,18 @@ def declaration(name: str, variables: Options, job: str) -> Host:
         source_account_fallback=options["bootstrap_trust"] == _AUTO,
         change_window=options["change_window"],
     )
+
+
+def _check_patience(options: Options) -> None:
+    """
+    :raises DatalakeError: a connection would be tested only while its sessions are denied.
+    """
+    patience, denied = options["iam_propagation_timeout"], role_plan.CLOSING_SECONDS
+    if options["bootstrap_trust"] == role_plan.POWERLESS and options["replication_instance_arn"] and patience <= denied:
+        raise DatalakeError(
+            message=f"s3_endpoint_iam_propagation_timeout={patience} must be more than {denied} with s3_endpoint_bootstrap_trust=powerless, because "
+            "sessions are denied for so long after the trust was closed; give seconds."
+        )
 
 
 def _home(access_mode: str, options: Options) -> str:

@@ -86,11 +86,13 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
 
 
 def _wrong_options(hosts: list[Host]) -> dict[str, str]:
-    """Host name -> what dms_s3_endpoint would refuse without a call. It is known before any host is changed."""
+    """Host name -> what a deployment would refuse without a call. It is known before any host is changed."""
     found = {}
+    run = Run(check_mode=True)
     for host in hosts:
         try:
             s3_target.check_options(endpoint_options(host))
+            run.check_replacement(host)
         except Exception as error:
             found[host.name] = explain(error)
     return found

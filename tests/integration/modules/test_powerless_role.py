@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._access import access_role
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
 from builders import allows, policy_document
 
 pytestmark = pytest.mark.once
@@ -25,7 +26,7 @@ OPEN = "dev-crm: until its ExternalId is known, the trust of dms-s3-crm is open 
 def strict(lab, monkeypatch):
     """AWS assumes the role at creation, without any condition key; the tests do not wait for earlier sessions to be denied."""
     lab.switch(trust_checked="at_creation_without_keys")
-    monkeypatch.setattr(access_role, "CLOSING_SECONDS", 0)
+    monkeypatch.setattr(role_plan, "CLOSING_SECONDS", 0)
 
 
 def deploy(lab, check=False, **variables):
@@ -90,8 +91,9 @@ def test_second_run_changes_nothing(lab):
 
 
 def test_earlier_sessions_are_denied(lab, monkeypatch):
-    monkeypatch.setattr(access_role, "CLOSING_SECONDS", 3600)
-    told = deploy(lab)
+    hosts = [lab.host(**CONSENT, **POWERLESS)]
+    monkeypatch.setattr(role_plan, "CLOSING_SECONDS", 3600)
+    told = lab.deployment(hosts)["hosts"]["crm"]
     assert told["failed"] is True
     assert "explicit deny" in told["msg"].lower() or "AccessDenied" in told["msg"], told["msg"]
     assert_closed(lab)
@@ -185,6 +187,14 @@ def test_role_with_policies_of_others_is_refused(lab):
         "The role dms-s3-crm has policies of others (theirs), so bootstrap_trust=powerless must not open" in told["msg"]
     )
     assert_closed(lab)
+
+
+def test_patience_must_be_longer_than_sessions_are_denied(lab, monkeypatch):
+    monkeypatch.setattr(role_plan, "CLOSING_SECONDS", 30)
+    with pytest.raises(AnsibleAWSError, match="s3_endpoint_iam_propagation_timeout=30 must be more than 30"):
+        lab.host(**POWERLESS, iam_propagation_timeout=30)
+    assert lab.host(**POWERLESS, iam_propagation_timeout=31)
+    assert lab.host(**POWERLESS, iam_propagation_timeout=1, replication_instance_arn="")
 
 
 def test_module_on_its_own(lab):

@@ -265,7 +265,7 @@ DIFFERENCES = {
         RoleName="dms-s3-crm", PolicyArn=lab.policy_arn
     ),
     "role tags": lambda lab, _arn: lab.client("lake", "iam").tag_role(RoleName="dms-s3-crm", Tags=OTHER_TEAM),
-    "role": lambda lab, _arn: lab.role(state="absent"),
+    "role": lambda lab, _arn: lab.role(state="absent", deployment="dev"),
     "connection": lambda lab, arn: lab.client("dms", "dms").delete_connection(
         EndpointArn=arn, ReplicationInstanceArn=lab.instance_arn
     ),
@@ -384,3 +384,9 @@ def test_failure_of_one_account_is_none_of_the_others(lab, deployed):
     why = result["blocked"]["elsewhere"]
     assert why.startswith(f"The DMS account {lab.dms_account} can't be checked: ")
     assert "could not be assumed" in why
+
+
+def test_wrong_option_of_a_replacement_blocks_its_host(lab):
+    result = lab.survey([lab.host(lock_timeout=1), lab.host("erp")])
+    assert (list(result["blocked"]), result["to_deploy"]) == (["crm"], ["erp"])
+    assert "lock_timeout=1 must be at least" in result["blocked"]["crm"]

@@ -46,7 +46,10 @@ def test_hosts_of_their_own():
         ({"role_name": "DMS-s3-dev-crm", "region": "eu-west-1"}, "the access role dms-s3-dev-crm"),
         ({"role_name": "dms-s3-dev-crm", "access": "bucket_policy"}, "the access role dms-s3-dev-crm"),
         ({"policy_name": "dms-s3-dev-crm"}, "the access policy dms-s3-dev-crm"),
-        ({"identifier": "dev-crm"}, "the journal datalake-dms/eu-central-1/dev-crm.json"),
+        (
+            {"identifier": "dev-crm", "dms_account_id": THIRD, "access": "bucket_policy"},
+            "the journal datalake-dms/eu-central-1/dev-crm.json",
+        ),
     ],
     ids=str,
 )
@@ -69,6 +72,18 @@ def test_both_hosts_are_named(given, named):
 )
 def test_same_name_elsewhere_is_another_resource(given):
     assert collisions([host("crm"), host("erp", **given)]) == {}
+
+
+def test_what_follows_from_the_identifier_is_not_named():
+    found = collisions([host("crm"), host("erp", **vars_of("crm"))])
+    assert found["erp"] == (
+        "erp declares the endpoint dev-crm, which crm declares, too; give each host its own s3_endpoint_identifier."
+    )
+
+
+def vars_of(name):
+    names = {"role_name": "dms-s3-dev", "policy_name": "dms-s3-dev", "identifier": "dev", "resource_identifier": "dev"}
+    return {variable: f"{prefix}-{name}" for variable, prefix in names.items()}
 
 
 def test_third_host_is_named_as_well():

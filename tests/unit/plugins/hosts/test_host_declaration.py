@@ -163,6 +163,12 @@ def test_variable_with_nearly_the_name_of_another_is_refused(name, meant):
     assert warned == []
 
 
+def test_ansible_s_own_variables_are_no_reference():
+    everything = {"crm": {"s3_endpoint_bucket_foldr": "x", "other": "{{ s3_endpoint_region }}"}}
+    said, _warned = problems_and_warnings(s3_endpoint_bucket_foldr="x", hostvars=everything, vars=everything["crm"])
+    assert said.startswith("s3_endpoint_bucket_foldr is not a variable of the role; did you mean")
+
+
 def test_variable_that_nobody_reads_is_warned_of():
     said, warned = problems_and_warnings(s3_endpoint_colour="blue", colour="red", other_foldr="x")
     assert (said, warned) == (
