@@ -38,8 +38,8 @@ _TYPES = {
     "list": "a list",
     "str": "a string",
 }
-# What the role's tasks set.
-_SET = tuple(f"{PREFIX}{name}" for name in ("result", "orphans", "orphan_problems"))
+# What the role's tasks set, and what only the playbooks read.
+_SET = tuple(f"{PREFIX}{name}" for name in ("result", "orphans", "orphan_problems", "allow_empty"))
 # Variables of Ansible that have all other variables within them.
 _ALL_WITHIN = ("hostvars", "vars")
 # How similar a wrong name is to a right one, see difflib.

@@ -67,6 +67,12 @@ class PlayHostsAction(InProcessAction):
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._connection.transport != "local":
+            host = (task_vars or {}).get("inventory_hostname")
+            raise AnsibleActionFail(
+                f"{host} has connection {self._connection.transport}, so Ansible would log in to a machine of that name; the host is an endpoint, so "
+                "set ansible_connection: local in the vars of the play, or for the host."
+            )
         self._task.args = self.arguments(plain(self._task.args), task_vars or {})
         if "run" in self.argument_spec:
             self._task.args.setdefault("run", current_run(_owner(task_vars or {})))
