@@ -51,6 +51,11 @@ def test_limit_that_leaves_none_fails_with_a_sentence(run):
     assert "--limit leaves no host of the group s3_endpoints" in said
 
 
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_syntax_check_needs_no_host(run, playbook):
+    assert run(OTHERS, playbook, "--syntax-check")[0] == 0
+
+
 @pytest.mark.parametrize("variable", ["s3_endpoint_allow_empty=true", "awx_workflow_job_id=7"])
 def test_no_host_is_no_failure_where_it_is_meant(run, variable):
     status, said = run(OTHERS, "deploy", "-e", variable)
