@@ -38,6 +38,7 @@ _TYPES = {
     "list": "a list",
     "str": "a string",
 }
+_INVENTORY_NAME, _FORMER_NAME = f"{PREFIX}inventory_name", "datalake"
 # What the role's tasks set, and what only the playbooks read.
 _SET = tuple(f"{PREFIX}{name}" for name in ("result", "orphans", "orphan_problems", "allow_empty"))
 # Variables of Ansible that have all other variables within them.
@@ -87,8 +88,14 @@ def host_declaration(
     _check_names(variables, _all_names(loader), warn)
     # Before anything is templated: a default that refers to a missing variable would be named in its place.
     missing = [name for name, option in spec.items() if option.get("required") and variables.get(name) is None]
+    nameless = not variables.get(_INVENTORY_NAME) and variables.get(f"{PREFIX}deployment") is None
+    # A name that two teams have in common would let one change what the other one owns.
+    keeps = (
+        f" {_INVENTORY_NAME}: {_FORMER_NAME} keeps what earlier versions have created without it." if nameless else ""
+    )
+    missing += [_INVENTORY_NAME] if nameless else []
     if missing:
-        raise AnsibleError(f"The host lacks {', '.join(missing)}; set each in the inventory.")
+        raise AnsibleError(f"The host lacks {', '.join(missing)}; set each in the inventory.{keeps}")
     values = _values(templar, spec, {**_defaults(loader), **variables})
     validated = _validator(loader).validate({key: value for key, value in values.items() if key not in _JOBS})
     if validated.error_messages:

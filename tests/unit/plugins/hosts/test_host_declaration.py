@@ -49,7 +49,9 @@ NEEDED = {
     "s3_endpoint_dms_account_id": "100000000011",
     "s3_endpoint_lake_account_id": "100000000022",
     "s3_endpoint_bucket_name": "lake",
+    "s3_endpoint_inventory_name": "lake",
 }
+KEEPS = " s3_endpoint_inventory_name: datalake keeps what earlier versions have created without it."
 # Its default needs a filter of the collection, which is not installed here.
 GIVEN = {"s3_endpoint_resource_identifier": "dev-crm"}
 
@@ -57,7 +59,7 @@ GIVEN = {"s3_endpoint_resource_identifier": "dev-crm"}
 def test_all_missing_variables_are_named_in_one_sentence():
     with pytest.raises(AnsibleError) as error:
         declared()
-    assert str(error.value) == f"The host lacks {', '.join(NEEDED)}; set each in the inventory."
+    assert str(error.value) == f"The host lacks {', '.join(NEEDED)}; set each in the inventory.{KEEPS}"
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -65,7 +67,15 @@ def test_missing_variable_is_named_itself(name):
     """Not a default that refers to it."""
     with pytest.raises(AnsibleError) as error:
         declared(**{**NEEDED, name: None})
-    assert str(error.value) == f"The host lacks {name}; set each in the inventory."
+    keeps = KEEPS if name == "s3_endpoint_inventory_name" else ""
+    assert str(error.value) == f"The host lacks {name}; set each in the inventory.{keeps}"
+
+
+def test_deployment_needs_no_name_of_the_inventory():
+    named = {name: value for name, value in NEEDED.items() if name != "s3_endpoint_inventory_name"}
+    assert declared(**named, **GIVEN, s3_endpoint_deployment="ours").deployment == "ours"
+    assert declared(**named, **GIVEN, s3_endpoint_deployment="").deployment == ""
+    assert declared(**NEEDED, **GIVEN).deployment == "lake-dev"
 
 
 @pytest.mark.parametrize(
