@@ -16,7 +16,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import check_deployment, check_owner
 from ansible_collections.datalake.dms.plugins.module_utils._core.tags import (
     DEPLOYMENT_TAG,
+    IAM_TAGS,
     check_required,
+    check_tags,
     planned_tags,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
@@ -50,6 +52,8 @@ def check_options(params: dict[str, Any], former: bool = False) -> None:
     check_deployment(params["deployment"])
     if params["state"] == "absent":
         return
+    if not former:
+        check_tags(params["tags"], params["deployment"], IAM_TAGS)
     if not params["bucket_name"]:
         raise DatalakeError(
             message="bucket_name is required for state=present; set it to the bucket that the endpoint writes to."

@@ -37,6 +37,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.resources impor
     Plan,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import retry_while
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import IAM_TAGS, check_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.instances import list_instances
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_configs import list_all_replication_configs
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_all_tasks
@@ -93,6 +94,7 @@ def read(client: Any, names: list[str]) -> Roles:
 
 def _check(params: dict[str, Any]) -> list[str]:
     check_deployment(params["deployment"])
+    check_tags(params["tags"], params["deployment"], IAM_TAGS)
     return list(dict.fromkeys(params["roles"]))
 
 

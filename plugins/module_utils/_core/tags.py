@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.text.converters import to_text
@@ -18,11 +20,72 @@ RESERVED_PREFIX = "datalake.dms:"
 # The deployment that a resource belongs to. It is needed to find orphans, and to keep two inventories from changing the same resource.
 DEPLOYMENT_TAG = f"{RESERVED_PREFIX}deployment"
 
+
+@dataclass(frozen=True)
+class TagRules:
+    """What a service takes as tags.
+
+    :ivar name: of the service. :ivar more: characters of keys and values beside letters, digits, white space and those of every service.
+    :ivar reserved: prefixes of keys that are AWS's. :ivar ignores_case: whether keys that differ by case only are one.
+    :ivar own: tags that the collection may add later.
+    """
+
+    name: str
+    more: str
+    reserved: tuple[str, ...]
+    ignores_case: bool
+    own: int
+
+
+# API references of AddTagsToResource (DMS) and TagRole (IAM); 50 tags: Tagging AWS Resources user guide, "Tag naming limits".
+DMS_TAGS = TagRules("DMS", "", ("aws:", "dms:"), ignores_case=False, own=3)
+IAM_TAGS = TagRules("IAM", "@", ("aws:",), ignores_case=True, own=1)
+_KEY_LENGTH, _VALUE_LENGTH, _MOST = 128, 256, 50
+
 # The options of amazon.aws's fragment `tags`.
 TAGS_SPEC: dict[str, dict[str, Any]] = {
     "tags": {"type": "dict", "aliases": ["resource_tags"]},
     "purge_tags": {"type": "bool", "default": True},
 }
+
+
+def check_tags(tags: dict[str, Any] | None, deployment: str | None, rules: TagRules) -> None:
+    """Check declared tags before any call.
+
+    :param tags: the option; None leaves the tags as they are. :param deployment: value of the deployment tag; None or empty adds no such tag.
+    :raises DatalakeError: the service would refuse one of them.
+    """
+    texts = {str(key): to_text(value) for key, value in (tags or {}).items()}
+    for key, value in texts.items():
+        problem = _key_problem(key, rules) or _text_problem("value", value, _VALUE_LENGTH, rules)
+        if problem:
+            raise DatalakeError(message=f"tags has {key!r}, whose {problem}; correct it.")
+    folded: dict[str, str] = {}
+    for key in texts if rules.ignores_case else ():
+        if folded.setdefault(key.lower(), key) != key:
+            raise DatalakeError(
+                message=f"tags has {folded[key.lower()]!r} and {key!r}, which are one key for {rules.name}; remove one of them."
+            )
+    count, own = len(texts), rules.own + bool(deployment)
+    if count + own > _MOST:
+        raise DatalakeError(
+            message=f"tags has {count} tags, {own} of the collection come with them, and {rules.name} takes {_MOST}; remove some."
+        )
+
+
+def _key_problem(key: str, rules: TagRules) -> str | None:
+    """What is wrong with a key, after "whose"."""
+    reserved = next((prefix for prefix in rules.reserved if key.lower().startswith(prefix)), None)
+    if reserved:
+        return f"key begins with {reserved}, which is reserved for AWS"
+    return "key is empty" if not key else _text_problem("key", key, _KEY_LENGTH, rules)
+
+
+def _text_problem(part: str, text: str, most: int, rules: TagRules) -> str | None:
+    if len(text) > most:
+        return f"{part} has {len(text)} characters, and {rules.name} takes {most}"
+    wrong = sorted({c for c in text if unicodedata.category(c)[0] not in "LNZ" and c not in f"_.:/=+-{rules.more}"})
+    return f"{part} has {' '.join(map(repr, wrong))}, which {rules.name} does not take in tags" if wrong else None
 
 
 def check_required(what: str, tags: dict[str, str], required: list[str]) -> None:

@@ -34,7 +34,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.resources impor
     plan_absence,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import WAIT_SPEC, check_waiting
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DMS_TAGS, TAGS_SPEC, check_tags
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_configs import list_replication_configs
 from ansible_collections.datalake.dms.plugins.module_utils._dms.replication_tasks import list_tasks
 from ansible_collections.datalake.dms.plugins.module_utils._dms.resource_tags import add_tags, list_tags, remove_tags
@@ -127,6 +127,7 @@ def check_options(params: dict[str, Any]) -> DesiredSettings | None:
     check_deployment(params["deployment"])
     if params["state"] == "absent":
         return None
+    check_tags(params["tags"], params["deployment"], DMS_TAGS)
     if params["s3_settings"] is None:
         raise DatalakeError(
             message="s3_settings is required for state=present; set at least service_access_role_arn and bucket_name in it."

@@ -19,6 +19,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import secrets_in
 from ansible_collections.datalake.dms.plugins.module_utils._core.parallel_reads import in_parallel
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import IAM_TAGS, check_tags
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_plan import CREATED
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import (
@@ -92,6 +93,7 @@ def _wrong_options(hosts: list[Host]) -> dict[str, str]:
     for host in hosts:
         try:
             s3_target.check_options(endpoint_options(host))
+            check_tags(host.role["tags"], host.deployment, IAM_TAGS)
             run.check_replacement(host)
         except Exception as error:
             found[host.name] = explain(error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,15 @@ def validate(operation: str, parameters: Parameters) -> None:
     reserved = [key for key in keys if key.lower().startswith(RESERVED_TAGS)]
     if reserved:
         raise invalid(f"Tag keys that start with aws: or dms: are reserved: {', '.join(reserved)}")
+    for tag in parameters.get("Tags", []):
+        for text, least, most in ((tag.get("Key", ""), 1, 128), (tag.get("Value", ""), 0, 256)):
+            if not least <= len(text) <= most or any(not _is_for_tags(character) for character in text):
+                raise invalid(f"The tag {tag} is not valid.")
+
+
+def _is_for_tags(character: str) -> bool:
+    """Letters, digits, white space and some others (API reference, Tag)."""
+    return unicodedata.category(character)[0] in "LNZ" or character in "_.:/=+-"
 
 
 def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:

@@ -341,3 +341,14 @@ def test_changes_are_missing_where_a_task_begins_without_a_position(cloud: Any) 
     cloud.start_task(task)
     cloud.describe_task(task)
     assert counted(cloud)["missing"] == 3
+
+
+@pytest.mark.parametrize(
+    "tag", [("", "x"), ("k" * 129, "x"), ("team", "v" * 257), ("owner", "a@example.com"), ("a,b", "x")]
+)
+def test_tags_have_lengths_and_characters(cloud: Any, refused: Any, tag: tuple[str, str]) -> None:
+    arn = cloud.create_endpoint()["EndpointArn"]
+    key, value = tag
+    answer = refused(cloud.dms.add_tags_to_resource, ResourceArn=arn, Tags=[{"Key": key, "Value": value}])
+    assert answer.startswith("InvalidParameterValueException")
+    cloud.dms.add_tags_to_resource(ResourceArn=arn, Tags=[{"Key": "Größe", "Value": "a b_.:/=+-"}])
