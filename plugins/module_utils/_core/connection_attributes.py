@@ -14,18 +14,32 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 
 _SECRET_KEY = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 
+# Attributes for which an empty text is a value.
+_MAY_BE_EMPTY = ("csvnullvalue",)
+
 
 def parse_attributes(text: str | None) -> dict[str, str]:
     """The user's extra connection attributes, `key=value;key=value`, as a dict in their order.
 
-    :raises DatalakeError: a part without `=`, or one key with two values. Keys are case-insensitive.
+    :raises DatalakeError: an empty part, a part without `=`, white space around it, a key without a value, or one key with two values. Keys are
+        case-insensitive.
     """
     attributes: dict[str, str] = {}
-    for part in filter(None, (text or "").strip().split(";")):
-        key, equals, value = part.strip().partition("=")
+    parts = [part.strip() for part in (text or "").strip().removesuffix(";").split(";")]
+    for part in parts if parts != [""] else []:
+        key, equals, value = part.partition("=")
         if not equals or not key:
             raise DatalakeError(
                 message=f"extra_connection_attributes has the part {part!r} without a key and a value; write key=value;key=value."
+            )
+        if key != key.strip() or value != value.strip():
+            raise DatalakeError(
+                message=f"extra_connection_attributes has white space around = after {key.strip()}, which AWS would take as a part of key or value; "
+                "remove it."
+            )
+        if not value and key.lower() not in _MAY_BE_EMPTY:
+            raise DatalakeError(
+                message=f"extra_connection_attributes has {key} without a value; give one, or remove it."
             )
         earlier = next((name for name in attributes if name.lower() == key.lower()), key)
         if attributes.get(earlier, value) != value:

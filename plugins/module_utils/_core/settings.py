@@ -145,8 +145,9 @@ def canonical_value(table: Table, name: str, value: Any) -> Any:
         return to_text(value)
     known = {_fold_enum(v): v for v in setting.values}
     if _fold_enum(value) not in known:
+        shown = value if str(value).isprintable() else repr(value)
         raise DatalakeError(
-            message=f"{table.option}.{name}={value} must be one of {', '.join(setting.values)}; correct it."
+            message=f"{table.option}.{name}={shown} must be one of {', '.join(setting.values)}; correct it."
         )
     return known[_fold_enum(value)]
 

@@ -26,7 +26,11 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.settings import
 )
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import endpoint_settings
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint.endpoint_settings import Engine
-from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import bucket_problem, folder_problem
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
+    bucket_problem,
+    folder_problem,
+    shown,
+)
 
 # S3Settings.MaxFileSize, in KB: the maximum, which is also AWS's default.
 MAX_FILE_SIZE = 1048576
@@ -126,7 +130,13 @@ def impossible(options: dict[str, Any]) -> list[str]:
         problems.append(f"s3_settings.bucket_name={options.get('bucket_name')} {bucket}.")
     folder = folder_problem(options.get("bucket_folder"))
     if folder:
-        problems.append(f"s3_settings.bucket_folder={options['bucket_folder']} {folder}.")
+        problems.append(f"s3_settings.bucket_folder={shown(options['bucket_folder'])} {folder}.")
+    problems += [
+        f"s3_settings.{name}={value!r} begins or ends with white space; remove it."
+        for name, value in options.items()
+        # In a CSV file, white space is a value.
+        if isinstance(value, str) and value != value.strip() and not name.startswith("csv_") and name != "bucket_folder"
+    ]
     if options.get("encryption_mode") == "sse-kms" and not options.get("server_side_encryption_kms_key_id"):
         problems.append(
             "s3_settings.encryption_mode=sse-kms needs s3_settings.server_side_encryption_kms_key_id; give the key's ARN."

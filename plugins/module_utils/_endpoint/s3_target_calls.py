@@ -201,8 +201,12 @@ def delete(client: Any, arn: str, params: dict[str, Any]) -> None:
 
 
 def modify(target: Target, arn: str) -> None:
-    """ModifyEndpoint, repeated while DMS is busy with the endpoint. Unless exact is true, undeclared settings stay as they are."""
-    request: dict[str, Any] = {"EndpointArn": arn, "EngineName": "s3", "S3Settings": target.desired.settings}
+    """ModifyEndpoint, repeated while DMS is busy with the endpoint. Unless exact is true, undeclared settings stay as they are.
+
+    Without EndpointType, AWS has taken a target with GlueCatalogGeneration for a source (terraform-provider-aws#34029).
+    """
+    request: dict[str, Any] = {"EndpointArn": arn, "EndpointType": "target", "EngineName": "s3"}
+    request["S3Settings"] = target.desired.settings
     if target.params["exact"]:
         request["ExactSettings"] = True
     if target.desired.attributes:

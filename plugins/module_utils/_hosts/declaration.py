@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from ansible_collections.datalake.dms.plugins.module_utils._access import role_plan
@@ -14,8 +15,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._access.modes import 
     BUCKET_POLICY,
     CROSSACCOUNT_ROLE,
 )
-from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn, partition_of
+from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_account_id, is_arn, partition_of
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
+from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings import SETTINGS
 from ansible_collections.datalake.dms.plugins.module_utils._hosts import change_window
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Connection, Host, Options
 
@@ -23,6 +25,8 @@ PREFIX = "s3_endpoint_"
 
 # s3_endpoint_bootstrap_trust: a placeholder, and aws:SourceAccount where AWS refuses that.
 _AUTO = "auto"
+# How similar a wrong name of a setting is to a right one, see difflib.
+_CLOSE = 0.8
 # STS: RoleSessionName of AssumeRole.
 _NOT_IN_SESSION_NAMES = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _SESSION_NAME_LENGTH = 64
@@ -38,6 +42,8 @@ def declaration(name: str, variables: Options, job: str) -> Host:
     options = {key.removeprefix(PREFIX): value for key, value in variables.items()}
     change_window.check(options["change_window"])
     _check_patience(options)
+    _check_account_ids(options)
+    _check_setting_names(options["settings"])
     same_account = options["lake_account_id"] == options["dms_account_id"]
     access_mode = CROSSACCOUNT_ROLE if same_account else options["access"]
     partition = likely_partition(options["lake_assume_role_arn"])
@@ -96,6 +102,31 @@ def declaration(name: str, variables: Options, job: str) -> Host:
         source_account_fallback=options["bootstrap_trust"] == _AUTO,
         change_window=options["change_window"],
     )
+
+
+def _check_account_ids(options: Options) -> None:
+    """
+    :raises DatalakeError: one of them is no account id.
+    """
+    for name in ("dms_account_id", "lake_account_id"):
+        if not is_account_id(str(options[name])):
+            raise DatalakeError(
+                message=f"{PREFIX}{name}={options[name]} is not a 12-digit AWS account id; correct it, and quote it, because YAML reads some "
+                "digits after a leading 0 as an octal number."
+            )
+
+
+def _check_setting_names(settings: Options) -> None:
+    """
+    :raises DatalakeError: a name is not one of a setting.
+    """
+    by_letters = {name.replace("_", ""): name for name in SETTINGS}
+    for name in settings:
+        if name not in SETTINGS:
+            letters = str(name).replace("_", "").lower()
+            close = difflib.get_close_matches(letters, by_letters, n=1, cutoff=_CLOSE)
+            meant = f"; did you mean {by_letters[close[0]]}?" if close else "."
+            raise DatalakeError(message=f"{PREFIX}settings has {name}, which is not a setting of an S3 endpoint{meant}")
 
 
 def _check_patience(options: Options) -> None:

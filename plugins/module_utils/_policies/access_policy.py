@@ -14,12 +14,14 @@ from typing import Any
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_arn
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
-    POLICY_LENGTH,
     VERSION,
     as_list,
-    document_length,
 )
 
+# How many characters of a value a message has.
+_SHOWN = 100
+# S3 user guide, "Naming Amazon S3 objects": 1,024 bytes for a key. DMS appends schema, table, date and file.
+_FOLDER_BYTES = 700
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _OBJECT_ACTIONS = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"]
@@ -136,17 +138,19 @@ def check_access(access: Access) -> None:
         raise DatalakeError(message=f"bucket_name={access.bucket_name} {problem}.")
     problem = folder_problem(access.bucket_folder)
     if problem:
-        raise DatalakeError(message=f"bucket_folder={access.bucket_folder} {problem}.")
+        raise DatalakeError(message=f"bucket_folder={shown(access.bucket_folder)} {problem}.")
     if access.kms_key_arn and not is_arn(access.kms_key_arn, "key"):
         raise DatalakeError(
             message=f"server_side_encryption_kms_key_id={access.kms_key_arn} is not the full ARN of a KMS key, which is required for a key of "
             "another account; give arn:aws:kms:<region>:<account>:key/<id>."
         )
-    length = document_length(access_policy(access, "aws-us-gov", "ap-southeast-2", "0" * 12))
-    if length > POLICY_LENGTH:
-        raise DatalakeError(
-            message=f"The access policy would have about {length} characters and IAM's limit is {POLICY_LENGTH}; shorten bucket_folder."
-        )
+
+
+def shown(text: Any) -> str:
+    """A value in a message, in one short line: white space at its ends and line breaks can be seen."""
+    value = str(text)
+    value = value if value.isprintable() and value == value.strip() else repr(value)
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
 def bucket_problem(name: str | None) -> str | None:
@@ -163,6 +167,14 @@ def folder_problem(folder: str | None) -> str | None:
     """What is wrong with a bucket folder, and what to do; None where nothing is."""
     if not folder:
         return None
+    if "://" in folder:
+        return "is a URI; give the folder only, without s3:// and the bucket"
+    if folder != folder.strip() or not folder.isprintable():
+        return "begins or ends with white space, or has a line break; remove that"
+    if "//" in folder:
+        return "has //, which makes a folder without a name; remove one slash"
+    if len(folder.encode()) > _FOLDER_BYTES:
+        return f"has more than {_FOLDER_BYTES} bytes, and the key of an object has 1,024 at most, with schema, table and file; shorten it"
     if folder.startswith("/") or folder.endswith("/"):
         return "begins or ends with a slash; remove the slash, because DMS adds it between bucket, folder and object"
     if re.search(r"[*?]|\$\{", folder):

@@ -64,6 +64,9 @@ def create_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
 def modify_endpoint(dms: Dms, parameters: Parameters) -> dict[str, Any]:
     endpoint = find(dms.endpoints, parameters["EndpointArn"], "Endpoint")
     _check_modifiable(dms, endpoint)
+    if (parameters.get("S3Settings") or {}).get("GlueCatalogGeneration") and "EndpointType" not in parameters:
+        # terraform-provider-aws#34029
+        raise invalid("The parameter GlueCatalogGeneration is not supported for a source endpoint.")
     changed = _without_passwords(parameters)
     if "EndpointIdentifier" in changed:
         changed["EndpointIdentifier"] = _free_identifier(dms, changed["EndpointIdentifier"], besides=endpoint)

@@ -205,3 +205,11 @@ def test_aws_says_that_a_filtered_describe_found_nothing_by_an_empty_list(lab):
     assert lab.endpoint(compression_type="gzip")["action"] == "recreated"
     assert lab.endpoint(state="absent")["action"] == "deleted"
     assert lab.endpoint(state="absent")["action"] == "none"
+
+
+def test_modification_of_an_endpoint_with_a_glue_catalog(lab):
+    """AWS takes one without a type for a source."""
+    role = lab.local_role()
+    lab.endpoint(service_access_role_arn=role, glue_catalog_generation=True)
+    result = lab.endpoint(service_access_role_arn=role, glue_catalog_generation=True, compression_type="gzip")
+    assert (result["action"], result["changed"]) == ("modified", True)

@@ -41,7 +41,8 @@ def refusal(*args, **kwargs):
         ("a=1;b=2;", {"a": "1", "b": "2"}),
         (" a=1 ; b=2", {"a": "1", "b": "2"}),
         ("a=b=c", {"a": "b=c"}),
-        ("a=", {"a": ""}),
+        ("csvNullValue=", {"csvNullValue": ""}),
+        ("a=1; b=2;", {"a": "1", "b": "2"}),
         ("a=1;a=1", {"a": "1"}),
         ("csvDelimiter=,;csvRowDelimiter=\\n", {"csvDelimiter": ",", "csvRowDelimiter": "\\n"}),
     ],
@@ -159,7 +160,26 @@ def test_forbidden_mix_in_attributes_is_refused():
 
 
 def test_empty_timestamp_column_is_refused_here_too():
-    assert "timestamp_column_name is empty" in refusal("timestampColumnName=")
+    assert "has timestampColumnName without a value" in refusal("timestampColumnName=")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a=", "extra_connection_attributes has a without a value; give one, or remove it."),
+        ("a = b", "has white space around = after a, which AWS would take as a part of key or value; remove it."),
+        ("a= b;c=d", "has white space around = after a,"),
+        ("a=b;;c=d", "has the part '' without a key and a value"),
+        (";a=b", "has the part '' without a key and a value"),
+        ("a=b;;", "has the part '' without a key and a value"),
+    ],
+)
+def test_spoilt_text_is_named(text, said):
+    assert said in refusal(text)
+
+
+def test_white_space_shows_no_secret():
+    assert "hidden" not in refusal("password = hidden")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.datalake.dms.plugins.module_utils._access import access_role, bucket_access
 from ansible_collections.datalake.dms.plugins.module_utils._accounts import preflight
 from ansible_collections.datalake.dms.plugins.module_utils._core.module import validated
@@ -465,3 +466,28 @@ def test_hosts_of_one_account_reach_it_in_the_same_way():
     one = declared()
     other = declared(identifier="dev-erp", role_name="dms-s3-dev-erp", bucket_name="other")
     assert (one.dms, one.lake) == (other.dms, other.lake)
+
+
+@pytest.mark.parametrize("name", ["dms_account_id", "lake_account_id"])
+@pytest.mark.parametrize("value", ["12345", 1234567890, "1111-2222-3333", "", "\u0661" * 12])
+def test_account_id_that_is_none_is_named(name, value):
+    with pytest.raises(AnsibleAWSError) as error:
+        declared(**{name: value})
+    assert (
+        f"s3_endpoint_{name}={value} is not a 12-digit AWS account id; correct it, and quote it" in error.value.message
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DataFormat", "; did you mean data_format?"),
+        ("dataformat", "; did you mean data_format?"),
+        ("cdcMaxBatchIntervall", "; did you mean cdc_max_batch_interval?"),
+        ("colour", "."),
+    ],
+)
+def test_setting_with_another_name_is_named(name, meant):
+    with pytest.raises(AnsibleAWSError) as error:
+        declared(settings={name: "x"})
+    assert error.value.message == f"s3_endpoint_settings has {name}, which is not a setting of an S3 endpoint{meant}"

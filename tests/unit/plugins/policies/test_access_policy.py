@@ -13,7 +13,6 @@ from ansible_collections.datalake.dms.plugins.module_utils._policies.access_poli
     check_access,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
-    POLICY_LENGTH,
     document_length,
     with_statements,
 )
@@ -127,7 +126,13 @@ def test_each_arn_has_the_partition(partition, region):
         ({"bucket_folder": "*"}, "bucket_folder=*", "choose another name"),
         ({"bucket_folder": "ra?"}, "bucket_folder=ra?", "choose another name"),
         ({"bucket_folder": "${aws:username}"}, "bucket_folder=${aws:username}", "choose another name"),
-        ({"bucket_folder": "x" * POLICY_LENGTH}, "6144", "shorten bucket_folder"),
+        ({"bucket_folder": "x" * 701}, f"bucket_folder={'x' * 100}… has more than 700 bytes", "shorten it"),
+        ({"bucket_folder": "ä" * 351}, "has more than 700 bytes", "shorten it"),
+        ({"bucket_folder": "s3://lake/raw"}, "bucket_folder=s3://lake/raw is a URI", "give the folder only"),
+        ({"bucket_folder": "raw//crm"}, "bucket_folder=raw//crm has //", "remove one slash"),
+        ({"bucket_folder": "raw "}, "bucket_folder='raw ' begins or ends with white space", "remove that"),
+        ({"bucket_folder": "raw\n"}, "bucket_folder='raw\\n' begins or ends with white space", "remove that"),
+        ({"bucket_folder": "ra\tw"}, "bucket_folder='ra\\tw' begins", "line break; remove that"),
         ({"kms_key_arn": "alias/lake"}, "server_side_encryption_kms_key_id=alias/lake", "give arn:aws:kms:"),
         ({"kms_key_arn": KEY.rsplit("/", 1)[1]}, "server_side_encryption_kms_key_id", "full ARN"),
         ({"kms_key_arn": KEY.replace(":key/", ":alias/")}, "server_side_encryption_kms_key_id", "full ARN"),
