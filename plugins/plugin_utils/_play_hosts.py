@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import explain
 from ansible_collections.datalake.dms.plugins.module_utils._core.unanswered import LOGGER
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions, overlaps
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.host import Host
 from ansible_collections.datalake.dms.plugins.module_utils._replacement.run_identity import current_run
 from ansible_collections.datalake.dms.plugins.plugin_utils._host_declaration import (
@@ -105,7 +105,9 @@ def _others(action: ActionBase, names: list[str], variables: dict[str, Any]) -> 
 
 def _without_collisions(read: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
     """What was read, with a problem in place of each host that declares a resource of another one. :param others: hosts that are not in the play."""
-    collide = collisions(Host.of(host) for host in [*read["hosts"], *others])
+    hosts = [Host.of(host) for host in read["hosts"]]
+    # With --limit, variables of the command line are given for one host, and would be those of the others, too.
+    collide = {**overlaps(hosts), **collisions([*hosts, *(Host.of(other) for other in others)])}
     return {
         "hosts": [host for host in read["hosts"] if host["name"] not in collide],
         "problems": {

@@ -28,7 +28,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.account import 
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._core.ownership import DEPLOYMENT_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._core.retries import unless_done
-from ansible_collections.datalake.dms.plugins.module_utils._core.tags import TAGS_SPEC
+from ansible_collections.datalake.dms.plugins.module_utils._core.tags import DEPLOYMENT_TAG, TAGS_SPEC
 from ansible_collections.datalake.dms.plugins.module_utils._policies import access_analyzer, trusts
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import denial_of, new_denial
 
@@ -109,9 +109,20 @@ def ensure(
         try:
             return _ensure_present(client, before, account, params, check_mode)
         except _CreatedMeanwhile:
-            if not reads_again:
-                raise
             existing, reads_again = None, reads_again - 1
+            # A run with other settings would take the permission away from the endpoint of this policy.
+            if reads_again < 0 or _has_other_policy(account, params):
+                raise
+
+
+def _has_other_policy(account: Account, params: dict[str, Any]) -> bool:
+    """Whether the policy exists, belongs to the deployment, and is for another bucket, folder or key."""
+    existing = read_policy(account.client("iam"), role_plan.policy_arn(account.identity, params))
+    if not existing or existing["tags"].get(DEPLOYMENT_TAG) != params["deployment"]:
+        return False
+    return bool(
+        compare_policies(existing["document"], role_plan.policy_document(account.identity, account.region, params))
+    )
 
 
 def read_state(client: Any, identity: Identity, params: dict[str, Any]) -> State:

@@ -101,6 +101,7 @@ def declaration(name: str, variables: Options, job: str) -> Host:
         },
         source_account_fallback=options["bootstrap_trust"] == _AUTO,
         change_window=options["change_window"],
+        allow_shared_folder=options["allow_shared_folder"],
     )
 
 

@@ -54,6 +54,7 @@ class Host:
     :ivar source_account_fallback: whether a CreateEndpoint that is refused for the role is repeated with a trust that requires aws:SourceAccount
         in place of a placeholder.
     :ivar change_window: when a replacement may begin in a protected environment, see change_window.py; empty for any time.
+    :ivar allow_shared_folder: whether other endpoints may write to the same folder, or to one inside it.
     :ivar known_absent: which of ENDPOINT and ACCESS the survey of this play found absent. They are created without another read; AWS refuses to
         create one that exists by then.
     :ivar known_obstacles: sentences of the preflight checks of this play that warned of what a connection test may fail for.
@@ -79,6 +80,7 @@ class Host:
     replacement: Options
     source_account_fallback: bool = False
     change_window: list[str] = field(default_factory=list)
+    allow_shared_folder: bool = False
     known_absent: list[str] = field(default_factory=list)
     known_obstacles: list[str] = field(default_factory=list)
     former: Options | None = None

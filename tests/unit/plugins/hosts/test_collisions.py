@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions
+from ansible_collections.datalake.dms.plugins.module_utils._hosts.collisions import collisions, overlaps
 from builders import DMS, LAKE, declared_host
 
 THIRD = "777788889999"
@@ -89,3 +89,50 @@ def vars_of(name):
 def test_third_host_is_named_as_well():
     found = collisions([host(name, policy_name="all") for name in ("crm", "erp", "hr")])
     assert "which erp and hr declare, too" in found["crm"]
+
+
+# Folders
+
+
+def at(name, folder, bucket="lake", **given):
+    return host(name, bucket_name=bucket, bucket_folder=folder, **given)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("raw", "raw"), ("raw", "raw/crm"), ("", "raw"), ("", ""), ("raw/a", "raw/a/b/c"), ("raw/", "raw")],
+)
+def test_endpoints_that_share_a_folder_are_refused(one, other):
+    hosts = [at("crm", one), at("erp", other), at("hr", "elsewhere", bucket="other")]
+    found = overlaps(hosts)
+    assert sorted(found) == ["crm", "erp"]
+    assert overlaps(reversed(hosts)).keys() == found.keys()
+    assert found["crm"].startswith("crm writes to s3://lake/")
+    assert "and erp to s3://lake/" in found["crm"]
+    assert "set s3_endpoint_allow_shared_folder=true for all of them." in found["erp"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "bucket"),
+    [("raw/crm", "raw/crm2", "lake"), ("raw", "rawer", "lake"), ("raw", "Raw", "lake"), ("raw", "raw", "other")],
+)
+def test_folders_of_their_own(one, other, bucket):
+    assert overlaps([at("crm", one), at("erp", other, bucket=bucket)]) == {}
+
+
+def test_folder_is_shared_where_all_allow_it():
+    allowed = {"allow_shared_folder": True}
+    assert overlaps([at("crm", "raw", **allowed), at("erp", "raw/erp", **allowed)]) == {}
+    found = overlaps([at("crm", "raw", **allowed), at("erp", "raw", **allowed), at("hr", "raw")])
+    assert sorted(found) == ["crm", "erp", "hr"]
+    assert "crm writes to s3://lake/raw/, and hr to s3://lake/raw/, so" in found["crm"]
+
+
+def test_many_others_are_counted():
+    found = overlaps([at(f"h{number}", "raw") for number in range(9)])
+    assert " and 5 more, so each" in found["h0"]
+
+
+def test_settings_decide_where_an_endpoint_writes():
+    hosts = [at("crm", "raw/crm", settings={"bucket_folder": "raw"}), at("erp", "raw")]
+    assert sorted(overlaps(hosts)) == ["crm", "erp"]
