@@ -34,6 +34,9 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel impor
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
 
+# A shorter external id of a role to assume is warned of.
+_EXTERNAL_ID_LENGTH = 16
+
 # The module's own options.
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **HOSTS_SPEC,
@@ -82,7 +85,7 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
         },
         "reasons": {name: difference.reason for name, difference in differences.items()},
         "stopped_tasks": _stopped_tasks(compared, run),
-        "warnings": _warnings(compared, blocked, run),
+        "warnings": [*short_external_ids(hosts), *_warnings(compared, blocked, run)],
     }
 
 
@@ -168,6 +171,21 @@ def _stopped_tasks(hosts: list[Host], run: Run) -> list[str]:
             tasks = Comparison(host, run, account, account).stopped_tasks
             found += [f"{host.identifier}: {task.sentences()}" for task in tasks]
     return found
+
+
+def short_external_ids(hosts: list[Host]) -> list[str]:
+    """The variables with an external id that could be guessed, as sentences without the id. Pure."""
+    ids = {
+        (side, connection.assume_role_external_id)
+        for host in hosts
+        for side, connection in (("dms", host.dms), ("lake", host.lake))
+        if connection.assume_role_external_id
+    }
+    return [
+        f"s3_endpoint_{side}_assume_role_external_id has {len(external_id)} characters, and could be guessed; use {_EXTERNAL_ID_LENGTH} or more."
+        for side, external_id in sorted(ids)
+        if len(external_id) < _EXTERNAL_ID_LENGTH
+    ]
 
 
 def _warnings(compared: list[Host], blocked: dict[str, str], run: Run) -> list[str]:

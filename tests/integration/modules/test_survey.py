@@ -336,9 +336,9 @@ def test_unexpected_error_of_one_host_is_a_matter_of_its_deployment(lab, deploye
 
 
 def test_what_a_module_would_refuse_stops_the_host(lab, deployed):
-    result = lab.survey([lab.host("erp", settings={"colour": "blue"}), lab.host()])
+    result = lab.survey([lab.host("erp", settings={"data_format": "xml"}), lab.host()])
     assert (list(result["blocked"]), result["unchanged"], result["warnings"]) == (["erp"], ["crm"], [])
-    assert result["blocked"]["erp"].startswith("Unsupported parameters: s3_settings.colour.")
+    assert result["blocked"]["erp"].startswith("s3_settings.data_format=xml must be one of ")
 
 
 @pytest.mark.parametrize(
@@ -390,3 +390,12 @@ def test_wrong_option_of_a_replacement_blocks_its_host(lab):
     result = lab.survey([lab.host(lock_timeout=1), lab.host("erp")])
     assert (list(result["blocked"]), result["to_deploy"]) == (["crm"], ["erp"])
     assert "lock_timeout=1 must be at least" in result["blocked"]["crm"]
+
+
+def test_short_external_id_is_warned_of_and_not_shown(lab):
+    declared = lab.host()
+    short = {**declared, "dms": {**declared["dms"], "assume_role_external_id": "hush"}}
+    result = lab.survey([declared, short], account_checks=False, compare_from=0)
+    (warning,) = result["warnings"]
+    assert warning == "s3_endpoint_dms_assume_role_external_id has 4 characters, and could be guessed; use 16 or more."
+    assert "hush" not in str(result["warnings"])

@@ -467,7 +467,7 @@ def test_foreign_things_are_listed_beside_drift(lab, deployed, verify):
         ({"lake_assume_role_external_id": "not-the-one"}, "could not be assumed"),
         ({"environment": "test"}, "environment=test is not in the map of environments"),
         ({"bucket_name": "no-such-bucket"}, "Bucket no-such-bucket does not exist"),
-        ({"settings": {"colour": "blue"}}, "Unsupported parameters: s3_settings.colour"),
+        ({"settings": {"data_format": "xml"}}, "s3_settings.data_format=xml must be one of"),
         ({"identifier": "dev--erp"}, "endpoint_identifier=dev--erp must begin with a letter"),
     ],
     ids=str,

@@ -41,7 +41,7 @@ def test_wrong_variables_stop_their_host_alone_before_anything_is_touched(aws, p
     status, said, _changed = play("dev", "deploy", *THREE, "-e", json.dumps(TWO_ARE_WRONG))
     assert status == 2
     assert "s3_endpoint_tags can't be templated: 'no_such_variable' is undefined; correct it" in said
-    assert "Unsupported parameters: s3_settings.compresion_type." in said
+    assert "s3_endpoint_settings has compresion_type, which is not a setting of an S3 endpoint; did you mean" in said
     assert [outcome(said, host) for host in ("crm", "erp", "hr")] == [(0, 1), (0, 1), (1, 0)]
     calls = [call["operation"] for call in aws.control.journal()]
     assert (calls.count("CreateEndpoint"), calls.count("CreateRole")) == (1, 1)
