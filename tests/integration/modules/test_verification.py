@@ -524,7 +524,7 @@ def test_tasks_that_can_not_be_read_are_a_warning(lab, deployed):
     assert result["warnings"][0].startswith("Tasks that do not run are not named, because they can't be read: ")
 
 
-@pytest.mark.parametrize("more", [{}, {"settings": {"colour": "blue"}}], ids=str)
+@pytest.mark.parametrize("more", [{}, {"settings": {"data_format": "xml"}}], ids=str)
 def test_secret_is_never_told(lab, more):
     given = {"extra_connection_attributes": "password=very-hidden-thing;"}
     deploy(lab, **given)

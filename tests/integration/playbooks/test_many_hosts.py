@@ -81,7 +81,10 @@ def test_play_sees_what_its_hosts_would_see(aws, play, tmp_path):
         """
 - hosts: s3_endpoints
   gather_facts: false
-  vars: {s3_endpoint_bucket_folder: of-the-play, s3_endpoint_identifier: "own-{{ inventory_hostname }}"}
+  vars:
+    s3_endpoint_bucket_folder: of-the-play
+    s3_endpoint_identifier: "own-{{ inventory_hostname }}"
+    s3_endpoint_allow_shared_folder: true
   tasks:
     - datalake.dms.dms_survey: {compare_from: 0}
       register: survey
