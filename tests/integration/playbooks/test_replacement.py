@@ -27,6 +27,7 @@ CONSENT = (
     *("-e", '{"s3_endpoint_accept": ["foreign_tasks"]}'),
 )
 CHANGE = ("-e", "s3_endpoint_bucket_folder=raw/elsewhere")
+SHARED = ("-e", "s3_endpoint_allow_shared_folder=true")
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_prod_goes_in_growing_batches_and_stops_at_the_first_failure(aws, play, 
         code="ResourceQuotaExceededFault",
         skip=1,
     )
-    status, said, _changed = play("prod", "deploy", *some, *CHANGE)
+    status, said, _changed = play("prod", "deploy", *some, *CHANGE, *SHARED)
     assert status != 0
     assert "could not be replaced, and endpoint and tasks are as they were before" in said
     left = re.search(r"([\w, ]+) not begun, because \w+ could not be replaced", said)
