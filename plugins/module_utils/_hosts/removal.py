@@ -12,6 +12,8 @@ from ansible_collections.datalake.dms.plugins.module_utils._access import access
 from ansible_collections.datalake.dms.plugins.module_utils._access.modes import BUCKET_POLICY
 from ansible_collections.datalake.dms.plugins.module_utils._core.account import Account
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError, explain
+from ansible_collections.datalake.dms.plugins.module_utils._dms.endpoints import describe_endpoint
+from ansible_collections.datalake.dms.plugins.module_utils._dms.shared_polling import together
 from ansible_collections.datalake.dms.plugins.module_utils._endpoint import s3_target
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.account_checks import ready_hosts
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.former_access import (
@@ -87,3 +89,18 @@ def _remove(host: Host, run: Run, record: Record) -> None:
     options = role_removal_options(host, host.role_name, host.role["policy_name"], host.role["path"])
     record.add("role", access_role.ensure(run.reads.account(host.home), options, run.check_mode))
     remove_former_access(host, run.reads, endpoint["definition"], record, run.check_mode)
+    if "role" in record.diffs and not run.check_mode:
+        _refuse_new_endpoint(host, run)
+
+
+def _refuse_new_endpoint(host: Host, run: Run) -> None:
+    """Check that no deployment that ran at the same time has created the endpoint, which would lack its role now.
+
+    :raises DatalakeError: it exists.
+    """
+    client = run.reads.account(host.dms).client("dms")
+    if describe_endpoint(together(client), host.identifier.lower()):
+        raise DatalakeError(
+            message=f"The endpoint {host.identifier} was created by another run while this one removed its access; run remove.yml or deploy.yml "
+            "again."
+        )

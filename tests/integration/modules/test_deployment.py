@@ -345,7 +345,9 @@ def open_trust(lab, name):
     lab.client("lake", "iam").update_assume_role_policy(RoleName=name, PolicyDocument=trust)
 
 
-@pytest.mark.parametrize("wrong", [{}, {"bucket_name": "no-such-bucket"}, {"settings": {"data_format": "xml"}}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{}, {"bucket_name": "no-such-bucket"}, {"settings": {"data_format": "xml"}}], ids=str
+)
 def test_secret_is_never_told(lab, wrong):
     secret = {"extra_connection_attributes": "password=very-hidden-thing;", **wrong}
     for check in (True, False, False):

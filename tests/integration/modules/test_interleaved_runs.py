@@ -140,6 +140,33 @@ def test_second_of_two_that_replace_is_refused_with_the_name_of_the_first(lab, i
     assert crash_tasks.lost_position(state["deleted_tasks"], state["tasks"]) is None
 
 
+def has_failed(result):
+    return isinstance(result, Exception) or any(told["failed"] for told in result["hosts"].values())
+
+
+def assert_as_after_one_of_them(lab, hosts):
+    """Both have ended well: the endpoint with its access, or neither."""
+    if target(lab):
+        verified = lab.verification(hosts)["hosts"]["crm"]
+        assert verified["failed"] is False, verified["msg"]
+    else:
+        assert (lab.iam_role(), lab.policies().get(lab.policy_arn)) == (None, None)
+
+
+@pytest.mark.parametrize("seed", range(DRAWN))
+def test_deployment_and_removal_at_once_leave_no_endpoint_without_its_role(lab, interleaved, seed):
+    hosts, drawn = [lab.host()], random.Random(seed)
+    if drawn.random() < 0.5:
+        lab.deployment(hosts)
+    results = interleaved(seed, [lambda: lab.deployment(hosts, run=ALICE), lambda: lab.removal(hosts, run=BOB)])
+    if not any(has_failed(result) for result in results):
+        assert_as_after_one_of_them(lab, hosts)
+    # Whoever failed has said so; the next run of either completes.
+    told = lab.removal(hosts)["hosts"]["crm"] if drawn.random() < 0.5 else lab.deployment(hosts)["hosts"]["crm"]
+    assert told["failed"] is False, told["msg"]
+    assert_as_after_one_of_them(lab, hosts)
+
+
 ACTIONS = ("deployment", "removal", "unlock", "prune")
 
 
@@ -158,7 +185,9 @@ def test_any_two_runs_lose_nothing(lab, interleaved, seed):
             return lab.orphans(hosts, state="absent", names=["dev-erp"])
         return getattr(lab, name)(hosts, run=run)
 
-    interleaved(seed, [lambda one=one: act(*one) for one in ((first, ALICE), (second, BOB))])
+    results = interleaved(seed, [lambda one=one: act(*one) for one in ((first, ALICE), (second, BOB))])
+    if {first, second} == {"deployment", "removal"} and not any(has_failed(result) for result in results):
+        assert_as_after_one_of_them(lab, hosts)
     told = lab.deployment(hosts, run={**ALICE, "id": "later"})["hosts"]["crm"]
     if told["failed"] and "playbooks/unlock.yml" in told["msg"]:
         lab.unlock(hosts)

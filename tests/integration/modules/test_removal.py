@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.datalake.dms.plugins.module_utils._access import access_role
 from builders import admits, allows, policy_document
 
 pytestmark = pytest.mark.once
@@ -310,3 +311,22 @@ def test_no_hosts_are_nothing_to_do(lab):
     lab.forget_calls()
     result = lab.removal([])
     assert (result["changed"], result["hosts"], lab.calls()) == (False, {}, [])
+
+
+def test_endpoint_that_another_run_creates_meanwhile_is_named(lab, monkeypatch):
+    """It would lack its role, and nobody would be told."""
+    lab.role(deployment="dev")
+    remove = access_role._remove
+
+    def raced(*arguments):
+        assert lab.deployment([lab.host()])["hosts"]["crm"]["failed"] is False
+        remove(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(access_role, "_remove", raced)
+        told = lab.removal([lab.host()])["hosts"]["crm"]
+    assert (told["failed"], told["changed"]) == (True, True)
+    assert told["msg"] == (
+        "The endpoint dev-crm was created by another run while this one removed its access; run remove.yml or deploy.yml again."
+    )
+    assert lab.deployment([lab.host()])["hosts"]["crm"]["failed"] is False
