@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -50,6 +51,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.results import Record, Result
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.shared_reads import SharedReads
 from ansible_collections.datalake.dms.plugins.module_utils._policies import trusts
+from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import is_still_denied
 
 
 @dataclass
@@ -283,13 +285,15 @@ class EndpointDeployment:
         touched = self.planned["action"] != NONE or bool({"role", "bucket_access"} & set(self.record.diffs))
         if touched:
             options["test"] = "always"
+        policy = self.access.get("policy") or {}
+        may_pass = touched or is_still_denied(policy.get("document"), datetime.now(UTC))
         # Wait for IAM's propagation only after a change, in this run or in one that was interrupted before its test.
-        if not (touched or untested):
+        if not (may_pass or untested):
             options["iam_propagation_timeout"] = 0
         # Created by this run, and not recreated after an interrupted replacement.
         is_new = self.planned["action"] == CREATED and not self.planned["definition"] and not self.test
         # Where the checks have seen a cause, a failure that names none is not repeated.
-        just_changed = touched and not self.host.known_obstacles
+        just_changed = may_pass and not self.host.known_obstacles
         result = connection_tests.ensure(self.dms, options, self.check_mode, is_new, just_changed)
         self.test = self.record.add("connection", result)
 

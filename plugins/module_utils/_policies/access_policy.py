@@ -107,6 +107,15 @@ def new_denial(until: datetime) -> dict[str, Any]:
     }
 
 
+def is_still_denied(document: dict[str, Any] | None, now: datetime) -> bool:
+    """Whether new sessions are denied, too, because the trust was closed only just now."""
+    until = ((denial_of(document) or {}).get("Condition") or {}).get("DateLessThan", {}).get("aws:TokenIssueTime")
+    try:
+        return until is not None and now < datetime.fromisoformat(str(until))
+    except (ValueError, TypeError):
+        return False  # Somebody else has changed it.
+
+
 def bucket_grant(access: Access, partition: str) -> dict[str, Any]:
     """The grant for the bucket's policy: actions on the bucket, and on the folder's objects.
 

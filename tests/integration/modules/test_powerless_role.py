@@ -99,6 +99,16 @@ def test_earlier_sessions_are_denied(lab, monkeypatch):
     assert_closed(lab)
 
 
+def test_next_run_waits_until_sessions_are_not_denied_any_more(lab, monkeypatch):
+    """The run before was killed, or had too little patience."""
+    monkeypatch.setattr(role_plan, "CLOSING_SECONDS", 3)
+    hosts = [lab.host(**CONSENT, **POWERLESS, iam_propagation_timeout=10)]
+    short = {**hosts[0], "test": {**hosts[0]["test"], "iam_propagation_timeout": 0}}
+    assert lab.deployment([short])["hosts"]["crm"]["failed"] is True
+    told = lab.deployment(hosts)["hosts"]["crm"]
+    assert (told["failed"], told["connection_status"]) == (False, "successful"), told["msg"]
+
+
 def test_preview_says_so_and_shows_the_end(lab):
     lab.forget_calls()
     told = deploy(lab, check=True)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import DatalakeError
 from ansible_collections.datalake.dms.plugins.module_utils._policies.access_policy import (
     Access,
     access_policy,
     check_access,
+    is_still_denied,
 )
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
     document_length,
@@ -215,3 +218,24 @@ def test_other_elements_of_the_policy_stay():
     assert with_statements(present, []) == present
     assert with_statements(present, [OURS]) == {**present, "Statement": [OTHERS, OURS]}
     assert present["Statement"] == [OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("condition", "denied"),
+    [
+        ({"DateLessThan": {"aws:TokenIssueTime": "2026-03-01T12:00:01Z"}}, True),
+        ({"DateLessThan": {"aws:TokenIssueTime": "2026-03-01T12:00:00Z"}}, False),
+        ({"DateLessThan": {"aws:TokenIssueTime": "tomorrow"}}, False),
+        ({"DateLessThan": {"aws:TokenIssueTime": "2026-03-01T12:00:01"}}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_sessions_are_denied_until_that_time(condition, denied):
+    document = {"Statement": [{"Sid": "DenyEarlierSessions", "Effect": "Deny", "Condition": condition}]}
+    assert is_still_denied(document, datetime(2026, 3, 1, 12, tzinfo=UTC)) is denied
+
+
+def test_policy_without_a_denial_denies_nothing():
+    for document in (None, {}, {"Statement": [{"Sid": "ListBucket", "Effect": "Allow"}]}):
+        assert is_still_denied(document, datetime(2026, 3, 1, tzinfo=UTC)) is False
