@@ -145,14 +145,14 @@ def declarations(action: ActionBase, names: list[str]) -> dict[str, Any]:
     :returns: hosts, a list of Host.declared, and problems: host name -> what is wrong with its variables.
     """
     hosts, problems = [], {}
-    templar, told = shared_templar(action._templar), dict[str, None]()
+    templar, warnings = shared_templar(action._templar), dict[str, None]()
     for name in names:
         try:
-            declared = host_declaration(templar, action._loader, _variables(action, name), told.setdefault)
+            declared = host_declaration(templar, action._loader, _variables(action, name), warnings.setdefault)
             hosts.append(declared.declared())
         except Exception as error:
             problems[name] = str(error) if isinstance(error, AnsibleError) else explain(error)
-    for text in told:
+    for text in warnings:
         action._display.warning(text)
     return {"hosts": hosts, "problems": problems}
 

@@ -235,9 +235,7 @@ def read_policy_versions(client: Any, arn: str) -> list[dict[str, Any]]:
 
 
 def _refuse_foreign_policies(before: State) -> None:
-    foreign = role_plan.foreign(before)
-    policies = [*foreign["attached_policies"], *foreign["inline_policies"]]
-    if policies:
+    if policies := role_plan.foreign_policies(before):
         raise DatalakeError(
             message=f"The role {before['role']['role_name']} has policies that this module did not create ({', '.join(policies)}); "
             "detach or delete them, then remove the role."

@@ -111,9 +111,7 @@ def refuse_power(before: State, params: dict[str, Any]) -> None:
 
     :raises DatalakeError: it has policies of others.
     """
-    others = foreign(before)
-    policies = [*others["attached_policies"], *others["inline_policies"]]
-    if policies:
+    if policies := foreign_policies(before):
         raise DatalakeError(
             message=f"The role {params['role_name']} has policies of others ({', '.join(policies)}), so bootstrap_trust=powerless must not open its "
             "trust; detach or delete them, or choose another bootstrap_trust."
@@ -275,6 +273,12 @@ def foreign(state: State) -> dict[str, Any]:
         "attached_policies": [arn for arn in role.get("attached_policies", []) if arn != policy.get("arn")],
         "inline_policies": role.get("inline_policies", []),
     }
+
+
+def foreign_policies(state: State) -> list[str]:
+    """The policies that others added to the role: ARNs of managed ones, names of inline ones."""
+    others = foreign(state)
+    return [*others["attached_policies"], *others["inline_policies"]]
 
 
 def _unless_equal(current: dict[str, Any] | None, desired: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def check_owner(what: str, tags: dict[str, str], params: dict[str, Any]) -> None
         if params["state"] == "absent" and not params["adopt"]:
             raise DatalakeError(
                 message=f"The {what} belongs to the deployment {owner}, and is not removed; set deployment={owner} to remove it, or adopt=true to "
-                "remove it whoever it belongs to."
+                "remove it anyway."
             )
         return
     if owner:

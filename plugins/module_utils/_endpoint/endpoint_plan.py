@@ -52,10 +52,10 @@ from ansible_collections.datalake.dms.plugins.module_utils._endpoint.s3_settings
     superfluous,
 )
 
-# CreateEndpoint.EndpointIdentifier. DMS stores it in lower case. The API documents no limit; the console's limit is 255 characters.
 # Tag of an endpoint with settings that AWS returned otherwise than they were sent, see `returned_digest`.
 RETURNED_TAG = f"{RESERVED_PREFIX}returned-settings"
 
+# CreateEndpoint.EndpointIdentifier. DMS stores it in lower case. The API documents no limit; the console's limit is 255 characters.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 _IDENTIFIER_LENGTH = 255
 

@@ -59,10 +59,12 @@ class JournalTag:
         """
         if not self._is_set:
             return
-        for connection, name, tags in self._roles(journal):
+        for connection, tags in self._roles(journal):
             if JOURNAL_TAG in tags:
                 with self._left_out_if_denied():
-                    access_role.untag_role(self._reads.account(connection).client("iam"), name, [JOURNAL_TAG])
+                    access_role.untag_role(
+                        self._reads.account(connection).client("iam"), self._host.role_name, [JOURNAL_TAG]
+                    )
         self._is_set = False
 
     def digests(self, journal: Journal) -> list[str]:
@@ -70,21 +72,19 @@ class JournalTag:
 
         :raises AnsibleAWSError: a call failed, unless it was denied.
         """
-        found = [
-            text for _connection, _name, tags in self._roles(journal) for text in tags.get(JOURNAL_TAG, "").split()
-        ]
+        found = [text for _connection, tags in self._roles(journal) for text in tags.get(JOURNAL_TAG, "").split()]
         self._is_set = bool(found)
         return found
 
-    def _roles(self, journal: Journal) -> Iterator[tuple[Connection, str, dict[str, str]]]:
-        """Connection, name and tags of the host's role, as declared and as before the replacement, where it exists and may be read."""
+    def _roles(self, journal: Journal) -> Iterator[tuple[Connection, dict[str, str]]]:
+        """Connection and tags of the host's role, as declared and as before the replacement, where it exists and may be read."""
         host = self._host
         former = host.rolled_back_to(journal.endpoint)
         for connection in dict.fromkeys((host.home, former.home)):
             with self._left_out_if_denied():
                 role = access_role.read_tags(self._reads.account(connection).client("iam"), host.role_name)
                 if role is not None:
-                    yield connection, host.role_name, role
+                    yield connection, role
 
     @staticmethod
     @contextlib.contextmanager

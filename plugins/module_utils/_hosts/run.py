@@ -44,15 +44,6 @@ class Run:
         :param seal: for the digest of the journal; needed where a journal is created or removed.
         :raises DatalakeError: an invalid option.
         """
-        return Replacement(self.reads.account(host.dms), self._replacement_options(host), self.check_mode, seal)
-
-    def check_replacement(self, host: Host) -> None:
-        """Check the options of a host's replacement; nothing is called.
-
-        :raises DatalakeError: an invalid option.
-        """
-        endpoint_replacement.check_options(self._replacement_options(host))
-
-    def _replacement_options(self, host: Host) -> Options:
         options = {**host.replacement, "access_mode": host.access_mode, "run": self.identity}
-        return validated(endpoint_replacement.ARGUMENT_SPEC, options)
+        options = validated(endpoint_replacement.ARGUMENT_SPEC, options)
+        return Replacement(self.reads.account(host.dms), options, self.check_mode, seal)

@@ -33,6 +33,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._hosts.options import
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.parallel import hosts_to_fail
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.run import Run
 from ansible_collections.datalake.dms.plugins.module_utils._hosts.snapshots import NotInSnapshot
+from ansible_collections.datalake.dms.plugins.module_utils._replacement import endpoint_replacement
 
 # A shorter external id of a role to assume is warned of.
 _EXTERNAL_ID_LENGTH = 16
@@ -92,12 +93,11 @@ def ensure(_account: Account, params: Options, _check_mode: bool) -> Options:
 def _wrong_options(hosts: list[Host]) -> dict[str, str]:
     """Host name -> what a deployment would refuse without a call. It is known before any host is changed."""
     found = {}
-    run = Run(check_mode=True)
     for host in hosts:
         try:
             s3_target.check_options(endpoint_options(host))
             check_tags(host.role["tags"], host.deployment, IAM_TAGS)
-            run.check_replacement(host)
+            endpoint_replacement.check_options(host.replacement)
         except Exception as error:
             found[host.name] = explain(error)
     return found

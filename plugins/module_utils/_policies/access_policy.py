@@ -16,6 +16,7 @@ from ansible_collections.datalake.dms.plugins.module_utils._core.errors import D
 from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
     VERSION,
     as_list,
+    statement_of,
 )
 
 # How many characters of a value a message has.
@@ -93,7 +94,7 @@ def access_policy(access: Access, partition: str, region: str, account_id: str) 
 
 def denial_of(document: dict[str, Any] | None) -> dict[str, Any] | None:
     """The statement of a policy that denies earlier sessions; None without one."""
-    return next((s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == DENIAL_SID), None)
+    return statement_of(document, DENIAL_SID)
 
 
 def new_denial(until: datetime) -> dict[str, Any]:

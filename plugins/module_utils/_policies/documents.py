@@ -27,6 +27,11 @@ def with_statements(document: dict[str, Any] | None, statements: list[dict[str, 
     return {**present, "Statement": [*kept, *new.values()]}
 
 
+def statement_of(document: dict[str, Any] | None, sid: str) -> dict[str, Any] | None:
+    """The first statement of a policy with a Sid; None without one."""
+    return next((s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == sid), None)
+
+
 def document_length(document: dict[str, Any]) -> int:
     """Characters of a policy document as IAM counts them: without white space."""
     return len(re.sub(r"\s", "", json.dumps(document, ensure_ascii=False)))

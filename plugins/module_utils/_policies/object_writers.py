@@ -57,9 +57,10 @@ def _is_own(principal: str, account_id: str) -> bool:
 
 def _is_of_account(statement: dict[str, Any], account_id: str) -> bool:
     for operator, condition in (statement.get("Condition") or {}).items():
-        if operator.lower() not in ("stringequals", "stringequalsifexists", "stringlike"):
+        # Not with IfExists: a request without the key meets such a condition.
+        if operator.lower() not in ("stringequals", "stringlike"):
             continue
         for key, values in condition.items():
-            if key.lower() in _ACCOUNT_KEYS and as_list(values) == [account_id] and "ifexists" not in operator.lower():
+            if key.lower() in _ACCOUNT_KEYS and as_list(values) == [account_id]:
                 return True
     return False

@@ -20,7 +20,12 @@ from typing import Any
 
 from ansible_collections.datalake.dms.plugins.module_utils._core.arns import is_account_id
 from ansible_collections.datalake.dms.plugins.module_utils._core.errors import KNOWN_AFTER_CREATION, DatalakeError
-from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import VERSION, as_list, document_length
+from ansible_collections.datalake.dms.plugins.module_utils._policies.documents import (
+    VERSION,
+    as_list,
+    document_length,
+    statement_of,
+)
 
 # The Sid of our statement. All other statements belong to others.
 STATEMENT_SID = "DatalakeDmsEndpoint"
@@ -137,7 +142,7 @@ def foreign_statements(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def own_statement(document: dict[str, Any] | None) -> dict[str, Any] | None:
     """Our statement of a trust; None without one."""
-    return next((s for s in as_list((document or {}).get("Statement")) if s.get("Sid") == STATEMENT_SID), None)
+    return statement_of(document, STATEMENT_SID)
 
 
 def admits_dms(document: dict[str, Any]) -> bool:
